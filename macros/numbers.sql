@@ -1,0 +1,38 @@
+{#- Every published fraction is rounded here, and half a unit always goes up: sums of decimals are
+    exact, so the same input gives the same digits on any engine and thread count. The small addend
+    takes up the error of the binary division. -#}
+{% macro round_half_up(expression, places) -%}
+    cast(
+        floor(cast({{ expression }} as double) * 1e{{ places }} + 0.500001) / 1e{{ places }}
+        as decimal(18, {{ places }})
+    )
+{%- endmacro %}
+
+{#- Null where the denominator is zero. -#}
+{% macro ratio(numerator, denominator) -%}
+    {{ round_half_up(
+        'cast(' ~ numerator ~ ' as double) / nullif(' ~ denominator ~ ', 0)', 6
+    ) }}
+{%- endmacro %}
+
+{#- Standard normal distribution function, to about 1e-15: the rational approximation of
+    G. West, Better approximations to cumulative normal functions (2005). -#}
+{% macro normal_cdf(z) -%}
+    case
+        when {{ z }} > 7 then 1.0
+        when {{ z }} < -7 then 0.0
+        when {{ z }} > 0 then 1.0 - {{ _normal_tail(z) }}
+        else {{ _normal_tail(z) }}
+    end
+{%- endmacro %}
+
+{% macro _normal_tail(z) -%}
+    exp(-{{ z }} * {{ z }} / 2)
+    * ((((((0.0352624965998911 * abs({{ z }}) + 0.700383064443688) * abs({{ z }})
+        + 6.37396220353165) * abs({{ z }}) + 33.912866078383) * abs({{ z }})
+        + 112.079291497871) * abs({{ z }}) + 221.213596169931) * abs({{ z }}) + 220.206867912376)
+    / (((((((0.0883883476483184 * abs({{ z }}) + 1.75566716318264) * abs({{ z }})
+        + 16.064177579207) * abs({{ z }}) + 86.7807322029461) * abs({{ z }})
+        + 296.564248779674) * abs({{ z }}) + 637.333633378831) * abs({{ z }})
+        + 793.826512519948) * abs({{ z }}) + 440.413735824752)
+{%- endmacro %}

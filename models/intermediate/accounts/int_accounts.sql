@@ -1,0 +1,177 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+attributes as (
+    select * from {{ ref('int_account_attributes') }}
+),
+
+exclusions as (
+    select * from {{ ref('int_account_exclusions') }}
+),
+
+accounts as (
+    select * from {{ ref('stg_crm__accounts') }}
+),
+
+onboardings as (
+    select * from {{ ref('stg_crm__onboardings') }}
+),
+
+trials as (
+    select * from {{ ref('stg_billing__trials') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_billing__subscriptions') }}
+),
+
+subscription_periods as (
+    select * from {{ ref('int_subscription_periods') }}
+),
+
+journeys as (
+    select * from {{ ref('journeys') }}
+),
+
+size_classes as (
+    select * from {{ ref('size_classes') }}
+),
+
+starts as (
+    select account_id, 1 as preference, occurred_at from onboardings
+    union all
+    select account_id, 2 as preference, occurred_at from trials
+    union all
+    select account_id, 2 as preference, occurred_at from subscriptions
+    where event_type = 'subscription_started'
+    union all
+    select account_id, 3 as preference, occurred_at from accounts
+    where event_type = 'account_created'
+),
+
+preferred_starts as (
+    select
+        account_id,
+        occurred_at as started_at,
+        row_number() over (
+            partition by account_id order by preference, occurred_at
+        ) as choice
+    from starts
+),
+
+begun_periods as (
+    select
+        subscription_periods.*,
+        min(subscription_periods.starts_on) over (
+            partition by subscription_periods.account_id
+        ) as first_subscribed_on
+    from subscription_periods
+    cross join build_moment
+    where
+        subscription_periods.starts_on <= build_moment.as_of
+),
+
+first_contracts as (
+    select
+        account_id,
+        sum(seats) as seats,
+        sum(arr) as arr
+    from begun_periods
+    where starts_on = first_subscribed_on
+    group by account_id
+),
+
+subscription_ends as (
+    select
+        begun_periods.account_id,
+        case
+            when
+                max(
+                    case
+                        when coalesce(begun_periods.ends_on > build_moment.as_of, true) then 1
+                        else 0
+                    end
+                ) = 0
+                then max(begun_periods.ends_on)
+        end as churned_on
+    from begun_periods
+    cross join build_moment
+    group by begun_periods.account_id
+),
+
+sized as (
+    select
+        first_contracts.account_id,
+        size_classes.segment,
+        row_number() over (
+            partition by first_contracts.account_id
+            order by size_classes.min_arr desc, size_classes.min_seats desc, size_classes.segment
+        ) as choice
+    from first_contracts
+    inner join size_classes
+        on
+            (size_classes.min_seats = 0 and size_classes.min_arr = 0)
+            or (size_classes.min_seats > 0 and first_contracts.seats >= size_classes.min_seats)
+            or (size_classes.min_arr > 0 and first_contracts.arr >= size_classes.min_arr)
+),
+
+categories as (
+    select distinct product_category from journeys
+),
+
+placed as (
+    select
+        attributes.account_id,
+        attributes.account_name,
+        attributes.industry,
+        attributes.country,
+        coalesce(
+            categories.product_category, '{{ var("default_product_category") }}'
+        ) as product_category,
+        coalesce(sized.segment, zero_class.segment) as segment,
+        attributes.plan,
+        attributes.owner_id,
+        attributes.parent_account_id,
+        attributes.timezone,
+        attributes.employees,
+        preferred_starts.started_at,
+        cast(preferred_starts.started_at as date) as started_on,
+        subscription_ends.churned_on,
+        greatest(
+            coalesce(subscription_ends.churned_on, build_moment.as_of),
+            cast(preferred_starts.started_at as date)
+        ) as ended_on
+    from attributes
+    cross join build_moment
+    inner join preferred_starts
+        on attributes.account_id = preferred_starts.account_id and preferred_starts.choice = 1
+    inner join size_classes as zero_class
+        on zero_class.min_seats = 0 and zero_class.min_arr = 0
+    left join sized
+        on attributes.account_id = sized.account_id and sized.choice = 1
+    left join subscription_ends
+        on attributes.account_id = subscription_ends.account_id
+    left join categories
+        on attributes.product_category = categories.product_category
+    where attributes.account_id not in (select account_id from exclusions)
+),
+
+journeyed as (
+    select
+        placed.*,
+        coalesce(segment_journeys.journey, category_journeys.journey) as journey
+    from placed
+    left join journeys as segment_journeys
+        on
+            placed.product_category = segment_journeys.product_category
+            and placed.segment = segment_journeys.segment
+    left join journeys as category_journeys
+        on
+            placed.product_category = category_journeys.product_category
+            and category_journeys.segment = 'any'
+)
+
+select * from journeyed

@@ -1,0 +1,262 @@
+with
+
+score_days as (
+    select * from {{ ref('int_health_score_days') }}
+    where eligibility = 'eligible'
+),
+
+health_metrics as (
+    select * from {{ ref('health_metrics') }}
+),
+
+health_weights as (
+    select * from {{ ref('health_weights') }}
+),
+
+weighted_metrics as (
+    select
+        health_weights.model_version as version_of_weight,
+        health_weights.weight,
+        health_metrics.metric,
+        health_metrics.signal,
+        health_metrics.age_signal,
+        health_metrics.direction,
+        health_metrics.method,
+        health_metrics.lower_bound,
+        health_metrics.upper_bound,
+        health_metrics.missing_policy,
+        health_metrics.decay_per_day
+    from health_weights
+    inner join health_metrics
+        on health_weights.metric = health_metrics.metric
+),
+
+measured as (
+    select
+        account_id,
+        date_day as score_date,
+        segment,
+        product_category,
+        model_version,
+        min_peers,
+        max_missing_peer_share,
+        metric,
+        weight,
+        direction,
+        method,
+        lower_bound,
+        upper_bound,
+        missing_policy,
+        decay_per_day,
+        {{ signal_value('signal') }} as metric_value,
+        coalesce({{ signal_value('age_signal') }}, 0) as age_days
+    from score_days
+    inner join weighted_metrics
+        on score_days.model_version = weighted_metrics.version_of_weight
+),
+
+rounded as (
+    select
+        measured.*,
+        {{ round_half_up('metric_value', 4) }} as peer_value
+    from measured
+),
+
+group_spreads as (
+    select
+        score_date,
+        metric,
+        segment,
+        product_category,
+        count(*) as eligible_count,
+        count(metric_value) as observed_count,
+        sum(peer_value) as value_sum,
+        sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
+    from rounded
+    group by score_date, metric, segment, product_category
+),
+
+date_spreads as (
+    select
+        score_date,
+        metric,
+        count(*) as eligible_count,
+        count(metric_value) as observed_count,
+        sum(peer_value) as value_sum,
+        sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
+    from rounded
+    group by score_date, metric
+),
+
+compared as (
+    select
+        rounded.*,
+        group_spreads.eligible_count < rounded.min_peers as is_group_small,
+        case
+            when group_spreads.eligible_count < rounded.min_peers then date_spreads.eligible_count
+            else group_spreads.eligible_count
+        end as eligible_count,
+        case
+            when group_spreads.eligible_count < rounded.min_peers then date_spreads.observed_count
+            else group_spreads.observed_count
+        end as observed_count,
+        case
+            when group_spreads.observed_count < rounded.min_peers then date_spreads.observed_count
+            else group_spreads.observed_count
+        end as peer_count,
+        case
+            when group_spreads.observed_count < rounded.min_peers then date_spreads.value_sum
+            else group_spreads.value_sum
+        end as value_sum,
+        case
+            when group_spreads.observed_count < rounded.min_peers then date_spreads.square_sum
+            else group_spreads.square_sum
+        end as square_sum
+    from rounded
+    inner join group_spreads
+        on
+            rounded.score_date = group_spreads.score_date
+            and rounded.metric = group_spreads.metric
+            and rounded.segment = group_spreads.segment
+            and rounded.product_category = group_spreads.product_category
+    inner join date_spreads
+        on
+            rounded.score_date = date_spreads.score_date
+            and rounded.metric = date_spreads.metric
+),
+
+-- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
+positioned as (
+    select
+        compared.*,
+        cast(peer_count * peer_value - value_sum as double)
+        / nullif(
+            sqrt(cast(peer_count * square_sum - cast(value_sum * value_sum as decimal(38, 8)) as double)), 0
+        ) as z
+    from compared
+),
+
+scaled as (
+    select
+        positioned.*,
+        case
+            when metric_value is null then null
+            when method = 'bounded'
+                then
+                    greatest(
+                        least(
+                            cast(metric_value - lower_bound as double) / (upper_bound - lower_bound), 1
+                        ), 0
+                    )
+            when z is null then 0.5
+            else {{ normal_cdf('z') }}
+        end as scaled_value
+    from positioned
+),
+
+normalised as (
+    select
+        scaled.*,
+        {{ round_half_up(
+            "0.5 + (case when direction = 'lower' then 0.5 - scaled_value else scaled_value - 0.5 end)"
+            ~ ' * exp(-decay_per_day * age_days)', 6
+        ) }} as observed_x
+    from scaled
+),
+
+group_medians as (
+    select
+        score_date,
+        metric,
+        segment,
+        product_category,
+        {{ round_half_up(median('observed_x'), 6) }} as median_x,
+        {{ round_half_up(median('metric_value'), 6) }} as median_value
+    from normalised
+    group by score_date, metric, segment, product_category
+),
+
+date_medians as (
+    select
+        score_date,
+        metric,
+        {{ round_half_up(median('observed_x'), 6) }} as median_x,
+        {{ round_half_up(median('metric_value'), 6) }} as median_value
+    from normalised
+    group by score_date, metric
+),
+
+with_medians as (
+    select
+        normalised.*,
+        case
+            when normalised.is_group_small then date_medians.median_x
+            else group_medians.median_x
+        end as median_x,
+        case
+            when normalised.is_group_small then date_medians.median_value
+            else group_medians.median_value
+        end as peer_median
+    from normalised
+    inner join group_medians
+        on
+            normalised.score_date = group_medians.score_date
+            and normalised.metric = group_medians.metric
+            and normalised.segment = group_medians.segment
+            and normalised.product_category = group_medians.product_category
+    inner join date_medians
+        on
+            normalised.score_date = date_medians.score_date
+            and normalised.metric = date_medians.metric
+),
+
+valued as (
+    select
+        with_medians.*,
+        case
+            when metric_value is not null then 'observed'
+            when
+                missing_policy = 'drop'
+                or eligible_count - observed_count > max_missing_peer_share * eligible_count
+                then 'dropped'
+            when missing_policy = 'neutral' then 'neutral'
+            when median_x is null then 'dropped'
+            else 'imputed'
+        end as value_status
+    from with_medians
+),
+
+filled as (
+    select
+        account_id,
+        score_date,
+        model_version,
+        metric,
+        weight,
+        metric_value,
+        value_status,
+        peer_median,
+        case value_status
+            when 'observed' then observed_x
+            when 'neutral' then cast(0.5 as decimal(18, 6))
+            when 'imputed' then median_x
+        end as normalised_value,
+        case when value_status = 'dropped' then 0 else weight end as used_weight
+    from valued
+),
+
+accumulated as (
+    select
+        filled.*,
+        cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12)) as weighted_value,
+        sum(used_weight) over (partition by account_id, score_date) as total_used_weight,
+        sum(used_weight) over (
+            partition by account_id, score_date order by metric
+        ) as weight_so_far,
+        sum(cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12))) over (
+            partition by account_id, score_date order by metric
+        ) as value_so_far
+    from filled
+)
+
+select * from accumulated

@@ -1,0 +1,88 @@
+with
+
+score_days as (
+    select * from {{ ref('int_health_score_days') }}
+),
+
+metrics as (
+    select * from {{ ref('int_health_metrics') }}
+),
+
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
+totals as (
+    select
+        account_id,
+        score_date,
+        sum(weight) as weight,
+        sum(case when value_status = 'observed' then weight else 0 end) as observed_weight,
+        max(total_used_weight) as used_weight,
+        sum(weighted_value) as weighted_value
+    from metrics
+    group by account_id, score_date
+),
+
+judged as (
+    select
+        score_days.account_id,
+        score_days.date_day as score_date,
+        score_days.model_version,
+        score_days.segment,
+        score_days.product_category,
+        {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }} as coverage,
+        case
+            when score_days.eligibility <> 'eligible' then score_days.eligibility
+            when
+                {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
+                < score_days.coverage_floor
+                or totals.used_weight = 0
+                then 'too_little_data'
+            else 'scored'
+        end as status,
+        {{ round_half_up('100 * cast(totals.weighted_value as double) / nullif(totals.used_weight, 0)', 2) }}
+            as weighted_score
+    from score_days
+    left join totals
+        on
+            score_days.account_id = totals.account_id
+            and score_days.date_day = totals.score_date
+),
+
+scored as (
+    select
+        account_id,
+        score_date,
+        model_version,
+        segment,
+        product_category,
+        coverage,
+        status,
+        case when status = 'scored' then weighted_score end as score
+    from judged
+),
+
+band_ranges as (
+    select
+        model_version,
+        band,
+        lower_edge,
+        lead(lower_edge) over (partition by model_version order by lower_edge) as upper_edge
+    from health_bands
+),
+
+banded as (
+    select
+        scored.*,
+        band_ranges.band,
+        band_ranges.upper_edge as next_band_edge
+    from scored
+    left join band_ranges
+        on
+            scored.model_version = band_ranges.model_version
+            and scored.score >= band_ranges.lower_edge
+            and scored.score < coalesce(band_ranges.upper_edge, 1000)
+)
+
+select * from banded

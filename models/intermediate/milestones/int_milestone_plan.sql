@@ -1,0 +1,63 @@
+with
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+milestone_catalog as (
+    select * from {{ ref('milestone_catalog') }}
+),
+
+milestone_criteria as (
+    select * from {{ ref('milestone_criteria') }}
+),
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+first_seats as (
+    select
+        account_id,
+        min(date_day) as first_seats_on
+    from measured_signals
+    where seats > 0
+    group by account_id
+),
+
+seat_needs as (
+    select
+        milestone_id,
+        max(case when needs_seats then 1 else 0 end) = 1 as needs_seats
+    from milestone_criteria
+    where phase = 'exit'
+    group by milestone_id
+),
+
+plan as (
+    select
+        accounts.account_id,
+        accounts.journey,
+        accounts.started_at,
+        accounts.started_on,
+        accounts.ended_on,
+        accounts.churned_on,
+        milestone_catalog.milestone_id,
+        milestone_catalog.milestone,
+        milestone_catalog.layer,
+        milestone_catalog.persona,
+        milestone_catalog.owner,
+        milestone_catalog.weight,
+        {{ add_days('accounts.started_on', 'milestone_catalog.deadline_days') }} as due_on,
+        seat_needs.needs_seats,
+        first_seats.first_seats_on
+    from accounts
+    inner join milestone_catalog
+        on accounts.journey = milestone_catalog.journey
+    inner join seat_needs
+        on milestone_catalog.milestone_id = seat_needs.milestone_id
+    left join first_seats
+        on accounts.account_id = first_seats.account_id
+)
+
+select * from plan

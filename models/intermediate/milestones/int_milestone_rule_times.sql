@@ -1,0 +1,123 @@
+with
+
+plan as (
+    select * from {{ ref('int_milestone_plan') }}
+),
+
+criteria as (
+    select * from {{ ref('milestone_criteria') }}
+),
+
+event_times as (
+    select * from {{ ref('int_milestone_event_times') }}
+),
+
+signal_days as (
+    select * from {{ ref('int_milestone_signal_days') }}
+),
+
+rules as (
+    select
+        milestone_id,
+        phase,
+        sum(case when measure = 'signal' then 0 else 1 end) as event_criteria,
+        sum(case when measure = 'signal' then 1 else 0 end) as signal_criteria
+    from criteria
+    group by milestone_id, phase
+),
+
+events_reached as (
+    select
+        account_id,
+        milestone_id,
+        phase,
+        count(*) as criteria_reached,
+        max(reached_at) as reached_at
+    from event_times
+    group by account_id, milestone_id, phase
+),
+
+last_events as (
+    select
+        event_times.account_id,
+        event_times.milestone_id,
+        event_times.phase,
+        max(event_times.event_id) as event_id
+    from event_times
+    inner join events_reached
+        on
+            event_times.account_id = events_reached.account_id
+            and event_times.milestone_id = events_reached.milestone_id
+            and event_times.phase = events_reached.phase
+            and event_times.reached_at = events_reached.reached_at
+    group by event_times.account_id, event_times.milestone_id, event_times.phase
+),
+
+ready as (
+    select
+        plan.account_id,
+        plan.milestone_id,
+        rules.phase,
+        rules.signal_criteria,
+        coalesce(events_reached.reached_at, plan.started_at) as events_at,
+        last_events.event_id
+    from plan
+    inner join rules
+        on plan.milestone_id = rules.milestone_id
+    left join events_reached
+        on
+            plan.account_id = events_reached.account_id
+            and plan.milestone_id = events_reached.milestone_id
+            and rules.phase = events_reached.phase
+    left join last_events
+        on
+            plan.account_id = last_events.account_id
+            and plan.milestone_id = last_events.milestone_id
+            and rules.phase = last_events.phase
+    where coalesce(events_reached.criteria_reached, 0) = rules.event_criteria
+),
+
+first_signal_days as (
+    select
+        ready.account_id,
+        ready.milestone_id,
+        ready.phase,
+        min(signal_days.date_day) as date_day
+    from ready
+    inner join signal_days
+        on
+            ready.account_id = signal_days.account_id
+            and ready.milestone_id = signal_days.milestone_id
+            and ready.phase = signal_days.phase
+            and cast(ready.events_at as date) <= signal_days.date_day
+    group by ready.account_id, ready.milestone_id, ready.phase
+),
+
+timed as (
+    select
+        ready.account_id,
+        ready.milestone_id,
+        ready.phase,
+        ready.events_at,
+        ready.event_id,
+        cast(first_signal_days.date_day as timestamp) + interval 86399 second as signals_at
+    from ready
+    left join first_signal_days
+        on
+            ready.account_id = first_signal_days.account_id
+            and ready.milestone_id = first_signal_days.milestone_id
+            and ready.phase = first_signal_days.phase
+    where ready.signal_criteria = 0 or first_signal_days.date_day is not null
+),
+
+rule_times as (
+    select
+        account_id,
+        milestone_id,
+        phase,
+        greatest(events_at, coalesce(signals_at, events_at)) as met_at,
+        case when signals_at is null or events_at >= signals_at then event_id end as event_id
+    from timed
+)
+
+select * from rule_times

@@ -1,0 +1,120 @@
+with
+
+plan as (
+    select * from {{ ref('int_milestone_plan') }}
+),
+
+criteria as (
+    select * from {{ ref('milestone_criteria') }}
+    where measure = 'signal'
+),
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+rules as (
+    select
+        milestone_id,
+        phase,
+        count(*) as criterion_count
+    from criteria
+    group by milestone_id, phase
+),
+
+conditions as (
+    select distinct
+        plan.account_id,
+        criteria.subject,
+        criteria.operator,
+        criteria.threshold,
+        criteria.sustained_days,
+        criteria.holds_when_null
+    from plan
+    inner join criteria
+        on plan.milestone_id = criteria.milestone_id
+),
+
+valued as (
+    select
+        conditions.*,
+        measured_signals.date_day,
+        {{ signal_value('conditions.subject', with_milestones=false) }} as signal_value
+    from conditions
+    inner join measured_signals
+        on conditions.account_id = measured_signals.account_id
+),
+
+checked as (
+    select
+        account_id,
+        subject,
+        operator,
+        threshold,
+        sustained_days,
+        holds_when_null,
+        date_day,
+        case
+            when signal_value is null then holds_when_null
+            when operator = '>=' then signal_value >= threshold
+            when operator = '>' then signal_value > threshold
+            when operator = '<=' then signal_value <= threshold
+            else signal_value < threshold
+        end as is_true
+    from valued
+),
+
+broken as (
+    select
+        checked.*,
+        max(case when not is_true then date_day end) over (
+            partition by account_id, subject, operator, threshold, sustained_days, holds_when_null
+            order by date_day
+        ) as last_false_day,
+        min(date_day) over (
+            partition by account_id, subject, operator, threshold, sustained_days, holds_when_null
+        ) as first_day
+    from checked
+),
+
+holding as (
+    select
+        account_id,
+        subject,
+        operator,
+        threshold,
+        sustained_days,
+        holds_when_null,
+        date_day
+    from broken
+    where
+        is_true
+        and {{ days_between('coalesce(last_false_day, ' ~ add_days('first_day', -1) ~ ')', 'date_day') }}
+        >= sustained_days
+),
+
+signal_days as (
+    select
+        plan.account_id,
+        plan.milestone_id,
+        rules.phase,
+        holding.date_day
+    from plan
+    inner join criteria
+        on plan.milestone_id = criteria.milestone_id
+    inner join rules
+        on criteria.milestone_id = rules.milestone_id and criteria.phase = rules.phase
+    inner join holding
+        on
+            plan.account_id = holding.account_id
+            and criteria.subject = holding.subject
+            and criteria.operator = holding.operator
+            and criteria.threshold = holding.threshold
+            and criteria.sustained_days = holding.sustained_days
+            and criteria.holds_when_null = holding.holds_when_null
+    group by
+        plan.account_id, plan.milestone_id, rules.phase, rules.criterion_count, holding.date_day
+    having count(*) = rules.criterion_count
+)
+
+select * from signal_days

@@ -1,0 +1,105 @@
+with
+
+account_days as (
+    select * from {{ ref('int_account_days') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+usage as (
+    select * from {{ ref('int_usage_signals') }}
+),
+
+support as (
+    select * from {{ ref('int_support_signals') }}
+),
+
+billing as (
+    select * from {{ ref('int_billing_signals') }}
+),
+
+engagement as (
+    select * from {{ ref('int_engagement_signals') }}
+),
+
+joined as (
+    select
+        account_days.account_id,
+        account_days.date_day,
+        {{ days_between('accounts.started_on', 'account_days.date_day') }} as account_age_days,
+        usage.events_7d,
+        usage.events_30d,
+        usage.logins_7d,
+        usage.logins_30d,
+        usage.active_users_1d,
+        usage.active_users_7d,
+        usage.active_users_30d,
+        usage.dau_mau_30d,
+        usage.active_days_7d,
+        usage.active_days_30d,
+        usage.logins_per_active_user_7d,
+        usage.login_change_7d,
+        usage.usage_growth_30d,
+        usage.core_events_7d,
+        usage.value_events_30d,
+        usage.features_used_30d,
+        usage.modules_used_30d,
+        usage.module_coverage_30d,
+        usage.depth_score_30d,
+        usage.error_rate_7d,
+        usage.api_calls_per_day_7d,
+        usage.session_depth_30d,
+        usage.guided_task_share,
+        usage.configuration_maturity,
+        {{ ratio('usage.active_users_30d', 'billing.seats') }} as seats_used_share_30d,
+        support.tickets_opened_30d,
+        support.tickets_open,
+        case
+            when support.tickets_ever > 0
+                then {{ ratio('support.tickets_opened_30d', 'usage.active_users_30d') }}
+        end as tickets_per_user_30d,
+        support.first_response_hours_30d,
+        support.sla_breaches_30d,
+        support.sla_breach_rate_90d,
+        support.escalations_30d,
+        support.tickets_reopened_30d,
+        support.replies_per_ticket_90d,
+        support.expansion_requests_90d,
+        billing.is_subscribed,
+        billing.arr,
+        billing.seats,
+        billing.days_overdue,
+        billing.days_to_renewal,
+        {{ ratio('usage.events_30d', 'billing.usage_cap') }} as usage_cap_share_30d,
+        engagement.nps_180d,
+        engagement.nps_score_180d,
+        engagement.days_since_nps,
+        engagement.csat_90d,
+        engagement.days_since_csat,
+        engagement.survey_response_rate_90d,
+        engagement.note_sentiment_90d,
+        engagement.days_since_note
+    from account_days
+    inner join accounts
+        on account_days.account_id = accounts.account_id
+    left join usage
+        on
+            account_days.account_id = usage.account_id
+            and account_days.date_day = usage.date_day
+    left join support
+        on
+            account_days.account_id = support.account_id
+            and account_days.date_day = support.date_day
+    left join billing
+        on
+            account_days.account_id = billing.account_id
+            and account_days.date_day = billing.date_day
+    left join engagement
+        on
+            account_days.account_id = engagement.account_id
+            and account_days.date_day = engagement.date_day
+)
+
+select * from joined

@@ -1,0 +1,226 @@
+with
+
+account_days as (
+    select * from {{ ref('int_account_days') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+created as (
+    select * from {{ ref('stg_support__tickets') }}
+),
+
+tickets as (
+    select * from {{ ref('int_tickets') }}
+),
+
+replies as (
+    select * from {{ ref('stg_support__ticket_replies') }}
+),
+
+changes as (
+    select * from {{ ref('stg_support__ticket_changes') }}
+),
+
+ticket_events as (
+    select
+        ticket_id,
+        account_id,
+        'created' as event_kind,
+        is_expansion_request,
+        created_at as occurred_at,
+        created_loaded_at as loaded_at,
+        created_event_id as event_id
+    from tickets
+    union all
+    select
+        tickets.ticket_id,
+        tickets.account_id,
+        replace(changes.event_type, 'ticket_', '') as event_kind,
+        false as is_expansion_request,
+        changes.occurred_at,
+        changes.loaded_at,
+        changes.event_id
+    from changes
+    inner join tickets
+        on
+            changes.ticket_id = tickets.ticket_id
+            and changes.account_id = tickets.account_id
+            and changes.occurred_at >= tickets.created_at
+    union all
+    select
+        tickets.ticket_id,
+        tickets.account_id,
+        'replied' as event_kind,
+        false as is_expansion_request,
+        replies.occurred_at,
+        replies.loaded_at,
+        replies.event_id
+    from replies
+    inner join tickets
+        on
+            replies.ticket_id = tickets.ticket_id
+            and replies.account_id = tickets.account_id
+),
+
+status_changes as (
+    select
+        account_id,
+        occurred_at,
+        case when event_kind = 'solved' then 0 else 1 end as is_open,
+        lag(case when event_kind = 'solved' then 0 else 1 end, 1, 0) over (
+            partition by ticket_id
+            order by occurred_at, loaded_at, event_id
+        ) as was_open
+    from ticket_events
+    where event_kind in ('created', 'solved', 'reopened')
+),
+
+facts as (
+    select
+        account_id,
+        cast(occurred_at as date) as date_day,
+        event_kind,
+        1 as quantity
+    from ticket_events
+    union all
+    select
+        account_id,
+        cast(occurred_at as date) as date_day,
+        'expansion_request' as event_kind,
+        1 as quantity
+    from ticket_events
+    where is_expansion_request
+    union all
+    select
+        account_id,
+        cast(occurred_at as date) as date_day,
+        'open_change' as event_kind,
+        is_open - was_open as quantity
+    from status_changes
+    where is_open <> was_open
+    union all
+    select
+        account_id,
+        cast(reply_due_at as date) as date_day,
+        'breached' as event_kind,
+        1 as quantity
+    from tickets
+    where is_reply_late
+    union all
+    select
+        account_id,
+        cast(first_replied_at as date) as date_day,
+        'in_time' as event_kind,
+        1 as quantity
+    from tickets
+    where not is_reply_late
+    union all
+    select
+        account_id,
+        cast(first_replied_at as date) as date_day,
+        'first_reply' as event_kind,
+        1 as quantity
+    from tickets
+    where first_replied_at is not null
+    union all
+    select
+        account_id,
+        cast(first_replied_at as date) as date_day,
+        'wait_microseconds' as event_kind,
+        {{ microseconds_between('created_at', 'first_replied_at') }} as quantity
+    from tickets
+    where first_replied_at is not null
+),
+
+support_days as (
+    select
+        account_id,
+        date_day,
+        {% for kind in [
+            'created', 'replied', 'escalated', 'reopened', 'expansion_request', 'open_change',
+            'breached', 'in_time', 'first_reply', 'wait_microseconds',
+        ] -%}
+        sum(case when event_kind = '{{ kind }}' then quantity else 0 end) as {{ kind }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from facts
+    group by account_id, date_day
+),
+
+support_events as (
+    select account_id, occurred_at from created
+    union all
+    select account_id, occurred_at from replies
+    union all
+    select account_id, occurred_at from changes
+),
+
+tracked as (
+    select min(cast(support_events.occurred_at as date)) as tracked_from
+    from support_events
+    inner join accounts
+        on support_events.account_id = accounts.account_id
+    where cast(support_events.occurred_at as date) between accounts.started_on and accounts.ended_on
+),
+
+daily as (
+    select
+        account_days.account_id,
+        account_days.date_day,
+        {% for kind in [
+            'created', 'replied', 'escalated', 'reopened', 'expansion_request', 'open_change',
+            'breached', 'in_time', 'first_reply', 'wait_microseconds',
+        ] -%}
+        coalesce(support_days.{{ kind }}, 0) as {{ kind }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from account_days
+    left join support_days
+        on
+            account_days.account_id = support_days.account_id
+            and account_days.date_day = support_days.date_day
+),
+
+running as (
+    select
+        account_id,
+        date_day,
+        sum(created) {{ over_last(30) }} as tickets_opened_30d,
+        sum(created) {{ over_last(90) }} as tickets_opened_90d,
+        sum(created) over (partition by account_id order by date_day) as tickets_ever,
+        sum(open_change) over (partition by account_id order by date_day) as tickets_open,
+        sum(first_reply) {{ over_last(30) }} as first_replies_30d,
+        sum(wait_microseconds) {{ over_last(30) }} as wait_microseconds_30d,
+        sum(breached) {{ over_last(30) }} as sla_breaches_30d,
+        sum(breached) {{ over_last(90) }} as sla_breaches_90d,
+        sum(in_time) {{ over_last(90) }} as in_time_90d,
+        sum(escalated) {{ over_last(30) }} as escalations_30d,
+        sum(reopened) {{ over_last(30) }} as tickets_reopened_30d,
+        sum(replied) {{ over_last(90) }} as replies_90d,
+        sum(expansion_request) {{ over_last(90) }} as expansion_requests_90d
+    from daily
+),
+
+signals as (
+    select
+        running.account_id,
+        running.date_day,
+        running.tickets_opened_30d,
+        running.tickets_ever,
+        running.tickets_open,
+        {{ ratio('running.wait_microseconds_30d', '3.6e9 * running.first_replies_30d') }}
+            as first_response_hours_30d,
+        running.sla_breaches_30d,
+        {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
+            as sla_breach_rate_90d,
+        running.escalations_30d,
+        running.tickets_reopened_30d,
+        {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
+        running.expansion_requests_90d
+    from running
+    cross join tracked
+    where running.date_day >= tracked.tracked_from
+)
+
+select * from signals

@@ -1,0 +1,214 @@
+with
+
+account_days as (
+    select * from {{ ref('int_account_days') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+usage_days as (
+    select * from {{ ref('int_usage_days') }}
+),
+
+rolling_actives as (
+    select * from {{ ref('int_rolling_actives') }}
+),
+
+user_event_days as (
+    select * from {{ ref('int_user_event_days') }}
+),
+
+tracking_plan as (
+    select * from {{ ref('tracking_plan') }}
+),
+
+tracked as (
+    select min(date_day) as tracked_from from usage_days
+),
+
+offers as (
+    select
+        accounts.account_id,
+        count(distinct tracking_plan.feature) as features,
+        count(distinct tracking_plan.module) as modules,
+        sum(case when tracking_plan.role = 'guided_task' then 1 else 0 end) as guided_tasks,
+        sum(case when tracking_plan.role = 'configuration' then 1 else 0 end) as configurations
+    from accounts
+    left join tracking_plan
+        on tracking_plan.product_category in ('any', accounts.product_category)
+    group by accounts.account_id
+),
+
+first_times as (
+    select
+        user_event_days.account_id,
+        user_event_days.event_type,
+        tracking_plan.role,
+        min(user_event_days.date_day) as date_day
+    from user_event_days
+    inner join tracking_plan
+        on user_event_days.event_type = tracking_plan.event_type
+    where tracking_plan.role in ('guided_task', 'configuration')
+    group by user_event_days.account_id, user_event_days.event_type, tracking_plan.role
+),
+
+daily_first_times as (
+    select
+        account_id,
+        date_day,
+        sum(case when role = 'guided_task' then 1 else 0 end) as guided_tasks,
+        sum(case when role = 'configuration' then 1 else 0 end) as configurations
+    from first_times
+    group by account_id, date_day
+),
+
+daily as (
+    select
+        account_days.account_id,
+        account_days.date_day,
+        coalesce(usage_days.events, 0) as events,
+        coalesce(usage_days.active_users, 0) as active_users,
+        coalesce(usage_days.login_events, 0) as logins,
+        coalesce(usage_days.core_events, 0) as core_events,
+        coalesce(usage_days.value_events, 0) as value_events,
+        coalesce(usage_days.error_events, 0) as error_events,
+        coalesce(usage_days.api_call_events, 0) as api_calls,
+        coalesce(rolling_actives.users_7d, 0) as change_of_users_7d,
+        coalesce(rolling_actives.users_30d, 0) as change_of_users_30d,
+        coalesce(rolling_actives.features_30d, 0) as change_of_features_30d,
+        coalesce(rolling_actives.modules_30d, 0) as change_of_modules_30d,
+        coalesce(daily_first_times.guided_tasks, 0) as new_guided_tasks,
+        coalesce(daily_first_times.configurations, 0) as new_configurations
+    from account_days
+    left join usage_days
+        on
+            account_days.account_id = usage_days.account_id
+            and account_days.date_day = usage_days.date_day
+    left join rolling_actives
+        on
+            account_days.account_id = rolling_actives.account_id
+            and account_days.date_day = rolling_actives.date_day
+    left join daily_first_times
+        on
+            account_days.account_id = daily_first_times.account_id
+            and account_days.date_day = daily_first_times.date_day
+),
+
+running as (
+    select
+        account_id,
+        date_day,
+        events,
+        active_users,
+        count(*) {{ over_last(30) }} as days_in_30,
+        sum(events) {{ over_last(7) }} as events_7d,
+        sum(events) {{ over_last(30) }} as events_30d,
+        sum(events) {{ over_last(60) }} as events_60d,
+        sum(logins) {{ over_last(7) }} as logins_7d,
+        sum(logins) {{ over_last(14) }} as logins_14d,
+        sum(logins) {{ over_last(30) }} as logins_30d,
+        sum(core_events) {{ over_last(7) }} as core_events_7d,
+        sum(value_events) {{ over_last(30) }} as value_events_30d,
+        sum(error_events) {{ over_last(7) }} as error_events_7d,
+        sum(api_calls) {{ over_last(7) }} as api_calls_7d,
+        sum(active_users) {{ over_last(30) }} as user_days_30d,
+        sum(case when events > 0 then 1 else 0 end) {{ over_last(7) }} as active_days_7d,
+        sum(case when events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
+        sum(change_of_users_7d) over (
+            partition by account_id order by date_day
+        ) as users_7d,
+        sum(change_of_users_30d) over (
+            partition by account_id order by date_day
+        ) as users_30d,
+        sum(change_of_features_30d) over (
+            partition by account_id order by date_day
+        ) as features_30d,
+        sum(change_of_modules_30d) over (
+            partition by account_id order by date_day
+        ) as modules_30d,
+        sum(new_guided_tasks) over (
+            partition by account_id order by date_day
+        ) as guided_tasks,
+        sum(new_configurations) over (
+            partition by account_id order by date_day
+        ) as configurations,
+        row_number() over (
+            partition by account_id order by date_day
+        ) as day_number
+    from daily
+),
+
+stickiness as (
+    select
+        running.*,
+        coalesce({{ ratio('active_users', 'users_30d') }}, 0) as dau_mau
+    from running
+),
+
+averaged as (
+    select
+        stickiness.*,
+        sum(dau_mau) {{ over_last(30) }} as dau_mau_sum_30d
+    from stickiness
+),
+
+signals as (
+    select
+        averaged.account_id,
+        averaged.date_day,
+        averaged.day_number - 1 as account_age_days,
+        averaged.events_7d,
+        averaged.events_30d,
+        averaged.logins_7d,
+        averaged.logins_30d,
+        case
+            when averaged.active_users > 0 or averaged.events = 0 then averaged.active_users
+        end as active_users_1d,
+        case
+            when averaged.users_7d > 0 or averaged.events_7d = 0 then averaged.users_7d
+        end as active_users_7d,
+        case
+            when averaged.users_30d > 0 or averaged.events_30d = 0 then averaged.users_30d
+        end as active_users_30d,
+        case
+            when averaged.users_30d > 0 or averaged.events_30d = 0
+                then {{ ratio('averaged.dau_mau_sum_30d', 'averaged.days_in_30') }}
+        end as dau_mau_30d,
+        averaged.active_days_7d,
+        averaged.active_days_30d,
+        {{ ratio('averaged.logins_7d', 'averaged.users_7d') }} as logins_per_active_user_7d,
+        case
+            when averaged.day_number >= 14
+                then
+                    {{ ratio('averaged.logins_7d', '(averaged.logins_14d - averaged.logins_7d)') }}
+                    - 1
+        end as login_change_7d,
+        case
+            when averaged.day_number >= 60
+                then
+                    {{ ratio('averaged.events_30d', '(averaged.events_60d - averaged.events_30d)') }}
+                    - 1
+        end as usage_growth_30d,
+        averaged.core_events_7d,
+        averaged.value_events_30d,
+        averaged.features_30d as features_used_30d,
+        averaged.modules_30d as modules_used_30d,
+        least({{ ratio('averaged.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,
+        least({{ ratio('10 * averaged.features_30d', 'offers.features') }}, 10) as depth_score_30d,
+        {{ ratio('averaged.error_events_7d', 'averaged.events_7d') }} as error_rate_7d,
+        {{ ratio('averaged.api_calls_7d', '7') }} as api_calls_per_day_7d,
+        {{ ratio('averaged.events_30d', 'averaged.user_days_30d') }} as session_depth_30d,
+        least({{ ratio('averaged.guided_tasks', 'offers.guided_tasks') }}, 1) as guided_task_share,
+        least(
+            {{ ratio('averaged.configurations', 'offers.configurations') }}, 1
+        ) as configuration_maturity
+    from averaged
+    inner join offers
+        on averaged.account_id = offers.account_id
+    cross join tracked
+    where averaged.date_day >= tracked.tracked_from
+)
+
+select * from signals

@@ -1,0 +1,25 @@
+{{ config(materialized='view') }}
+
+with
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+milestone_signals as (
+    select * from {{ ref('int_milestone_signals') }}
+),
+
+joined as (
+    select
+        measured_signals.*,
+        milestone_signals.milestone_completion,
+        milestone_signals.days_since_milestone
+    from measured_signals
+    inner join milestone_signals
+        on
+            measured_signals.account_id = milestone_signals.account_id
+            and measured_signals.date_day = milestone_signals.date_day
+)
+
+select * from joined

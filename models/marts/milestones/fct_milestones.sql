@@ -1,0 +1,48 @@
+with
+
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
+judged as (
+    select
+        achievements.*,
+        case
+            when waived_at is not null then 'waived'
+            when cast(achieved_at as date) <= due_on then 'achieved'
+            when achieved_at is not null then 'achieved_late'
+            when needs_seats and first_seats_on is null then 'not_applicable'
+            when churned_on <= due_on then 'not_applicable'
+            when ended_on > due_on then 'overdue'
+            when entered_at is not null then 'pending'
+            else 'not_due'
+        end as status
+    from achievements
+),
+
+milestones as (
+    select
+        account_id,
+        milestone_id,
+        journey,
+        milestone,
+        layer,
+        persona,
+        owner,
+        weight,
+        status,
+        entered_at,
+        due_on,
+        achieved_at,
+        waived_at,
+        case
+            when achieved_at is not null
+                then greatest({{ days_between('due_on', 'cast(achieved_at as date)') }}, 0)
+            when status = 'overdue' then {{ days_between('due_on', 'ended_on') }}
+        end as days_late,
+        evidence,
+        evidence_event_id
+    from judged
+)
+
+select * from milestones

@@ -1,0 +1,22 @@
+with
+
+events as (
+    select * from {{ ref('base_resolved_events') }}
+    where reject_reason is not null
+),
+
+rejected as (
+    select
+        source,
+        event_id,
+        event_type,
+        source_account_id as account_id,
+        user_id,
+        reject_reason,
+        rejected_key,
+        occurred_at,
+        loaded_at
+    from events
+)
+
+select * from rejected

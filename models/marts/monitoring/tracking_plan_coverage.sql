@@ -1,0 +1,42 @@
+with
+
+user_event_days as (
+    select * from {{ ref('int_user_event_days') }}
+),
+
+tracking_plan as (
+    select * from {{ ref('tracking_plan') }}
+),
+
+seen as (
+    select
+        event_type,
+        sum(event_count) as event_count,
+        count(distinct account_id) as account_count,
+        min(date_day) as first_seen_on,
+        max(date_day) as last_seen_on
+    from user_event_days
+    group by event_type
+),
+
+coverage as (
+    select
+        coalesce(seen.event_type, tracking_plan.event_type) as event_type,
+        tracking_plan.feature,
+        tracking_plan.module,
+        tracking_plan.role,
+        case
+            when seen.event_type is null then 'never_seen'
+            when tracking_plan.event_type is null then 'unplanned'
+            else 'planned'
+        end as status,
+        cast(coalesce(seen.event_count, 0) as bigint) as event_count,
+        coalesce(seen.account_count, 0) as account_count,
+        seen.first_seen_on,
+        seen.last_seen_on
+    from seen
+    full outer join tracking_plan
+        on seen.event_type = tracking_plan.event_type
+)
+
+select * from coverage

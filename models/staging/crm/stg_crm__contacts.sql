@@ -1,0 +1,23 @@
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where
+        source = 'crm'
+        and event_type in ('contact_added', 'contact_removed')
+        and reject_reason is null
+),
+
+renamed as (
+    select
+        event_id,
+        account_id,
+        user_id,
+        event_type,
+        {{ json_text('payload', "'persona'") }} as persona,
+        occurred_at,
+        loaded_at
+    from source
+)
+
+select * from renamed

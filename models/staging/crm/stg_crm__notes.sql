@@ -1,0 +1,23 @@
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where
+        source = 'crm'
+        and event_type = 'note_logged'
+        and reject_reason is null
+),
+
+renamed as (
+    select
+        event_id,
+        account_id,
+        user_id,
+        {{ json_text('payload', "'topic'") }} as topic,
+        cast({{ json_text('payload', "'sentiment'") }} as decimal(9, 6)) as sentiment,
+        occurred_at,
+        loaded_at
+    from source
+)
+
+select * from renamed

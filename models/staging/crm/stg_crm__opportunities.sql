@@ -1,0 +1,26 @@
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where
+        source = 'crm'
+        and event_type = 'opportunity_stage_changed'
+        and reject_reason is null
+),
+
+renamed as (
+    select
+        event_id,
+        account_id,
+        {{ json_text('payload', "'opportunity_id'") }} as opportunity_id,
+        {{ json_text('payload', "'kind'") }} as kind,
+        {{ json_text('payload', "'stage'") }} as stage,
+        {{ json_text('payload', "'currency'") }} as currency,
+        cast({{ json_text('payload', "'amount'") }} as decimal(18, 2)) as amount,
+        cast({{ json_text('payload', "'close_date'") }} as date) as closes_on,
+        occurred_at,
+        loaded_at
+    from source
+)
+
+select * from renamed

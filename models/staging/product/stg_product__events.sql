@@ -1,0 +1,19 @@
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where source = 'product' and reject_reason is null
+),
+
+renamed as (
+    select
+        event_id,
+        account_id,
+        user_id,
+        event_type,
+        occurred_at,
+        loaded_at
+    from source
+)
+
+select * from renamed

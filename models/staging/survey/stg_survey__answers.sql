@@ -1,0 +1,25 @@
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where
+        source = 'survey'
+        and event_type in ('survey_sent', 'survey_answered')
+        and reject_reason is null
+),
+
+renamed as (
+    select
+        event_id,
+        account_id,
+        user_id,
+        {{ json_text('payload', "'survey_id'") }} as survey_id,
+        event_type,
+        {{ json_text('payload', "'kind'") }} as kind,
+        cast({{ json_text('payload', "'score'") }} as decimal(9, 2)) as score,
+        occurred_at,
+        loaded_at
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,555 @@
+"""Small random companies as raw events, for tests that compare the SQL marts with the oracle.
+
+A company is the ``events`` dict that ``oracle.replay`` takes: {source: [row]} with the sources product, crm, support,
+billing and survey, a row being a dict with event_id, event_type, account_id, user_id, occurred_at, loaded_at
+(UTC-naive datetimes in whole seconds, or None) and payload (JSON text or None). Hypothesis draws a seed and a few
+knobs only; the rows come from ``random.Random(seed)``, so hundreds of companies are cheap and a failing one shrinks
+to fewer accounts, fewer days and less dirt. Event types, roles and features are those of the seed tracking_plan.
+"""
+
+import json
+import random
+from datetime import date, datetime, time, timedelta
+
+from hypothesis import strategies as st
+
+SOURCES = ("product", "crm", "support", "billing", "survey")
+
+ANY_EVENTS = ("session_started", "error_shown", "search_run", "user_invited", "seat_configured", "setting_changed",
+              "integration_connected", "setup_guide_completed", "invite_guide_completed",
+              "first_value_guide_completed")
+CATEGORY_EVENTS = {
+    "collaboration": ("channel_created", "message_posted", "file_shared", "meeting_held", "workflow_built"),
+    "analytics": ("dataset_ingested", "query_run", "dashboard_viewed", "dashboard_created", "alert_created",
+                  "export_run", "report_built"),
+    "api": ("api_key_created", "webhook_registered", "sandbox_used", "api_called", "api_failed", "log_viewed",
+            "workflow_deployed"),
+    "general_saas": ("record_created", "record_updated", "approval_completed", "custom_report_built"),
+}
+CATEGORIES = ("collaboration", "analytics", "api", "general_saas", "fintech", "hr_tech", "unheard_of", None)
+UNMAPPED_EVENTS = ("mystery_clicked", "beta_opened")
+MILESTONES = tuple(f"M{n:03d}" for n in range(1, 14))          # M013 is in no catalog
+CURRENCIES = ("USD", "USD", "USD", "EUR", "GBP", "INR")
+MRR = (0, 49.99, 100, 333.33, 1234.5, 2083.33, 2083.34, 20833.34, 25000)
+PRIORITIES = ("low", "normal", "high", "urgent")
+SLA_HOURS = {"low": 24, "normal": 12, "high": 4, "urgent": 1}  # only to aim replies at the target's edge
+EDGE_TIMES = (time(0, 0, 0), time(23, 59, 59), time(9, 0, 0))  # day edges, and one that makes ties
+
+KNOBS = {
+    "n_accounts": 4,         # accounts created, 1-6
+    "n_days": 80,            # days between the first and the last moment, 20-150
+    "activity": 1.0,         # product events: 0 none, 1 about one session of a user in three days
+    "dirt": 0.04,            # share of rows that get a rejected companion
+    "duplicates": 0.03,      # share of rows repeated, exactly or later with other content
+    "late": 0.05,            # share of rows loaded days after they occurred
+    "edge_times": 0.2,       # share of moments on a day edge or on the one tie time
+    "merges": 0.1,           # share of accounts merged into another
+    "special": 0.1,          # share of accounts that are internal, test, on trial or without billing or users
+    "churn": 0.3,            # share of subscriptions cancelled
+    "support": 1.0,          # tickets: 0 none, 1 about one in 15 days
+    "null_accounts": 0.1,    # share of product rows that name no account
+}
+
+
+class _Company:
+    """Builds the rows of one company from a Random and the knobs."""
+
+    def __init__(self, rng, knobs):
+        self.rng = rng
+        self.knobs = knobs
+        self.events = {source: [] for source in SOURCES}
+        self.used_ids = set()
+        self.first_day = date(2025, 1, 1) + timedelta(days=rng.randrange(300))
+        self.n_days = knobs["n_days"]
+        self.end = datetime.combine(self.first_day + timedelta(days=self.n_days), time(12, 0, 0))
+        self.accounts = [f"acc{n}" for n in rng.sample(range(1, 90), knobs["n_accounts"])]
+        self.everybody = []
+
+    # -- helpers ------------------------------------------------------------------------------------------------------
+
+    def chance(self, share):
+        return self.rng.random() < share
+
+    def new_id(self):
+        while True:
+            event_id = f"e{self.rng.randrange(16**7):07x}"
+            if event_id not in self.used_ids:
+                self.used_ids.add(event_id)
+                return event_id
+
+    def moment(self, day_number):
+        """A moment on the company's n-th day: on a day edge, on the common tie time or anywhere."""
+        day = self.first_day + timedelta(days=int(day_number))
+        if self.chance(self.knobs["edge_times"]):
+            return datetime.combine(day, self.rng.choice(EDGE_TIMES))
+        return datetime.combine(day, time()) + timedelta(seconds=self.rng.randrange(86400))
+
+    def some_day(self, low=0, high=None):
+        high = self.n_days if high is None else high
+        return self.rng.randint(int(low), max(int(low), int(high)))
+
+    def loaded(self, occurred_at):
+        """When a row was loaded: minutes later, days later, at once or up to the tolerated ten minutes before."""
+        rng = self.rng
+        if self.chance(self.knobs["late"]):
+            return occurred_at + timedelta(days=rng.randint(1, 20), seconds=rng.randrange(86400))
+        return occurred_at + timedelta(seconds=rng.choice((-600, -300, 0, 60, 1800, 3600, 7200, rng.randrange(9000))))
+
+    def add(self, source, event_type, account_id, occurred_at, payload=None, user_id=None):
+        """Append a row unless it would happen after the company's last moment."""
+        if occurred_at > self.end:
+            return None
+        if payload:
+            payload = {key: self.as_written(value) for key, value in payload.items()}
+        row = {
+            "event_id": self.new_id(), "event_type": event_type, "account_id": account_id, "user_id": user_id,
+            "occurred_at": occurred_at, "loaded_at": self.loaded(occurred_at),
+            "payload": json.dumps(payload) if payload is not None else None}
+        for column in ("event_id", "account_id", "user_id"):
+            if row[column] is not None and self.chance(0.01):
+                row[column] = f" {row[column]}  "                # trimmed by the build
+        self.events[source].append(row)
+        return row
+
+    def as_written(self, value):
+        """A value, now and then as text of itself: numeric text and text booleans are legal, dates may go on."""
+        if self.chance(0.04):
+            if isinstance(value, bool):
+                return "true" if value else "false"
+            if isinstance(value, (int, float)):
+                return str(value)
+            if isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-":
+                return value + "T00:00:00"
+        return value
+
+    # -- one account --------------------------------------------------------------------------------------------------
+
+    def account(self, account_id):
+        rng = self.rng
+        special = rng.choice(("internal", "test", "trial", "no_billing", "no_users", "idle", "un_test")) \
+            if self.chance(self.knobs["special"]) else None
+        category = rng.choices(CATEGORIES, (3, 3, 3, 2, 1, 1, 0.3, 0.5))[0]
+        begin = self.some_day(0, self.n_days * 0.35) if self.chance(0.85) else self.some_day()
+        created = {"name": account_id.upper(), "country": rng.choice(("DE", "US"))}
+        if category is not None:
+            created["product_category"] = category
+        if special in ("internal", "test"):
+            created[f"is_{special}"] = True
+        elif special == "un_test":
+            created["is_test"] = True
+        elif self.chance(0.3):
+            created.update({"is_internal": False, "is_test": None})
+        self.add("crm", "account_created", account_id, self.moment(max(0, begin - rng.choice((0, 0, 1, 3)))), created)
+        if special == "un_test":
+            self.add("crm", "account_updated", account_id, self.moment(begin + 2), {"is_test": False})
+        if self.chance(0.15):
+            update = rng.choice(({"product_category": rng.choice(CATEGORIES[:6])}, {"product_category": None},
+                                 {"name": "renamed"}, {"employees": 12}, {}))
+            self.add("crm", "account_updated", account_id, self.moment(self.some_day(begin)), update)
+        if self.chance(0.8):
+            self.add("crm", "onboarding_started", account_id, self.moment(begin), rng.choice((None, {"variant": "b"})))
+            if self.chance(0.1):
+                self.add("crm", "onboarding_started", account_id, self.moment(begin + rng.randint(0, 9)))
+
+        users = []
+        if special != "no_users":
+            users = [f"u{rng.randrange(10**4):04d}" for _ in range(rng.randint(1, 5))]
+            self.contacts(account_id, users, begin)
+        category = category if category in CATEGORIES[:6] else "general_saas"
+        if special != "idle":
+            self.product(account_id, category, users, begin, special == "no_users")
+        if special != "no_billing":
+            self.billing(account_id, begin, max(1, len(users)), special == "trial")
+        self.tickets(account_id, users, begin)
+        self.surveys_and_notes(account_id, users, begin)
+        self.crm_noise(account_id, begin)
+
+    def contacts(self, account_id, users, begin):
+        rng = self.rng
+        for user_id in users:
+            self.everybody.append(user_id)
+            if self.chance(0.9):
+                self.add("crm", "contact_added", account_id, self.moment(begin + rng.choice((0, 0, 0, 1, 5))),
+                         {"persona": rng.choice(("admin", "end_user", "power_user", "developer"))}, user_id)
+            if self.chance(0.12):                                 # leaves, perhaps another account's list
+                self.add("crm", "contact_removed", rng.choice((account_id, account_id, *self.accounts)),
+                         self.moment(self.some_day(begin)), None, user_id)
+            if self.chance(0.15):                                 # moves, now and then to nowhere known
+                target = rng.choice((*self.accounts, "acc_nowhere") if self.chance(0.3) else self.accounts)
+                self.add("crm", "contact_added", target, self.moment(self.some_day(begin)), {}, user_id)
+
+    def product(self, account_id, category, users, begin, without_users):
+        rng, activity = self.rng, self.knobs["activity"]
+        own = CATEGORY_EVENTS.get(category, CATEGORY_EVENTS["general_saas"])
+        habit = rng.choice(("steady", "steady", "power", "burst", "fading", "gaps"))
+        share = {"steady": 0.3, "power": 0.55, "burst": 0.08, "fading": 0.4, "gaps": 0.35}[habit]
+        nameless = 1.0 if without_users else rng.choice((0, 0, 0, 0.1, 0.5))
+
+        def emit(event_type, day):
+            user_id = rng.choice(users) if users and not self.chance(nameless) else None
+            named = None if user_id is not None and self.chance(self.knobs["null_accounts"]) else account_id
+            self.add("product", event_type, named, self.moment(day), rng.choice((None, None, {}, {"k": 1})), user_id)
+
+        if activity == 0:
+            return
+        last_day = self.n_days if habit != "fading" else begin + rng.randint(10, 40)
+        silent_from = self.some_day(begin, self.n_days) if habit == "gaps" else self.n_days + 1
+        if self.chance(0.15) and begin > 2:                       # use before the start does not count
+            emit(own[0], begin - 2)
+        for day in range(begin, last_day + 1):
+            if silent_from <= day < silent_from + 14:
+                continue
+            for _ in range(max(1, len(users))):
+                if not self.chance(share * activity):
+                    continue
+                emit("session_started", day)
+                for _ in range(rng.choice((0, 0, 1, 1, 2))):
+                    if self.chance(0.03):
+                        event_type = rng.choice(UNMAPPED_EVENTS)
+                    elif self.chance(0.04):
+                        event_type = rng.choice(rng.choice(list(CATEGORY_EVENTS.values())))
+                    else:
+                        event_type = rng.choice(own + own + ANY_EVENTS[1:])
+                    emit(event_type, day)
+        for event_type in ("user_invited", "seat_configured", own[0], *ANY_EVENTS[7:], *own):
+            if self.chance(0.6):                                  # the onboarding steps, early
+                emit(event_type, begin + rng.randint(0, 12))
+        if habit == "power":                                      # everything on offer within a few days
+            day = begin + rng.randint(5, 45)
+            for event_type in ANY_EVENTS + own:
+                emit(event_type, day + rng.randint(0, 5))
+            for user_id in users:
+                self.add("product", own[0], account_id, self.moment(day), None, user_id)
+            for user_id in users * 4:
+                self.add("product", "session_started", account_id, self.moment(day + rng.randint(0, 5)), None, user_id)
+        if category == "api" and self.chance(0.7):
+            day = begin + rng.randint(0, 25)
+            for _ in range(rng.choice((69, 70, 75, 80))):
+                emit("api_called", day)
+
+    def billing(self, account_id, begin, n_users, trial):
+        rng = self.rng
+        if trial or self.chance(0.15):
+            self.add("billing", "trial_started", account_id, self.moment(max(0, begin - rng.randint(0, 3))),
+                     {"plan": "try"} if self.chance(0.5) else None)
+        if trial:
+            return
+        for number in range(rng.choice((1, 1, 1, 2))):
+            self.subscription(account_id, f"sub-{account_id}-{number}", begin, n_users)
+        for number in range(rng.choice((0, 1, 2, 3))):
+            self.invoice(account_id, f"inv-{account_id}-{number}", self.some_day(max(0, begin - 3)))
+
+    def terms(self, n_users, subscription_id, day):
+        rng = self.rng
+        start = self.first_day + timedelta(days=int(day))
+        terms = {
+            "subscription_id": subscription_id,
+            "mrr": rng.choice(MRR) if self.chance(0.5) else rng.randrange(100, 300000) / 100,
+            "currency": rng.choice(CURRENCIES)}
+        seats = rng.choices((n_users, n_users + 1, 2 * n_users + 2, 0, None, 49, 50, 500, "absent"),
+                            (8, 4, 3, 1, 1, 0.5, 0.7, 0.7, 1))[0]
+        if seats != "absent":
+            terms["seats"] = seats
+        if self.chance(0.6):
+            terms["term_end"] = (start + timedelta(days=rng.choice((0, 14, 30, 90, 365)))).isoformat()
+        if self.chance(0.4):
+            terms["usage_cap"] = rng.choice((50, 100, 250.5, 1000, None, 0))
+        return terms
+
+    def subscription(self, account_id, subscription_id, begin, n_users):
+        rng = self.rng
+        day = max(0, begin + rng.choice((-5, 0, 0, 0, 1, 10, rng.randint(0, 40))))
+        self.add("billing", "subscription_started", account_id, self.moment(day), self.terms(n_users, subscription_id, day))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            later = day if self.chance(0.15) else self.some_day(day)
+            self.add("billing", rng.choice(("subscription_changed", "subscription_renewed")),
+                     rng.choice(self.accounts) if self.chance(0.03) else account_id, self.moment(later),
+                     self.terms(n_users, subscription_id, later))
+        if self.chance(self.knobs["churn"]):
+            cancelled = self.some_day(day)
+            moment = self.moment(cancelled)
+            effective = moment.date() + timedelta(days=rng.choice((0, 0, 0, 1, 7, 30, 60, -3, -40)))
+            self.add("billing", "subscription_cancelled", account_id, moment,
+                     {"subscription_id": subscription_id, "effective_on": effective.isoformat(), "reason": "price"})
+            if self.chance(0.2):
+                again = self.some_day(cancelled, cancelled + 30)
+                self.add("billing", "subscription_started", account_id, self.moment(again),
+                         self.terms(n_users, subscription_id, again))
+
+    def invoice(self, account_id, invoice_id, day):
+        rng = self.rng
+        amount = rng.randrange(1000, 90000) / 100
+        issued = self.moment(day)
+        due_on = issued.date() + timedelta(days=rng.choice((0, 7, 14, 30)))
+        self.add("billing", "invoice_issued", account_id, issued,
+                 {"invoice_id": invoice_id, "amount": amount, "currency": rng.choice(CURRENCIES),
+                  "due_on": due_on.isoformat()})
+        if self.chance(0.05):                                     # issued again, another due day: the first counts
+            self.add("billing", "invoice_issued", account_id, issued + timedelta(days=2),
+                     {"invoice_id": invoice_id, "amount": amount / 2, "currency": "USD",
+                      "due_on": (due_on + timedelta(days=3)).isoformat()})
+        how = rng.choice(("in_time", "late", "parts", "short", "never", "void", "early"))
+        cents = round(amount * 100)
+        part = rng.randrange(1, cents)
+        payments = {"in_time": [(cents, 3)], "late": [(cents, rng.randint(15, 60))],
+                    "parts": [(part, rng.randint(0, 20)), (cents - part, rng.randint(10, 50))],
+                    "short": [(cents - 1, 5)], "early": [(cents, -1)]}.get(how, [])
+        for paid, days in payments:
+            self.add("billing", "invoice_paid", account_id, self.moment(max(0, day + days)),
+                     {"invoice_id": invoice_id, "amount": paid / 100})
+        if how == "void" or self.chance(0.05):
+            self.add("billing", "invoice_voided", account_id, self.moment(day + rng.randint(0, 40)),
+                     {"invoice_id": invoice_id})
+
+    def tickets(self, account_id, users, begin):
+        rng = self.rng
+        if self.chance(0.3):
+            return
+        expected = self.knobs["support"] * (self.n_days - begin) / 15 * rng.choice((0.3, 1, 1, 2))
+        for number in range(int(expected + rng.random())):
+            self.ticket(account_id, f"t-{account_id}-{number}", self.some_day(max(0, begin - 2)), users)
+        if self.chance(0.2):
+            for event_type in ("ticket_replied", "ticket_escalated", "ticket_solved"):
+                payload = {"ticket_id": "t-unknown"}
+                if event_type == "ticket_replied":
+                    payload.update({"author_role": "agent", "is_public": True})
+                self.add("support", event_type, account_id, self.moment(self.some_day(begin)), payload)
+
+    def ticket(self, account_id, ticket_id, day, users):
+        rng = self.rng
+        created_at, priority = self.moment(day), rng.choice(PRIORITIES)
+        created = {"ticket_id": ticket_id, "priority": priority, "topic": rng.choice(("bug", "how_to"))}
+        if self.chance(0.4):
+            created["is_expansion_request"] = self.chance(0.5)
+        user_id = rng.choice(users) if users and self.chance(0.7) else None
+        self.add("support", "ticket_created", account_id, created_at, created, user_id)
+        if self.chance(0.04):                                     # created again a second later: the first counts
+            self.add("support", "ticket_created", account_id, created_at + timedelta(seconds=1),
+                     {**created, "priority": rng.choice(PRIORITIES)})
+
+        def later(hours):
+            return created_at + timedelta(seconds=rng.randrange(max(1, int(hours * 3600))))
+
+        target = timedelta(hours=SLA_HOURS[priority])
+        for _ in range(rng.choice((0, 1, 1, 2, 3))):
+            at = rng.choice((created_at, created_at + target, created_at + target + timedelta(seconds=1),
+                             created_at - timedelta(seconds=1), later(3), later(30), later(100)))
+            who = rng.choice(self.accounts) if self.chance(0.05) else account_id
+            self.add("support", "ticket_replied", who, at,
+                     {"ticket_id": ticket_id, "author_role": rng.choice(("agent", "agent", "customer")),
+                      "is_public": self.chance(0.8)})
+        for event_type, share, hours in (("ticket_escalated", 0.25, 80), ("ticket_solved", 0.7, 150),
+                                         ("ticket_reopened", 0.3, 300), ("ticket_solved", 0.3, 400)):
+            if self.chance(share):
+                who = rng.choice(self.accounts) if self.chance(0.05) else account_id
+                at = created_at if self.chance(0.05) else later(hours)
+                self.add("support", event_type, who, at, {"ticket_id": ticket_id})
+
+    def surveys_and_notes(self, account_id, users, begin):
+        rng = self.rng
+        mood = rng.choice((2, 5, 8, 9))
+        for number in range(rng.choice((0, 1, 2, 4))):
+            kind, survey_id = rng.choice(("nps", "csat")), f"s-{account_id}-{number}"
+            day = self.some_day(begin)
+            user_id = rng.choice(users) if users and self.chance(0.8) else None
+            if self.chance(0.85):
+                self.add("survey", "survey_sent", account_id, self.moment(day), {"survey_id": survey_id, "kind": kind},
+                         user_id)
+            for _ in range(rng.choice((0, 1, 1, 2))):
+                score = min(10, max(0, mood + rng.randint(-2, 2))) if kind == "nps" else rng.randint(1, 5)
+                self.add("survey", "survey_answered", account_id, self.moment(day + rng.randint(0, 5)),
+                         {"survey_id": survey_id, "kind": kind, "score": score}, user_id)
+        for _ in range(rng.choice((0, 1, 2, 3))):
+            payload = rng.choice((None, {"topic": "call"}, {"sentiment": None})) if self.chance(0.2) \
+                else {"sentiment": rng.randint(-100, 100) / 100}
+            self.add("crm", "note_logged", account_id, self.moment(self.some_day(begin)), payload)
+
+    def crm_noise(self, account_id, begin):
+        rng = self.rng
+        for event_type, share in (("milestone_confirmed", 0.3), ("milestone_waived", 0.3)):
+            while self.chance(share):
+                day = self.some_day(0 if self.chance(0.1) else begin)
+                self.add("crm", event_type, account_id, self.moment(day),
+                         {"milestone_id": rng.choice(MILESTONES), "reason": "agreed"})
+        for event_type, payload in (
+                ("task_completed", {"task_id": "k1", "outcome": "done"}),
+                ("opportunity_stage_changed", {"opportunity_id": "o1", "stage": "won", "kind": "renewal"}),
+                ("health_overridden", {"band": "red", "reason": "call", "expires_on": "2026-01-01"}),
+                ("experiment_assigned", {"experiment_id": "x1", "variant": "a"})):
+            if self.chance(0.1):
+                self.add("crm", event_type, account_id, self.moment(self.some_day(begin)), payload)
+
+    # -- the company --------------------------------------------------------------------------------------------------
+
+    def merge_accounts(self):
+        """Merges always point to an earlier account of a fixed order, so they chain but never form a cycle."""
+        for position, account_id in enumerate(self.accounts):
+            while self.chance(self.knobs["merges"]):
+                targets = self.accounts[:position]
+                if self.chance(0.1) or not targets:
+                    targets = ["acc_nowhere"]
+                self.add("crm", "account_merged", account_id, self.moment(self.some_day()),
+                         {"into_account_id": self.rng.choice(targets)})
+
+    def repeat_rows(self):
+        """Duplicates: exact ones, and later loads of the same event_id with other content."""
+        rng = self.rng
+        for rows in self.events.values():
+            for row in list(rows):
+                if not self.chance(self.knobs["duplicates"]):
+                    continue
+                copy = dict(row)
+                if self.chance(0.6) and row["loaded_at"] and row["occurred_at"]:
+                    copy["loaded_at"] += timedelta(seconds=rng.choice((0, 1, 3600, 86400 * 4)))
+                    change = rng.choice(("payload", "account_id", "occurred_at", "event_type", "user_id"))
+                    if row["event_type"] == "account_merged":
+                        change = "payload"                        # another account could close a cycle
+                    copy[change] = {
+                        "payload": rng.choice((None, "{}", '{"seats": 7}')),
+                        "account_id": rng.choice(self.accounts + [None]),
+                        "occurred_at": row["occurred_at"] - timedelta(seconds=rng.choice((1, 3600, 86400))),
+                        "event_type": rng.choice((row["event_type"], "other")),
+                        "user_id": rng.choice(self.everybody or [None])}[change]
+                rows.append(copy)
+
+    def spoil_rows(self):
+        """Rejected companions: copies under a new event_id, each broken in one way (now and then in two)."""
+        rng = self.rng
+        for source, rows in self.events.items():
+            for row in list(rows):
+                while self.chance(self.knobs["dirt"]):
+                    copy = dict(row, event_id=self.new_id())
+                    for _ in range(rng.choice((1, 1, 1, 2))):
+                        self.spoil(source, copy)
+                    rows.append(copy)
+
+    def spoil(self, source, row):
+        rng = self.rng
+        kinds = ["id", "no_time", "no_load", "old", "future", "json", "type", "account", "user"]
+        if source != "product":                                   # product payloads have no declared keys
+            kinds += ["missing", "mistyped"] * 4
+        kind = rng.choice(kinds)
+        at = row["occurred_at"] or self.end
+        if kind == "id":
+            row["event_id"] = rng.choice((None, "", "  "))
+        elif kind == "no_time":
+            row["occurred_at"] = None
+        elif kind == "no_load":
+            row["loaded_at"] = None
+        elif kind == "old":
+            row["occurred_at"] = rng.choice((datetime(1999, 12, 31, 23, 59, 59), datetime(1970, 1, 1)))
+        elif kind == "future":
+            row["occurred_at"] = at
+            row["loaded_at"] = at - rng.choice((timedelta(seconds=601), timedelta(hours=5), timedelta(days=9)))
+            if self.chance(0.3):
+                row["occurred_at"] = self.end + timedelta(days=rng.randint(1, 400))
+        elif kind == "json":
+            row["payload"] = rng.choice(("{", "[1, 2]", '"text"', "12", "null", "nonsense", '{"a": }', "{'a': 1}"))
+        elif kind == "type":
+            row["event_type"] = rng.choice((None, " ")) if source == "product" or self.chance(0.4) else "unheard_of"
+        elif kind in ("missing", "mistyped"):
+            self.spoil_payload(kind, row)
+        elif kind == "account":
+            row["account_id"] = "acc_nowhere" if self.chance(0.6) else None
+        elif kind == "user":
+            row["user_id"] = rng.choice((None, "u_nobody"))
+            if self.chance(0.7):
+                row["account_id"] = None
+
+    def spoil_payload(self, kind, row):
+        rng = self.rng
+        try:
+            payload = json.loads(row["payload"] or "{}")
+        except ValueError:
+            return
+        if not isinstance(payload, dict):
+            return
+        if kind == "missing":
+            if payload:
+                key = rng.choice(sorted(payload))
+                if self.chance(0.4):
+                    payload.pop(key)
+                else:
+                    payload[key] = rng.choice((None, ""))
+        else:
+            bad = {"mrr": ("free", "12 EUR", True), "seats": (7.5, "many", "7.5"), "currency": ("XXX", "usd", 5),
+                   "amount": ("a lot",), "due_on": ("soon", "2025-02-30", 20250301), "term_end": ("never", "2025-13-01"),
+                   "effective_on": ("tomorrow", "2025-02-29"), "usage_cap": ("unlimited",), "score": ("nine",),
+                   "kind": ("ces",), "priority": ("asap", "High"), "author_role": ("robot",),
+                   "is_public": ("maybe", 1, "yes"), "is_expansion_request": ("perhaps",), "persona": ("boss",),
+                   "sentiment": ("happy",), "is_test": ("unsure",), "employees": (3.5,), "band": ("orange",)}
+            keys = sorted(set(payload) & set(bad))
+            if keys:
+                key = rng.choice(keys)
+                payload[key] = rng.choice(bad[key])
+        row["payload"] = json.dumps(payload)
+
+    def build(self):
+        for account_id in self.accounts:
+            self.account(account_id)
+        self.merge_accounts()
+        self.spoil_rows()
+        self.repeat_rows()
+        for rows in self.events.values():
+            self.rng.shuffle(rows)
+        return self.events
+
+
+def random_company(seed, **knobs):
+    """Random company as the ``events`` dict of ``oracle.replay``, the same one for the same seed and knobs.
+
+    seed: int. knobs: any of KNOBS (counts, and rates between 0 and 1; activity and support may exceed 1).
+    Raises TypeError on an unknown knob.
+    """
+    unknown = set(knobs) - set(KNOBS)
+    if unknown:
+        raise TypeError(f"unknown knobs {sorted(unknown)}")
+    return _Company(random.Random(seed), {**KNOBS, **knobs}).build()
+
+
+def random_moments(seed, events):
+    """(as_of or None, known_at or None) for a build of a company: mostly the defaults, else in its later part.
+
+    seed: int. events: the company. as_of is a date, known_at a UTC-naive datetime; both None for an empty company.
+    """
+    rng = random.Random(seed)
+    loads = sorted(row["loaded_at"] for rows in events.values() for row in rows if row["loaded_at"] is not None)
+    if not loads:
+        return None, None
+    known_at = as_of = None
+    if rng.random() < 0.4:
+        known_at = rng.choice(loads[len(loads) // 3:]) + timedelta(seconds=rng.choice((-1, 0, 1)))
+    if rng.random() < 0.4:
+        as_of = (known_at or loads[-1]).date() + timedelta(days=rng.choice((0, -1, -1, -7, -20, 1, 3)))
+    return as_of, known_at
+
+
+@st.composite
+def companies(draw, with_moments=False):
+    """Hypothesis strategy of small random companies: the ``events`` dict of ``oracle.replay``.
+
+    with_moments: draw (events, as_of or None, known_at or None) instead. The knobs shrink to one account over 20
+    days without dirt; the seed shrinks to 0.
+    """
+    one_of = st.sampled_from             # shrinks to the first; integers() would draw its lower bound half the time
+    knobs = {
+        "n_accounts": draw(one_of((1, 2, 3, 4, 5, 6, 6))),
+        "n_days": draw(one_of((20, 33, 45, 60, 75, 90, 105, 120, 150))),
+        "activity": draw(one_of((0.5, 0, 0.3, 0.7, 1.0))),
+        "dirt": draw(one_of((0, 0.02, 0.06))),
+        "duplicates": draw(one_of((0, 0.03, 0.1))),
+        "late": draw(one_of((0, 0.05, 0.2))),
+        "edge_times": draw(one_of((0, 0.2, 0.6))),
+        "merges": draw(one_of((0, 0, 0.1, 0.25))),
+        "special": draw(one_of((0, 0.1, 0.3))),
+        "churn": draw(one_of((0, 0.3, 0.7))),
+        "support": draw(one_of((0, 0.5, 1.0, 1.5))),
+        "null_accounts": draw(one_of((0, 0.1, 0.4))),
+    }
+    seed = draw(st.integers(0, 2**32 - 1))
+    events = random_company(seed, **knobs)
+    if not with_moments:
+        return events
+    if draw(st.booleans()):
+        return (events, *random_moments(seed + 1, events))
+    return events, None, None

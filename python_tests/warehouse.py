@@ -1,0 +1,146 @@
+"""Runs the project's compiled SQL in an in-memory DuckDB, so that hundreds of companies can be built in one test.
+
+dbt compiles the project once; the models are then plain SQL in dependency order.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+PROJECT = Path(__file__).resolve().parents[1]
+STREAMS = ("product", "crm", "support", "billing", "survey")
+ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
+_AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"
+
+
+def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run dbt in the project folder.
+
+    Parameters are dbt's own arguments; keywords are environment variables. Returns the finished process with
+    `stdout` as text; a failing dbt raises nothing, so callers check `returncode`.
+    """
+    return subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@functools.cache
+def compiled(at_a_moment: bool = False) -> dict:
+    """Return dbt's manifest with the SQL of every model compiled for an in-memory DuckDB.
+
+    With `at_a_moment`, `as_of` and `known_at` are placeholders that `build` replaces. Raises RuntimeError with dbt's
+    output where the project doesn't compile.
+    """
+    with tempfile.TemporaryDirectory() as target:
+        moment = {"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {}
+        finished = dbt(
+            "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(moment),
+            ONBOARDING_HEALTH_WAREHOUSE=":memory:",
+        )  # fmt: skip
+        if finished.returncode:
+            raise RuntimeError(finished.stdout)
+        return json.loads((Path(target) / "manifest.json").read_text())
+
+
+@functools.cache
+def _plan(at_a_moment: bool) -> tuple[list[dict], list[dict]]:
+    nodes = compiled(at_a_moment)["nodes"]
+    seeds = [node for node in nodes.values() if node["resource_type"] == "seed"]
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    ordered: dict[str, dict] = {}
+
+    def visit(key: str) -> None:
+        if key in models and key not in ordered:
+            for parent in models[key]["depends_on"]["nodes"]:
+                visit(parent)
+            ordered[key] = models[key]
+
+    for key in sorted(models):
+        visit(key)
+    return seeds, list(ordered.values())
+
+
+def seed_rows() -> dict[str, list[dict]]:
+    """Return every seed as a list of rows of text, as the CSV file holds them ('' is null)."""
+    rows = {}
+    for seed in _plan(False)[0]:
+        with open(PROJECT / seed["original_file_path"], newline="") as file:
+            rows[seed["name"]] = list(csv.DictReader(file))
+    return rows
+
+
+def raw_frames(events: dict[str, list[dict]]) -> dict[str, pd.DataFrame]:
+    """Return one frame of envelope columns per stream from rows of dicts; a missing stream becomes an empty frame."""
+    frames = {}
+    for stream in STREAMS:
+        frame = pd.DataFrame(events.get(stream, []), columns=list(ENVELOPE), dtype=object)
+        for column in ("occurred_at", "loaded_at"):
+            frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
+        frames[stream] = frame
+    return frames
+
+
+def build(
+    frames: dict[str, pd.DataFrame],
+    *,
+    seeds: dict[str, list[dict]] | None = None,
+    as_of: object = None,
+    known_at: object = None,
+    threads: int = 1,
+) -> duckdb.DuckDBPyConnection:
+    """Build every model from raw frames and return the connection that holds them in schema `main`.
+
+    `frames` has one frame of envelope columns per stream; `seeds` replaces seeds by name; `as_of` (date) and
+    `known_at` (datetime) go together or not at all. Raises duckdb.Error where a model fails, with its message.
+    """
+    seed_nodes, models = _plan(as_of is not None)
+    connection = duckdb.connect(":memory:", config={"threads": threads, "preserve_insertion_order": False})
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("create schema raw")
+    for stream in STREAMS:
+        connection.register("frame", frames[stream])
+        connection.execute(
+            f"create table raw.{stream}_events as select event_id::varchar as event_id, "
+            "event_type::varchar as event_type, account_id::varchar as account_id, user_id::varchar as user_id, "
+            "occurred_at::timestamp as occurred_at, loaded_at::timestamp as loaded_at, "
+            "payload::varchar as payload from frame"
+        )
+    replaced = seeds or {}
+    for node in seed_nodes:
+        types = node["config"]["column_types"]
+        rows = replaced.get(node["name"]) or seed_rows()[node["name"]]
+        columns = ", ".join(f"{column} {types[column]}" for column in rows[0])
+        connection.execute(f"create table {node['name']} ({columns})")
+        connection.executemany(
+            f"insert into {node['name']} values ({', '.join('?' * len(rows[0]))})",
+            [[value or None for value in row.values()] for row in rows],
+        )
+    for node in models:
+        sql = node["compiled_code"]
+        if as_of is not None:
+            sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
+        kind = "view" if node["config"]["materialized"] == "view" else "table"
+        connection.execute(f"create {kind} {node['name']} as {sql}")
+    return connection
+
+
+def published(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+    """Return the rows of every mart, sorted, by the mart's name: what two builds are compared on."""
+    marts = [node["name"] for node in _plan(False)[1] if node["path"].startswith("marts/")]
+    return {
+        mart: connection.execute(f"select * from {mart} order by all").fetchall() for mart in marts
+    }

@@ -590,10 +590,14 @@ def build_accounts(accepted, survivors, seeds, as_of):
 # Section 4: signals
 # ---------------------------------------------------------------------------------------------------------------------
 
-def tracked_from(accounts, source):
-    """First day of any accepted event of a source on an in-scope account's spine, None when there is none."""
+def tracked_from(accounts, source, with_user=False):
+    """First day of any accepted event of a source on an in-scope account's spine, None when there is none.
+
+    with_user: look only at events that carry a user.
+    """
     days = [e.occurred_at.date() for a in accounts for e in a.events
-            if e.source == source and a.started_on <= e.occurred_at.date() <= a.ended_on]
+            if e.source == source and a.started_on <= e.occurred_at.date() <= a.ended_on
+            and (e.user_id is not None or not with_user)]
     return min(days, default=None)
 
 
@@ -602,8 +606,11 @@ def in_window(day, end, length):
     return end - timedelta(days=length) < day <= end
 
 
-def usage_signals(account, seeds, first_day):
-    """{day: {signal: value}} of the product signals. first_day: when product tracking began (None: never)."""
+def usage_signals(account, seeds, first_day, first_user_day):
+    """{day: {signal: value}} of the product signals.
+
+    first_day, first_user_day: when product events, and those that carry a user, began (None: never).
+    """
     plan = {row["event_type"]: row for row in seeds["tracking_plan"]}
     offered = [row for row in seeds["tracking_plan"] if row["product_category"] in ("any", account.product_category)]
     offered_features = len({row["feature"] for row in offered if row["feature"]})
@@ -622,8 +629,10 @@ def usage_signals(account, seeds, first_day):
     def users(events):
         return {e.user_id for e in events if e.user_id is not None}
 
-    def observed_users(events):
-        return None if events and not users(events) else len(users(events))
+    def observed_users(events, day):
+        if first_user_day is None or day < first_user_day or (events and not users(events)):
+            return None
+        return len(users(events))
 
     def role(event):
         return plan[event.event_type]["role"] if event.event_type in plan else ""
@@ -659,9 +668,9 @@ def usage_signals(account, seeds, first_day):
         s = signals[d] = {}
         s["events_7d"], s["events_30d"] = len(last_7), len(last_30)
         s["logins_7d"], s["logins_30d"] = with_role(last_7, "login"), with_role(last_30, "login")
-        s["active_users_1d"] = observed_users(by_day.get(d, []))
-        s["active_users_7d"] = observed_users(last_7)
-        s["active_users_30d"] = observed_users(last_30)
+        s["active_users_1d"] = observed_users(by_day.get(d, []), d)
+        s["active_users_7d"] = observed_users(last_7, d)
+        s["active_users_30d"] = observed_users(last_30, d)
         s["dau_mau_30d"] = None
         if s["active_users_30d"] is not None:
             s["dau_mau_30d"] = ratio(sum(daily_share[i] for i in window_days), len(window_days))
@@ -861,11 +870,12 @@ def engagement_signals(account, seeds):
 def build_signals(accounts, accepted, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
     product_from, support_from = tracked_from(accounts, "product"), tracked_from(accounts, "support")
+    first_user_day = tracked_from(accounts, "product", with_user=True)
     tickets = ticket_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
     found = {}
     for account in accounts:
-        usage = usage_signals(account, seeds, product_from)
+        usage = usage_signals(account, seeds, product_from, first_user_day)
         parts = [usage, support_signals(account, tickets, seeds, support_from, usage),
                  billing_signals(account, usage), engagement_signals(account, seeds)]
         found[account.account_id] = {}

@@ -257,7 +257,7 @@ def test_oulad_days(oulad, course):
 
 
 def test_oulad_milestones_are_the_assessments(course):
-    milestones = pd.read_csv(CONNECTORS / "oulad/catalog/milestone_catalog.csv").iloc[:5]
+    milestones = pd.read_csv(CONNECTORS / "oulad/opinions/catalog/milestone_catalog.csv").iloc[:5]
     assessments = course["assessments"].dropna(subset="date").sort_values("date")
     assert list(milestones.deadline_days) == list(assessments.date)
     assert list(milestones.weight.round(4)) == list((assessments.weight / 100 * 0.9).round(4))
@@ -328,5 +328,5 @@ def test_catalog(connector):
 
 @pytest.mark.parametrize("connector", FOLDERS)
 def test_tracking_plan_covers_the_product_stream(connector, request):
-    plan = pd.read_csv(CONNECTORS / connector / "catalog/tracking_plan.csv")
+    plan = pd.read_csv(CONNECTORS / connector / "opinions/catalog/tracking_plan.csv")
     assert set(request.getfixturevalue(connector)["product"].event_type) == set(plan.event_type)

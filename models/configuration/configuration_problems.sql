@@ -1,3 +1,4 @@
+-- noqa: disable=RF02
 with
 
 tracking_plan as (
@@ -69,7 +70,9 @@ tracking_plan_problems as (
     select
         'catalog/tracking_plan.csv' as file_path,
         'event_type ' || event_type as row_key,
-        'the event type stands ' || cast(count(*) as {{ dbt.type_string() }}) || ' times.' as problem,
+        'the event type stands '
+        || cast(count(*) as {{ dbt.type_string() }})
+        || ' times.' as problem,
         'Keep one row.' as remedy
     from tracking_plan
     group by event_type
@@ -79,7 +82,8 @@ tracking_plan_problems as (
         'catalog/tracking_plan.csv' as file_path,
         'event_type ' || event_type as row_key,
         'unknown role ' || role || '.' as problem,
-        'Use login, core, value, error, api_call, guided_task, invite, configuration or nothing.' as remedy
+        'Use login, core, value, error, api_call, guided_task, invite, configuration or nothing.'
+            as remedy
     from tracking_plan
     where
         role not in (
@@ -174,7 +178,9 @@ criteria_problems as (
             when
                 measure = 'signal'
                 and subject in (select signal from signals where category = 'milestones')
-                then 'a milestone cannot rest on the signal ' || subject || ', which rests on milestones.'
+                then 'a milestone cannot rest on the signal '
+                    || subject
+                    || ', which rests on milestones.'
             when measure <> 'signal' and subject not in (select subject from event_subjects)
                 then 'unknown event ' || subject || '.'
             when operator not in ('>=', '>', '<=', '<') then 'unknown operator ' || operator || '.'
@@ -183,8 +189,8 @@ criteria_problems as (
             when threshold is null or sustained_days is null or sustained_days < 1
                 then 'threshold and sustained_days must be there, sustained_days at least 1.'
         end as problem,
-        'Use a milestone of milestone_catalog.csv, a signal of signals.csv, an event type or role:<role> of '
-        || 'tracking_plan.csv, or an event type of event_schemas.csv.' as remedy
+        'Use a milestone of milestone_catalog.csv, a signal of signals.csv, an event type or '
+        || 'role:<role> of tracking_plan.csv, or an event type of event_schemas.csv.' as remedy
     from milestone_criteria
 ),
 
@@ -193,7 +199,9 @@ activation_problems as (
         'catalog/activation_milestones.csv' as file_path,
         'product_category ' || activation_milestones.product_category
         || ', persona ' || activation_milestones.persona as row_key,
-        'milestone ' || activation_milestones.milestone_id || ' is in no journey of the category.' as problem,
+        'milestone '
+        || activation_milestones.milestone_id
+        || ' is in no journey of the category.' as problem,
         'Name a milestone of one of its journeys.' as remedy
     from activation_milestones
     left join journeys
@@ -371,7 +379,8 @@ weight_problems as (
     select
         'scoring/health_weights.csv' as file_path,
         'model_version ' || health_model_versions.model_version as row_key,
-        'the weights sum to ' || cast(coalesce(sum(health_weights.weight), 0) as {{ dbt.type_string() }})
+        'the weights sum to '
+        || cast(coalesce(sum(health_weights.weight), 0) as {{ dbt.type_string() }})
         || '.' as problem,
         'Change them so that they sum to 1.' as remedy
     from health_model_versions

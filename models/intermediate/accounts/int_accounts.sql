@@ -108,7 +108,10 @@ sized as (
         size_classes.segment,
         row_number() over (
             partition by first_contracts.account_id
-            order by size_classes.min_arr desc, size_classes.min_seats desc, size_classes.segment
+            order by
+                size_classes.min_arr desc,
+                size_classes.min_seats desc,
+                size_classes.segment asc
         ) as choice
     from first_contracts
     inner join size_classes
@@ -156,7 +159,7 @@ placed as (
         on attributes.account_id = subscription_ends.account_id
     left join categories
         on attributes.product_category = categories.product_category
-    where attributes.account_id not in (select account_id from exclusions)
+    where attributes.account_id not in (select exclusions.account_id from exclusions)
 ),
 
 journeyed as (

@@ -5,7 +5,11 @@ account_days as (
 ),
 
 answers as (
-    select * from {{ ref('stg_survey__answers') }}
+    select
+        *,
+        event_type = 'survey_answered' and kind = 'nps' as is_nps_answer,
+        event_type = 'survey_answered' and kind = 'csat' as is_csat_answer
+    from {{ ref('stg_survey__answers') }}
 ),
 
 notes as (
@@ -23,21 +27,13 @@ answer_days as (
         cast(answers.occurred_at as date) as date_day,
         sum(case when answers.event_type = 'survey_sent' then 1 else 0 end) as sent,
         sum(case when answers.event_type = 'survey_answered' then 1 else 0 end) as answered,
-        {% for kind in ['nps', 'csat'] -%}
-        sum(
-            case when answers.event_type = 'survey_answered' and answers.kind = '{{ kind }}' then 1 else 0 end
-        ) as {{ kind }}_answers,
-        sum(
-            case
-                when answers.event_type = 'survey_answered' and answers.kind = '{{ kind }}'
-                    then answers.score
-                else 0
-            end
-        ) as {{ kind }}_total,
-        {% endfor -%}
+        sum(case when answers.is_nps_answer then 1 else 0 end) as nps_answers,
+        sum(case when answers.is_nps_answer then answers.score else 0 end) as nps_total,
+        sum(case when answers.is_csat_answer then 1 else 0 end) as csat_answers,
+        sum(case when answers.is_csat_answer then answers.score else 0 end) as csat_total,
         sum(
             case
-                when answers.event_type <> 'survey_answered' or answers.kind <> 'nps' then 0
+                when not answers.is_nps_answer then 0
                 when answers.score >= survey_scales.promoter_lowest then 1
                 when answers.score <= survey_scales.detractor_highest then -1
                 else 0

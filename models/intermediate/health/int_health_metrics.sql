@@ -15,7 +15,7 @@ health_weights as (
 
 weighted_metrics as (
     select
-        health_weights.model_version as version_of_weight,
+        health_weights.model_version,
         health_weights.weight,
         health_metrics.metric,
         health_metrics.signal,
@@ -33,26 +33,26 @@ weighted_metrics as (
 
 measured as (
     select
-        account_id,
-        date_day as score_date,
-        segment,
-        product_category,
-        model_version,
-        min_peers,
-        max_missing_peer_share,
-        metric,
-        weight,
-        direction,
-        method,
-        lower_bound,
-        upper_bound,
-        missing_policy,
-        decay_per_day,
-        {{ signal_value('signal') }} as metric_value,
-        coalesce({{ signal_value('age_signal') }}, 0) as age_days
+        score_days.account_id,
+        score_days.date_day as score_date,
+        score_days.segment,
+        score_days.product_category,
+        score_days.model_version,
+        score_days.min_peers,
+        score_days.max_missing_peer_share,
+        weighted_metrics.metric,
+        weighted_metrics.weight,
+        weighted_metrics.direction,
+        weighted_metrics.method,
+        weighted_metrics.lower_bound,
+        weighted_metrics.upper_bound,
+        weighted_metrics.missing_policy,
+        weighted_metrics.decay_per_day,
+        {{ signal_value('weighted_metrics.signal') }} as metric_value,
+        coalesce({{ signal_value('weighted_metrics.age_signal') }}, 0) as age_days
     from score_days
     inner join weighted_metrics
-        on score_days.model_version = weighted_metrics.version_of_weight
+        on score_days.model_version = weighted_metrics.model_version
 ),
 
 rounded as (
@@ -131,7 +131,13 @@ positioned as (
         compared.*,
         cast(peer_count * peer_value - value_sum as double)
         / nullif(
-            sqrt(cast(peer_count * square_sum - cast(value_sum * value_sum as decimal(38, 8)) as double)), 0
+            sqrt(
+                cast(
+                    peer_count * square_sum
+                    - cast(value_sum * value_sum as decimal(38, 8)) as double
+                )
+            ),
+            0
         ) as z
     from compared
 ),
@@ -145,7 +151,9 @@ scaled as (
                 then
                     greatest(
                         least(
-                            cast(metric_value - lower_bound as double) / (upper_bound - lower_bound), 1
+                            cast(metric_value - lower_bound as double)
+                            / (upper_bound - lower_bound),
+                            1
                         ), 0
                     )
             when z is null then 0.5

@@ -31,7 +31,8 @@ judged as (
         score_days.model_version,
         score_days.segment,
         score_days.product_category,
-        {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }} as coverage,
+        {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
+            as coverage,
         case
             when score_days.eligibility <> 'eligible' then score_days.eligibility
             when
@@ -41,7 +42,9 @@ judged as (
                 then 'too_little_data'
             else 'scored'
         end as status,
-        {{ round_half_up('100 * cast(totals.weighted_value as double) / nullif(totals.used_weight, 0)', 2) }}
+        {{ round_half_up(
+            '100 * cast(totals.weighted_value as double) / nullif(totals.used_weight, 0)', 2
+        ) }}
             as weighted_score
     from score_days
     left join totals

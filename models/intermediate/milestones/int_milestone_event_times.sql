@@ -34,7 +34,7 @@ subjects as (
     select distinct criteria.subject, tracking_plan.event_type
     from criteria
     inner join tracking_plan
-        on criteria.subject = 'role:' || tracking_plan.role
+        on criteria.subject = 'role:' || tracking_plan.role  -- noqa: ST09
 ),
 
 accounts as (
@@ -126,7 +126,11 @@ reached as (
         steps.occurred_at,
         row_number() over (
             partition by
-                plan.account_id, plan.milestone_id, criteria.phase, criteria.measure, criteria.subject,
+                plan.account_id,
+                plan.milestone_id,
+                criteria.phase,
+                criteria.measure,
+                criteria.subject,
                 criteria.operator, criteria.threshold
             order by steps.occurred_at, steps.event_id
         ) as choice
@@ -139,9 +143,11 @@ reached as (
             and criteria.measure = steps.measure
             and criteria.subject = steps.subject
             and case
-                when criteria.measure <> 'event_user_share' then steps.reached = criteria.needed_count
-                when criteria.operator = '>=' then steps.reached >= criteria.threshold
-                else steps.reached > criteria.threshold
+                when
+                    criteria.measure <> 'event_user_share'
+                    then criteria.needed_count = steps.reached
+                when criteria.operator = '>=' then criteria.threshold <= steps.reached
+                else criteria.threshold < steps.reached
             end
 ),
 

@@ -25,6 +25,7 @@ rules as (
 conditions as (
     select distinct
         plan.account_id,
+        plan.started_on,
         criteria.subject,
         criteria.operator,
         criteria.threshold,
@@ -48,6 +49,7 @@ valued as (
 checked as (
     select
         account_id,
+        started_on,
         subject,
         operator,
         threshold,
@@ -67,13 +69,14 @@ checked as (
 broken as (
     select
         checked.*,
-        max(case when not is_true then date_day end) over (
-            partition by account_id, subject, operator, threshold, sustained_days, holds_when_null
-            order by date_day
-        ) as last_false_day,
-        min(date_day) over (
-            partition by account_id, subject, operator, threshold, sustained_days, holds_when_null
-        ) as first_day
+        coalesce(
+            max(case when not is_true then date_day end) over (
+                partition by
+                    account_id, subject, operator, threshold, sustained_days, holds_when_null
+                order by date_day
+            ),
+            {{ add_days('started_on', -1) }}
+        ) as last_day_before
     from checked
 ),
 
@@ -89,8 +92,7 @@ holding as (
     from broken
     where
         is_true
-        and {{ days_between('coalesce(last_false_day, ' ~ add_days('first_day', -1) ~ ')', 'date_day') }}
-        >= sustained_days
+        and {{ days_between('last_day_before', 'date_day') }} >= sustained_days
 ),
 
 signal_days as (

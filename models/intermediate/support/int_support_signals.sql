@@ -139,12 +139,18 @@ support_days as (
     select
         account_id,
         date_day,
-        {% for kind in [
-            'created', 'replied', 'escalated', 'reopened', 'expansion_request', 'open_change',
-            'breached', 'in_time', 'first_reply', 'wait_microseconds',
-        ] -%}
-        sum(case when event_kind = '{{ kind }}' then quantity else 0 end) as {{ kind }}{{ ',' if not loop.last }}
-        {% endfor %}
+        sum(case when event_kind = 'created' then quantity else 0 end) as created,
+        sum(case when event_kind = 'replied' then quantity else 0 end) as replied,
+        sum(case when event_kind = 'escalated' then quantity else 0 end) as escalated,
+        sum(case when event_kind = 'reopened' then quantity else 0 end) as reopened,
+        sum(case when event_kind = 'expansion_request' then quantity else 0 end)
+            as expansion_request,
+        sum(case when event_kind = 'open_change' then quantity else 0 end) as open_change,
+        sum(case when event_kind = 'breached' then quantity else 0 end) as breached,
+        sum(case when event_kind = 'in_time' then quantity else 0 end) as in_time,
+        sum(case when event_kind = 'first_reply' then quantity else 0 end) as first_reply,
+        sum(case when event_kind = 'wait_microseconds' then quantity else 0 end)
+            as wait_microseconds
     from facts
     group by account_id, date_day
 ),
@@ -169,12 +175,16 @@ daily as (
     select
         account_days.account_id,
         account_days.date_day,
-        {% for kind in [
-            'created', 'replied', 'escalated', 'reopened', 'expansion_request', 'open_change',
-            'breached', 'in_time', 'first_reply', 'wait_microseconds',
-        ] -%}
-        coalesce(support_days.{{ kind }}, 0) as {{ kind }}{{ ',' if not loop.last }}
-        {% endfor %}
+        coalesce(support_days.created, 0) as created,
+        coalesce(support_days.replied, 0) as replied,
+        coalesce(support_days.escalated, 0) as escalated,
+        coalesce(support_days.reopened, 0) as reopened,
+        coalesce(support_days.expansion_request, 0) as expansion_request,
+        coalesce(support_days.open_change, 0) as open_change,
+        coalesce(support_days.breached, 0) as breached,
+        coalesce(support_days.in_time, 0) as in_time,
+        coalesce(support_days.first_reply, 0) as first_reply,
+        coalesce(support_days.wait_microseconds, 0) as wait_microseconds
     from account_days
     left join support_days
         on

@@ -12,21 +12,33 @@ tracking_plan as (
 ),
 
 seen as (
-    select distinct account_id, 'user' as entity_type, user_id as entity, date_day
+    select distinct
+        account_id,
+        'user' as entity_type,
+        user_id as entity,
+        date_day
     from user_event_days
     where user_id is not null
     union all
     select distinct
-        user_event_days.account_id, 'feature' as entity_type, tracking_plan.feature as entity, user_event_days.date_day
+        user_event_days.account_id,
+        'feature' as entity_type,
+        tracking_plan.feature as entity,
+        user_event_days.date_day
     from user_event_days
     inner join tracking_plan
         on user_event_days.event_type = tracking_plan.event_type
+    where tracking_plan.feature is not null
     union all
     select distinct
-        user_event_days.account_id, 'module' as entity_type, tracking_plan.module as entity, user_event_days.date_day
+        user_event_days.account_id,
+        'module' as entity_type,
+        tracking_plan.module as entity,
+        user_event_days.date_day
     from user_event_days
     inner join tracking_plan
         on user_event_days.event_type = tracking_plan.event_type
+    where tracking_plan.module is not null
 ),
 
 windows as (
@@ -39,7 +51,7 @@ windows as (
     select 'module' as entity_type, 30 as window_days
 ),
 
-neighbours as (
+ordered as (
     select
         account_id,
         entity_type,
@@ -54,6 +66,14 @@ neighbours as (
     from seen
 ),
 
+neighbours as (
+    select
+        ordered.*,
+        {{ days_between('previous_day', 'date_day') }} as days_since_previous,
+        {{ days_between('date_day', 'next_day') }} as days_to_next
+    from ordered
+),
+
 changes as (
     select
         neighbours.account_id,
@@ -64,7 +84,9 @@ changes as (
     from neighbours
     inner join windows
         on neighbours.entity_type = windows.entity_type
-    where coalesce({{ days_between('neighbours.previous_day', 'neighbours.date_day') }} >= windows.window_days, true)
+    where
+        neighbours.days_since_previous is null
+        or neighbours.days_since_previous >= windows.window_days
     union all
     select
         neighbours.account_id,
@@ -75,7 +97,9 @@ changes as (
     from neighbours
     inner join windows
         on neighbours.entity_type = windows.entity_type
-    where coalesce({{ days_between('neighbours.date_day', 'neighbours.next_day') }} >= windows.window_days, true)
+    where
+        neighbours.days_to_next is null
+        or neighbours.days_to_next >= windows.window_days
 ),
 
 daily_changes as (
@@ -83,7 +107,8 @@ daily_changes as (
         account_id,
         date_day,
         sum(case when entity_type = 'user' and window_days = 7 then change else 0 end) as users_7d,
-        sum(case when entity_type = 'user' and window_days = 30 then change else 0 end) as users_30d,
+        sum(case when entity_type = 'user' and window_days = 30 then change else 0 end)
+            as users_30d,
         sum(case when entity_type = 'feature' then change else 0 end) as features_30d,
         sum(case when entity_type = 'module' then change else 0 end) as modules_30d
     from changes

@@ -14,11 +14,21 @@ usage_days as (
         user_event_days.date_day,
         sum(user_event_days.event_count) as events,
         count(distinct user_event_days.user_id) as active_users,
-        {% for role in ['login', 'core', 'value', 'error', 'api_call'] -%}
         sum(
-            case when tracking_plan.role = '{{ role }}' then user_event_days.event_count else 0 end
-        ) as {{ role }}_events{{ ',' if not loop.last }}
-        {% endfor %}
+            case when tracking_plan.role = 'login' then user_event_days.event_count else 0 end
+        ) as login_events,
+        sum(
+            case when tracking_plan.role = 'core' then user_event_days.event_count else 0 end
+        ) as core_events,
+        sum(
+            case when tracking_plan.role = 'value' then user_event_days.event_count else 0 end
+        ) as value_events,
+        sum(
+            case when tracking_plan.role = 'error' then user_event_days.event_count else 0 end
+        ) as error_events,
+        sum(
+            case when tracking_plan.role = 'api_call' then user_event_days.event_count else 0 end
+        ) as api_call_events
     from user_event_days
     left join tracking_plan
         on user_event_days.event_type = tracking_plan.event_type

@@ -25,7 +25,10 @@ tracking_plan as (
 ),
 
 tracked as (
-    select min(date_day) as tracked_from from usage_days
+    select
+        min(date_day) as tracked_from,
+        min(case when active_users > 0 then date_day end) as users_tracked_from
+    from usage_days
 ),
 
 offers as (
@@ -164,16 +167,27 @@ signals as (
         averaged.logins_7d,
         averaged.logins_30d,
         case
-            when averaged.active_users > 0 or averaged.events = 0 then averaged.active_users
+            when
+                averaged.date_day >= tracked.users_tracked_from
+                and (averaged.active_users > 0 or averaged.events = 0)
+                then averaged.active_users
         end as active_users_1d,
         case
-            when averaged.users_7d > 0 or averaged.events_7d = 0 then averaged.users_7d
+            when
+                averaged.date_day >= tracked.users_tracked_from
+                and (averaged.users_7d > 0 or averaged.events_7d = 0)
+                then averaged.users_7d
         end as active_users_7d,
         case
-            when averaged.users_30d > 0 or averaged.events_30d = 0 then averaged.users_30d
+            when
+                averaged.date_day >= tracked.users_tracked_from
+                and (averaged.users_30d > 0 or averaged.events_30d = 0)
+                then averaged.users_30d
         end as active_users_30d,
         case
-            when averaged.users_30d > 0 or averaged.events_30d = 0
+            when
+                averaged.date_day >= tracked.users_tracked_from
+                and (averaged.users_30d > 0 or averaged.events_30d = 0)
                 then {{ ratio('averaged.dau_mau_sum_30d', 'averaged.days_in_30') }}
         end as dau_mau_30d,
         averaged.active_days_7d,
@@ -188,8 +202,9 @@ signals as (
         case
             when averaged.day_number >= 60
                 then
-                    {{ ratio('averaged.events_30d', '(averaged.events_60d - averaged.events_30d)') }}
-                    - 1
+                    {{ ratio(
+                        'averaged.events_30d', '(averaged.events_60d - averaged.events_30d)'
+                    ) }} - 1
         end as usage_growth_30d,
         averaged.core_events_7d,
         averaged.value_events_30d,

@@ -16,10 +16,10 @@ ranked_drivers as (
         points,
         points_lost,
         row_number() over (
-            partition by account_id, score_date order by points desc, metric
+            partition by account_id, score_date order by points desc, metric asc
         ) as gain_rank,
         row_number() over (
-            partition by account_id, score_date order by points_lost desc, metric
+            partition by account_id, score_date order by points_lost desc, metric asc
         ) as loss_rank
     from drivers
 ),
@@ -72,7 +72,9 @@ health as (
         remembered.product_category,
         remembered.status,
         cast(
-            case when remembered.status = 'churned' then remembered.last_score else remembered.score end
+            case
+                when remembered.status = 'churned' then remembered.last_score else remembered.score
+            end
             as decimal(9, 2)
         ) as score,
         case when remembered.status = 'churned' then remembered.last_band else remembered.band end

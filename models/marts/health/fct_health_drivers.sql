@@ -9,25 +9,30 @@ scores as (
     where status = 'scored'
 ),
 
+-- Running totals are rounded and not each metric, so that the points sum to the score exactly.
 pointed as (
     select
         metrics.*,
         scores.score,
         scores.next_band_edge,
-        {{ round_half_up('100 * cast(metrics.value_so_far as double) / metrics.total_used_weight', 2) }}
-        - {{ round_half_up(
-            '100 * cast(metrics.value_so_far - metrics.weighted_value as double) / metrics.total_used_weight', 2
-        ) }} as points,
         {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.value_so_far as double) / metrics.total_used_weight', 2
-        ) }}
-        - {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.used_weight - metrics.value_so_far '
-            ~ '+ metrics.weighted_value as double) / metrics.total_used_weight', 2
-        ) }} as points_lost,
+            '100 * cast(metrics.value_so_far as double) / metrics.total_used_weight', 2
+        ) }} as points_so_far,
         {{ round_half_up(
-            'cast((scores.next_band_edge - scores.score) * metrics.total_used_weight as double) '
-            ~ '/ (100 * nullif(metrics.used_weight, 0))', 6
+            '100 * cast(metrics.value_so_far - metrics.weighted_value as double)'
+            ~ ' / metrics.total_used_weight', 2
+        ) }} as points_before,
+        {{ round_half_up(
+            '100 * cast(metrics.weight_so_far - metrics.value_so_far as double)'
+            ~ ' / metrics.total_used_weight', 2
+        ) }} as lost_so_far,
+        {{ round_half_up(
+            '100 * cast(metrics.weight_so_far - metrics.used_weight - metrics.value_so_far'
+            ~ ' + metrics.weighted_value as double) / metrics.total_used_weight', 2
+        ) }} as lost_before,
+        {{ round_half_up(
+            'cast((scores.next_band_edge - scores.score) * metrics.total_used_weight as double)'
+            ~ ' / (100 * nullif(metrics.used_weight, 0))', 6
         ) }} as x_to_next_band
     from metrics
     inner join scores
@@ -44,8 +49,8 @@ drivers as (
         metric_value as value,
         normalised_value as normalised,
         weight,
-        cast(points as decimal(9, 2)) as points,
-        cast(points_lost as decimal(9, 2)) as points_lost,
+        cast(points_so_far - points_before as decimal(9, 2)) as points,
+        cast(lost_so_far - lost_before as decimal(9, 2)) as points_lost,
         peer_median,
         case
             when normalised_value + x_to_next_band <= 1 then x_to_next_band

@@ -20,10 +20,12 @@ curves as (
         min(case when survival <= 0.75 then day end) as days_to_25_percent,
         min(case when survival <= 0.50 then day end) as median_days,
         min(case when survival <= 0.25 then day end) as days_to_75_percent,
-        {% for horizon in [14, 30, 90] -%}
-        1 - coalesce(min(case when day <= {{ horizon }} then survival end), 1)
-            as activated_share_{{ horizon }}d{{ ',' if not loop.last }}
-        {% endfor %}
+        1 - coalesce(min(case when day <= 14 then survival end), 1)
+            as activated_share_14d,
+        1 - coalesce(min(case when day <= 30 then survival end), 1)
+            as activated_share_30d,
+        1 - coalesce(min(case when day <= 90 then survival end), 1)
+            as activated_share_90d
     from survival
     group by cohort_key, cohort_period, cohort_start, persona, segment, product_category
 ),
@@ -43,12 +45,15 @@ cohorts as (
         days_to_25_percent,
         median_days,
         days_to_75_percent,
-        {% for horizon in [14, 30, 90] -%}
         case
-            when followed_days >= {{ horizon }} or lowest_survival = 0
-                then activated_share_{{ horizon }}d
-        end as activated_share_{{ horizon }}d{{ ',' if not loop.last }}
-        {% endfor %}
+            when followed_days >= 14 or lowest_survival = 0 then activated_share_14d
+        end as activated_share_14d,
+        case
+            when followed_days >= 30 or lowest_survival = 0 then activated_share_30d
+        end as activated_share_30d,
+        case
+            when followed_days >= 90 or lowest_survival = 0 then activated_share_90d
+        end as activated_share_90d
     from curves
 )
 

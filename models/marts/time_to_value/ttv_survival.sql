@@ -82,12 +82,18 @@ accumulated as (
     select
         at_risk.*,
         sum(
-            case when activated < at_risk then ln(cast(at_risk - activated as double) / at_risk) else 0 end
+            case
+                when
+                    activated < at_risk
+                    then ln(cast(at_risk - activated as double) / at_risk)
+                else 0
+            end
         ) over (partition by cohort_key order by day) as log_survival,
         sum(
             case
                 when activated < at_risk
-                    then cast(activated as double) / (cast(at_risk as double) * (at_risk - activated))
+                    then cast(activated as double)
+                        / (cast(at_risk as double) * (at_risk - activated))
                 else 0
             end
         ) over (partition by cohort_key order by day) as greenwood,

@@ -4,7 +4,12 @@ source as (
     select * from {{ ref('base_resolved_events') }}
     where
         source = 'billing'
-        and event_type in ('subscription_started', 'subscription_changed', 'subscription_renewed', 'subscription_cancelled')
+        and event_type in (
+            'subscription_started',
+            'subscription_changed',
+            'subscription_renewed',
+            'subscription_cancelled'
+        )
         and reject_reason is null
 ),
 

@@ -12,7 +12,7 @@ created as (
     where event_type = 'account_created' and account_id is not null
 ),
 
-merges as (
+account_merges as (
     select
         account_id,
         {{ json_text('payload', "'into_account_id'") }} as into_account_id,
@@ -25,15 +25,18 @@ merges as (
 
 known_merges as (
     select
-        merges.account_id,
-        merges.into_account_id,
+        account_merges.account_id,
+        account_merges.into_account_id,
         row_number() over (
-            partition by merges.account_id
-            order by merges.occurred_at desc, merges.loaded_at desc, merges.event_id desc
+            partition by account_merges.account_id
+            order by
+                account_merges.occurred_at desc,
+                account_merges.loaded_at desc,
+                account_merges.event_id desc
         ) as recency
-    from merges
+    from account_merges
     inner join created
-        on merges.into_account_id = created.account_id
+        on account_merges.into_account_id = created.account_id
 ),
 
 one_step as (
@@ -46,21 +49,47 @@ one_step as (
         on created.account_id = known_merges.account_id and known_merges.recency = 1
 ),
 
-{% for steps in [2, 4, 8, 16] -%}
-{{ {2: 'two', 4: 'four', 8: 'eight', 16: 'sixteen'}[steps] }}_steps as (
+two_steps as (
     select
-        step.account_id,
-        onward.next_account_id,
-        step.is_merged
-    from {{ {2: 'one_step', 4: 'two_steps', 8: 'four_steps', 16: 'eight_steps'}[steps] }} as step
-    inner join {{ {2: 'one_step', 4: 'two_steps', 8: 'four_steps', 16: 'eight_steps'}[steps] }} as onward
-        on step.next_account_id = onward.account_id
+        nearer.account_id,
+        farther.next_account_id
+    from one_step as nearer
+    inner join one_step as farther
+        on nearer.next_account_id = farther.account_id
 ),
 
-{% endfor -%}
+four_steps as (
+    select
+        nearer.account_id,
+        farther.next_account_id
+    from two_steps as nearer
+    inner join two_steps as farther
+        on nearer.next_account_id = farther.account_id
+),
+
+eight_steps as (
+    select
+        nearer.account_id,
+        farther.next_account_id
+    from four_steps as nearer
+    inner join four_steps as farther
+        on nearer.next_account_id = farther.account_id
+),
+
+sixteen_steps as (
+    select
+        nearer.account_id,
+        farther.next_account_id
+    from eight_steps as nearer
+    inner join eight_steps as farther
+        on nearer.next_account_id = farther.account_id
+),
 
 circles as (
-    select min(one_step.account_id) as account_id
+    select
+        'crm events, account_merged of ' || min(one_step.account_id)
+        || ': the merges run in a circle or through more than 16 accounts. '
+        || 'Send an account_merged event that points to the account that survives.' as message
     from sixteen_steps
     inner join one_step
         on sixteen_steps.next_account_id = one_step.account_id
@@ -75,12 +104,8 @@ surviving as (
     cross join circles
     where
         case
-            when circles.account_id is null then true
-            else {{ raise_error(
-                "'crm events, account_merged of ' || circles.account_id || ': the merges run in a circle or '"
-                ~ " || 'through more than 16 accounts. Send an account_merged event that points to the account '"
-                ~ " || 'that survives.'"
-            ) }}
+            when circles.message is null then true
+            else {{ raise_error('circles.message') }}
         end
 )
 

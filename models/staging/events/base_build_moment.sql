@@ -18,7 +18,7 @@ loads as (
 
 known as (
     select
-        {% if var('known_at') -%}
+            {% if var('known_at') -%}
         cast('{{ var("known_at") }}' as timestamp) as known_at
         {%- else -%}
         max(loaded_at) as known_at

@@ -10,6 +10,13 @@ event_schemas as (
     select * from {{ ref('event_schemas') }}
 ),
 
+event_types as (
+    select distinct
+        source,
+        event_type
+    from event_schemas
+),
+
 exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
@@ -86,7 +93,7 @@ enveloped as (
                 then 'unknown_type'
         end as envelope_problem
     from visible
-    left join (select distinct source, event_type from event_schemas) as event_types
+    left join event_types
         on
             visible.source = event_types.source
             and visible.event_type = event_types.event_type
@@ -109,46 +116,49 @@ payload_values as (
     where enveloped.envelope_problem is null
 ),
 
-payload_problems as (
+typed_values as (
     select
-        payload_values.source,
-        payload_values.event_id,
-        min(
-            case
-                when payload_values.payload_value is null then '1 missing_key '
-                else '2 mistyped_key '
-            end || payload_values.payload_key
-        ) as problem
+        payload_values.*,
+        case payload_values.value_type
+            when 'number'
+                then {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }} is not null
+            when 'integer'
+                then
+                    {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }}
+                    = {{ try_cast_to('payload_values.payload_value', 'bigint') }}
+            when 'boolean' then lower(payload_values.payload_value) in ('true', 'false')
+            when 'date'
+                then {{ try_cast_to('payload_values.payload_value', 'date') }} is not null
+            when 'timestamp'
+                then {{ try_cast_to('payload_values.payload_value', 'timestamp') }} is not null
+            when 'currency' then exchange_rates.currency is not null
+            else true
+        end as is_of_type,
+        '|' || payload_values.allowed_values || '|'
+        like '%|' || payload_values.payload_value || '|%' as is_allowed
     from payload_values
     left join exchange_rates
         on
             payload_values.value_type = 'currency'
             and payload_values.payload_value = exchange_rates.currency
+),
+
+payload_problems as (
+    select
+        source,
+        event_id,
+        min(
+            case when payload_value is null then '1 missing_key ' else '2 mistyped_key ' end
+            || payload_key
+        ) as problem
+    from typed_values
     where
-        (payload_values.is_required and payload_values.payload_value is null)
+        (is_required and payload_value is null)
         or (
-            payload_values.payload_value is not null
-            and not coalesce(case payload_values.value_type
-                when 'number'
-                    then {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }} is not null
-                when 'integer'
-                    then
-                        {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }}
-                        = {{ try_cast_to('payload_values.payload_value', 'bigint') }}
-                when 'boolean' then lower(payload_values.payload_value) in ('true', 'false')
-                when 'date' then {{ try_cast_to('payload_values.payload_value', 'date') }} is not null
-                when 'timestamp'
-                    then {{ try_cast_to('payload_values.payload_value', 'timestamp') }} is not null
-                when 'currency' then exchange_rates.currency is not null
-                else true
-            end, false)
+            payload_value is not null
+            and (not coalesce(is_of_type, false) or not coalesce(is_allowed, true))
         )
-        or (
-            payload_values.payload_value is not null
-            and '|' || payload_values.allowed_values || '|'
-            not like '%|' || payload_values.payload_value || '|%'
-        )
-    group by payload_values.source, payload_values.event_id
+    group by source, event_id
 ),
 
 checked as (

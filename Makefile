@@ -1,0 +1,67 @@
+# `make help` lists the targets. Everything here is a short form of the commands in the README.
+SHELL := bash
+PYTHON ?= python3.11
+BIN := $(CURDIR)/.venv/bin
+
+RAW ?=
+CONNECTOR ?=
+SOURCE ?=
+ACCOUNTS ?= 500
+SEED ?= 7
+
+ifneq ($(CONNECTOR),)
+streams := $(CURDIR)/raw_$(CONNECTOR)
+export ONBOARDING_HEALTH_OPINIONS := connectors/$(CONNECTOR)/opinions
+export ONBOARDING_HEALTH_WAREHOUSE ?= $(CONNECTOR).duckdb
+else
+streams := $(or $(RAW),raw)
+export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
+endif
+
+.PHONY: help build streams summary test lint docs clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@echo
+	@echo 'make build                                   the demo company (ACCOUNTS=500 SEED=7)'
+	@echo 'make build RAW=path                          your own streams, path/<stream>/*.parquet'
+	@echo 'make build CONNECTOR=ravenstack SOURCE=path  somebody else'"'"'s tables, by a connector'
+
+build: streams  ## Install, make or find the raw streams, build everything, print a summary
+	@$(BIN)/dbt build --quiet --warn-error-options '{"silence": []}' --vars "{raw_path: '$(streams)'}"
+	@$(BIN)/python analyses/summary.py
+
+streams: .venv/installed
+ifneq ($(CONNECTOR),)
+	@test -n '$(SOURCE)' || { echo 'Say where the tables are: make build CONNECTOR=$(CONNECTOR) SOURCE=<folder>'; exit 2; }
+	@test -d connectors/$(CONNECTOR)/models || { echo 'No connector $(CONNECTOR). There are: $(notdir $(patsubst %/models/,%,$(wildcard connectors/*/models/)))'; exit 2; }
+	@cd connectors/$(CONNECTOR) && SOURCE='$(abspath $(SOURCE))' RAW='$(streams)' $(BIN)/dbt --quiet build
+else ifeq ($(RAW),)
+	@$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED)
+endif
+
+summary: .venv/installed  ## Print the summary of the last build
+	@$(BIN)/python analyses/summary.py
+
+test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest python_tests
+
+lint: .venv/tested  ## sqlfluff and ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/sqlfluff lint models tests
+
+docs: .venv/installed  ## One offline page of documentation: target/static_index.html
+	@$(BIN)/dbt docs generate --static --quiet
+
+clean:  ## Remove what a build made; raw events and the environment stay
+	rm -rf target logs *.duckdb *.duckdb.wal
+
+.venv/installed: requirements.txt constraints.txt
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tested: .venv/installed requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,80 @@
+"""Prints what the last build says: accounts by band, time to value, the accounts most at risk."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import duckdb
+
+BANDS = """
+    select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr
+    from current_account_health
+    where status <> 'churned'
+    group by all
+    order by min(coalesce(score, 101))
+"""
+CHURNED = "select count(*) from current_account_health where status = 'churned'"
+TIME_TO_VALUE = """
+    select accounts, activated, median_days, activated_share_30d
+    from ttv_cohorts
+    where cohort_key = 'all||primary|all|all'
+"""
+AT_RISK = """
+    select health.account_id, health.account_name, health.score, health.band, health.top_driver_down,
+        drivers.points_lost, health.arr
+    from current_account_health as health
+    left join fct_health_drivers as drivers
+        on health.account_id = drivers.account_id
+        and health.score_date = drivers.score_date
+        and health.top_driver_down = drivers.metric
+    where health.status = 'scored'
+    order by health.score, health.account_id
+    limit 5
+"""
+REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from stream_reconciliation"
+
+
+def summary(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the summary of a built warehouse as text.
+
+    `connection` holds the marts in its default schema. Raises duckdb.CatalogException where nothing was built.
+    """
+
+    def rows(query: str) -> list[tuple]:
+        return connection.execute(query).fetchall()
+
+    as_of = rows("select max(as_of) from dim_accounts")[0][0]
+    lines = [f"Onboarding health as of {as_of}", "", "Accounts by band"]
+    for band, accounts, arr in rows(BANDS):
+        lines.append(f"  {band:<16}{accounts:>7,}" + (f"   ARR {arr:>14,.0f}" if arr is not None else ""))
+    lines.append(f"  {'churned':<16}{rows(CHURNED)[0][0]:>7,}")
+
+    lines += ["", "Time to value"]
+    for accounts, activated, median_days, share in rows(TIME_TO_VALUE):
+        median = f"{median_days} days" if median_days is not None else "not reached yet"
+        by_30 = f", {share:.0%} by day 30" if share is not None else ""
+        lines.append(f"  median {median}{by_30} ({activated:,} of {accounts:,} accounts activated)")
+
+    lines += ["", "Most at risk"]
+    for account_id, name, score, band, driver, lost, arr in rows(AT_RISK):
+        worth = f", ARR {arr:,.0f}" if arr is not None else ""
+        lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
+
+    rejected, raw = rows(REJECTED)[0]
+    lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the summary of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names, and what to run next."""
+    path = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
+    if not os.path.exists(path):
+        sys.exit(f"No warehouse at {path}: run `make build` first.")
+    with duckdb.connect(path, read_only=True) as connection:
+        print(summary(connection))
+    print(f"\nWarehouse  {path}\nNext       duckdb {path} -c 'from current_account_health'   or   make docs, make test")
+
+
+if __name__ == "__main__":
+    main()

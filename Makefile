@@ -28,7 +28,8 @@ help:  ## List the targets
 	@echo 'make build CONNECTOR=ravenstack SOURCE=path  somebody else'"'"'s tables, by a connector'
 
 build: streams  ## Install, make or find the raw streams, build everything, print a summary
-	@$(BIN)/dbt build --quiet --warn-error-options '{"silence": []}' --vars "{raw_path: '$(streams)'}"
+	@echo 'Building the marts from $(streams)'
+	@$(BIN)/dbt build --quiet --vars "{raw_path: '$(streams)'}"
 	@$(BIN)/python analyses/summary.py
 
 streams: .venv/installed

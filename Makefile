@@ -46,6 +46,7 @@ summary: .venv/installed  ## Print the summary of the last build
 
 test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory build ACCOUNTS=200
 	@$(BIN)/python -m pytest python_tests
 
 lint: .venv/tested  ## sqlfluff and ruff

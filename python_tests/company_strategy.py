@@ -524,6 +524,17 @@ def random_moments(seed, events):
     return as_of, known_at
 
 
+class Company(dict):
+    """The ``events`` dict of a random company that shows the call that makes it, not its thousands of rows."""
+
+    def __init__(self, seed, **knobs):
+        super().__init__(random_company(seed, **knobs))
+        self.call = f"random_company({seed}, **{knobs})"
+
+    def __repr__(self):
+        return self.call
+
+
 @st.composite
 def companies(draw, with_moments=False):
     """Hypothesis strategy of small random companies: the ``events`` dict of ``oracle.replay``.
@@ -547,7 +558,7 @@ def companies(draw, with_moments=False):
         "null_accounts": draw(one_of((0, 0.1, 0.4))),
     }
     seed = draw(st.integers(0, 2**32 - 1))
-    events = random_company(seed, **knobs)
+    events = Company(seed, **knobs)
     if not with_moments:
         return events
     if draw(st.booleans()):

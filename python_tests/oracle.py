@@ -967,7 +967,7 @@ def rule_time(account, rows, signals, seeds):
     for d in account.spine():
         if d >= first_day and all(days[d] for days in daily):
             end_of_day = datetime.combine(d, time(23, 59, 59))
-            if latest is not None and latest.occurred_at > end_of_day:
+            if latest is not None and latest.occurred_at >= end_of_day:
                 return latest.occurred_at, latest.event_id
             return end_of_day, None
     return None, None

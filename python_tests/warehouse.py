@@ -120,7 +120,12 @@ def seeded(
 
     `seeds` replaces seeds by name with rows of text ('' or None is null), at least one row each.
     """
-    config = {"threads": threads, "memory_limit": "2GB", "preserve_insertion_order": False}
+    config = {
+        "threads": threads,
+        "preserve_insertion_order": False,
+        "memory_limit": "2GB",  # and no spilling, so that a join that explodes fails instead of filling the machine
+        "max_temp_directory_size": "0KB",
+    }
     connection = duckdb.connect(":memory:", config=config)
     connection.execute("set TimeZone = 'UTC'")
     scripts = dict(_default_seeds())

@@ -1,5 +1,5 @@
-{#- Each rule is an SQL condition on one row, proven for all rows in one scan. As in a check constraint,
-    a rule whose outcome is null holds. -#}
+{#- Each rule is an SQL condition on one row, proven for all rows in one scan. As in a check
+    constraint, a rule whose outcome is null holds. -#}
 {% test rules_hold(model, rules) %}
 
 select

@@ -52,8 +52,9 @@ periods as (
         bounded.term_ends_on,
         bounded.seats,
         bounded.usage_cap,
-        {{ round_half_up('bounded.mrr * 12 * exchange_rates.rate_to_reporting_currency', 2) }}
-            as arr
+        {{ round_half_up(
+            '12 * cast(bounded.mrr as double) * exchange_rates.rate_to_reporting_currency', 2
+        ) }} as arr
     from bounded
     inner join exchange_rates
         on bounded.currency = exchange_rates.currency

@@ -15,7 +15,7 @@ renamed as (
         {{ json_text('payload', "'invoice_id'") }} as invoice_id,
         event_type,
         {{ json_text('payload', "'currency'") }} as currency,
-        cast({{ json_text('payload', "'amount'") }} as decimal(18, 2)) as amount,
+        cast({{ json_text('payload', "'amount'") }} as decimal(18, 6)) as amount,
         cast({{ json_text('payload', "'due_on'") }} as date) as due_on,
         occurred_at,
         loaded_at

@@ -121,10 +121,10 @@ typed_values as (
         payload_values.*,
         case payload_values.value_type
             when 'number'
-                then {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }} is not null
+                then {{ try_cast_to('payload_values.payload_value', 'decimal(18, 6)') }} is not null
             when 'integer'
                 then
-                    {{ try_cast_to('payload_values.payload_value', 'decimal(24, 6)') }}
+                    {{ try_cast_to('payload_values.payload_value', 'decimal(18, 6)') }}
                     = {{ try_cast_to('payload_values.payload_value', 'bigint') }}
             when 'boolean' then lower(payload_values.payload_value) in ('true', 'false')
             when 'date'

@@ -1,0 +1,39 @@
+"""What several test modules share: a simulated company, made once."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import warehouse
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from simulator import dirt  # noqa: E402
+from simulator.run import simulate  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def simulated_frames(tmp_path_factory):
+    """A function that simulates a company of 200 accounts with these shares of defects: its frames and its truth."""
+
+    def make(**shares: float) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+        folder = tmp_path_factory.mktemp("raw")
+        simulate(folder, accounts=200, days=150, seed=7, shares=shares)
+        frames = {stream: pd.read_parquet(folder / stream) for stream in warehouse.STREAMS}
+        truth = {path.stem: pd.read_parquet(path) for path in (folder / "_truth").glob("*.parquet")}
+        return frames, truth
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dirty_company(simulated_frames):
+    """A simulated company with every defect at the share of `--dirt`: its frames and its truth."""
+    return simulated_frames(**{kind: share for kind, (share, _) in dirt.KINDS.items()})
+
+
+@pytest.fixture(scope="session")
+def company(dirty_company):
+    """The frames of the simulated company with every defect."""
+    return dirty_company[0]

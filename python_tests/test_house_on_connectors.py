@@ -1,0 +1,128 @@
+"""The whole job on data that nobody here wrote, against counts that pandas takes from the source tables."""
+
+import os
+import subprocess
+import sys
+
+import duckdb
+import pandas as pd
+import pytest
+from test_connectors import CONNECTORS, run, source
+from warehouse import dbt
+
+
+def house(connector, work):
+    """Build the house on a connector's streams and opinions; return the connection and the script's summary."""
+    streamed = run(connector, source(connector), work / "raw", work)
+    assert streamed.returncode == 0, streamed.stdout
+    path = str(work / "house.duckdb")
+    built = dbt(
+        "build", "--exclude-resource-type", "unit_test", "--vars", f"raw_path: {work / 'raw'}",
+        "--target-path", str(work / "house"), "--log-path", str(work / "house"),
+        ONBOARDING_HEALTH_OPINIONS=f"connectors/{connector}/opinions",
+        ONBOARDING_HEALTH_WAREHOUSE=path,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout
+    summary = subprocess.run(
+        [sys.executable, "analyses/summary.py"],
+        cwd=CONNECTORS.parent,
+        env=os.environ | {"ONBOARDING_HEALTH_WAREHOUSE": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return duckdb.connect(path, read_only=True), summary
+
+
+@pytest.fixture(scope="module")
+def ravenstack(tmp_path_factory):
+    return house("ravenstack", tmp_path_factory.mktemp("ravenstack"))
+
+
+@pytest.fixture(scope="module")
+def oulad(tmp_path_factory):
+    return house("oulad", tmp_path_factory.mktemp("oulad"))
+
+
+def counts(connection, query):
+    return {tuple(row[:-1]): row[-1] for row in connection.execute(query).fetchall()}
+
+
+def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
+    connection, _ = ravenstack
+    folder = source("ravenstack")
+    accounts = pd.read_csv(folder / "ravenstack_accounts.csv")
+    subscriptions = pd.read_csv(folder / "ravenstack_subscriptions.csv")
+    usage = pd.read_csv(folder / "ravenstack_feature_usage.csv")
+    errors = usage[usage.error_count > 0]
+
+    duplicates = int(usage.usage_id.duplicated().sum()) + int(errors.usage_id.duplicated().sum())
+    refused = counts(connection, "select source, reject_reason, count(*) from rejected_events group by all")
+    assert refused == {("product", "duplicate_id"): duplicates} and duplicates == 22
+
+    trial_only = set(accounts[accounts.is_trial].account_id) - set(subscriptions[~subscriptions.is_trial].account_id)
+    published = {row[0] for row in connection.execute("select account_id from dim_accounts").fetchall()}
+    assert published == set(accounts.account_id) and not trial_only
+
+    placed = usage.merge(subscriptions[["subscription_id", "account_id"]], on="subscription_id")
+    trials = accounts[accounts.is_trial].rename(columns={"signup_date": "start_date"})
+    starts = pd.concat([subscriptions, trials]).groupby("account_id").start_date.min()
+    # The earliest of a duplicated id is the one that stays.
+    kept = [
+        rows.sort_values("usage_date").drop_duplicates("usage_id") for rows in (placed, placed[placed.error_count > 0])
+    ]
+    early_rows = sum(int((rows.usage_date < rows.account_id.map(starts)).sum()) for rows in kept)
+    found = connection.execute(
+        "select raw_count, before_start_count from stream_reconciliation where source = 'product'"
+    ).fetchone()
+    assert found == (len(usage) + len(errors), early_rows)
+
+
+def test_ravenstack_signals_agree_with_its_subscriptions(ravenstack):
+    connection, _ = ravenstack
+    subscriptions = pd.read_csv(source("ravenstack") / "ravenstack_subscriptions.csv")
+    as_of = str(connection.execute("select max(as_of) from dim_accounts").fetchone()[0])
+    running = subscriptions[
+        ~subscriptions.is_trial
+        & (subscriptions.start_date <= as_of)
+        & ~(subscriptions.end_date <= as_of)
+    ]
+    arr = (running.groupby("account_id").mrr_amount.sum() * 12).to_dict()
+    found = dict(connection.execute("select account_id, arr from dim_accounts").fetchall())
+    assert {key: float(value) for key, value in found.items()} == arr
+
+
+def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
+    connection, summary = oulad
+    folder = source("oulad")
+    registrations = pd.read_parquet(folder / "studentRegistration.parquet")
+    withdrawn = registrations.date_unregistration.notna().sum()
+    churned = connection.execute("select count(*) from dim_accounts where churned_on is not null").fetchone()[0]
+    assert churned == withdrawn
+    assert f"churned{withdrawn:>16}" in summary.replace(",", "")
+
+    assessments = pd.read_parquet(folder / "assessments.parquet")
+    first = assessments[assessments.date.notna()].sort_values("date").id_assessment.iloc[0]
+    handed_in = pd.read_parquet(folder / "studentAssessment.parquet")
+    submitted = handed_in[handed_in.id_assessment == first].set_index("id_student").date_submitted
+    start = registrations.set_index("id_student").date_registration.clip(lower=0)
+    left = registrations.set_index("id_student").date_unregistration
+    days = (submitted - start.reindex(submitted.index))[
+        ~(left.reindex(submitted.index) < submitted) & (submitted >= start.reindex(submitted.index))
+    ]
+    found = dict(
+        connection.execute(
+            "select split_part(account_id, '-', 3)::int, days_to_value from fct_time_to_value"
+            " where is_primary and days_to_value is not null"
+        ).fetchall()
+    )
+    assert found == {int(student): int(day) for student, day in days.items()}
+
+
+@pytest.mark.parametrize("connector", ["ravenstack", "oulad"])
+def test_accounts_are_scored_and_summed_up(connector, request):
+    connection, summary = request.getfixturevalue(connector)
+    statuses = dict(connection.execute("select status, count(*) from current_account_health group by 1").fetchall())
+    assert statuses["scored"] > 300
+    for heading in ("Accounts by band", "Time to value", "Most at risk", "Warehouse"):
+        assert heading in summary

@@ -1,0 +1,178 @@
+"""Every data test can fail: tiny tables that break it make its compiled SQL return rows, sound ones none."""
+
+import re
+
+import duckdb
+import pytest
+from warehouse import compiled, seed_rows
+
+NODES = compiled()["nodes"]
+TESTS = [node for node in NODES.values() if node["resource_type"] == "test"]
+SINGULAR = {node["name"]: node for node in TESTS if not node.get("test_metadata")}
+GENERIC = {
+    name: [node for node in TESTS if (node.get("test_metadata") or {}).get("name") == name]
+    for name in ("unique_key", "rules_hold")
+}
+SIGNALS = [row["signal"] for row in seed_rows()["signals"]]
+REGISTER = ", ".join(f"('{signal}')" for signal in SIGNALS)
+DAYS = "('a', 1), ('a', 2), ('b', 2)"
+
+# A world in which every singular test finds nothing: the tables' columns and rows. Days are numbers here.
+SOUND = {
+    "base_accounts": ("source_account_id, account_id", "('a', 'a'), ('d', 'a')"),
+    "configuration_problems": ("problem", "('x') limit 0"),
+    "current_account_health": ("account_id, score_date", "('a', 2), ('b', 2)"),
+    "dim_accounts": ("account_id, journey, started_on, observed_until", "('a', 'j', 1, 2), ('b', 'j', 2, 2)"),
+    "fct_account_health": (
+        "account_id, score_date, status, model_version, score",
+        "('a', 1, 'scored', 'v1', 60.00), ('a', 8, 'churned', 'v1', 60.00)",
+    ),
+    "fct_account_signals": (
+        f"account_id, date_day, {', '.join(SIGNALS)}",
+        ", ".join(row[:-1] + ", 0" * len(SIGNALS) + ")" for row in ("('a', 1)", "('a', 2)", "('b', 2)")),
+    ),
+    "fct_health_drivers": (
+        "account_id, score_date, model_version, metric, weight, points, points_lost",
+        "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
+    ),
+    "fct_milestones": ("account_id, journey, milestone_id", "('a', 'j', 'M1'), ('b', 'j', 'M1')"),
+    "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
+    "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
+    "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
+    "reject_thresholds": ("source, warn_share, fail_share", "('crm', 0.1, 0.1)"),
+    "rejected_events": ("source", "('crm')"),
+    "signals": ("signal", REGISTER),
+    "stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
+    "ttv_survival": (
+        "cohort_key, day, survival, at_risk, activated, censored",
+        "('c', 3, 0.75, 4, 1, 0), ('c', 5, 0.75, 3, 0, 1), ('c', 9, 0, 2, 2, 0), ('d', 1, 1, 1, 0, 1)",
+    ),
+}
+# Per test: one table at a time whose rows, or columns and rows, are replaced so that the test must fail.
+BROKEN = {
+    "configuration_has_no_problem": [("configuration_problems", "('x')")],
+    "raw_rows_are_staged_or_rejected": [
+        ("stream_reconciliation", "('crm', 11, 9, 1)"),
+        ("rejected_events", "('crm'), ('crm')"),
+        ("rejected_events", "('crm'), ('billing')"),
+    ],
+    "rejects_stay_below_warn_share": [("reject_thresholds", "('crm', 0.09, 0.2)")],
+    "rejects_stay_below_fail_share": [
+        ("reject_thresholds", "('crm', 0.09, 0.09)"),
+        ("reject_thresholds", "('survey', 1, 1)"),
+    ],
+    "driver_points_sum_to_the_score": [
+        ("fct_account_health", "('a', 1, 'scored', 'v1', 60.01)"),
+        ("fct_account_health", "('a', 2, 'scored', 'v1', 60.00)"),
+        ("fct_health_drivers", "('a', 1, 'v1', 'm', 1.0, 60.00, 40.02)"),
+        ("fct_health_drivers", "('a', 1, 'v1', 'm', 1, 61, 40), ('a', 1, 'v1', 'n', 0, -1, 0)"),
+    ],
+    "every_scored_row_has_each_metric": [
+        ("health_weights", "('v1', 'm', 0.5), ('v1', 'n', 0.4)"),
+        ("health_weights", "('v1', 'm', 0.5), ('v1', 'n', 0.5), ('v1', 'o', 0.0)"),
+        ("health_weights", "('v1', 'm', 0.5)"),
+        ("fct_account_health", "('a', 1, 'too_early', 'v1', null)"),
+    ],
+    "signal_register_is_complete": [
+        ("signals", f"{REGISTER}, ('x')"),
+        ("signals", REGISTER.replace("('arr'), ", "")),
+        ("fct_account_signals", (f"x, {', '.join(SIGNALS)}", f"(0{', 0' * len(SIGNALS)})")),
+        ("fct_account_signals", (", ".join(SIGNALS[1:]), f"({', '.join('0' * (len(SIGNALS) - 1))})")),
+    ],
+    "every_account_has_each_day": [
+        ("fct_account_signals", ("account_id, date_day", "('a', 1), ('a', 2)")),
+        ("fct_account_signals", ("account_id, date_day", "('a', 2), ('b', 2)")),
+        ("fct_account_signals", ("account_id, date_day", f"{DAYS}, ('b', 2)")),
+        ("fct_account_signals", ("account_id, date_day", f"{DAYS}, ('c', 2)")),
+        ("dim_accounts", "('a', 'j', 1, 3), ('b', 'j', 2, 2)"),
+    ],
+    "every_account_has_its_journey": [
+        ("fct_milestones", "('a', 'j', 'M1')"),
+        ("fct_milestones", "('a', 'j', 'M1'), ('b', 'j', 'M1'), ('b', 'k', 'M2')"),
+    ],
+    "survival_never_rises": [
+        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0), ('c', 5, 0.76, 1, 1, 0)"),
+        ("ttv_survival", "('c', 3, 0.75, 3, 1, 0), ('c', 5, 0.00, 1, 1, 0)"),
+        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0)"),
+    ],
+    "no_excluded_account_is_published": [
+        ("int_account_exclusions", "('a', 'test')"),
+        ("base_accounts", "('a', 'a'), ('b', 'a')"),
+    ],
+    "every_account_has_current_health": [
+        ("current_account_health", "('a', 2)"),
+        ("current_account_health", "('a', 1), ('b', 2)"),
+        ("current_account_health", "('a', 2), ('b', 2), ('c', 2)"),
+    ],
+}
+
+
+def failures(node: dict, tables: dict[str, tuple[str, str]]) -> list[tuple]:
+    with duckdb.connect(":memory:") as connection:
+        for name, (columns, rows) in tables.items():
+            connection.execute(f"create table {name} as select * from (values {rows}) as t ({columns})")
+        return connection.execute(node["compiled_code"]).fetchall()
+
+
+def test_every_singular_test_has_a_failing_case():
+    assert {name for name, changes in BROKEN.items() if changes} == set(SINGULAR)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_singular_test_can_fail(name):
+    assert failures(SINGULAR[name], SOUND) == []
+    for table, rows in BROKEN[name]:
+        changed = rows if isinstance(rows, tuple) else (SOUND[table][0], rows)
+        assert failures(SINGULAR[name], SOUND | {table: changed}), rows
+
+
+@pytest.mark.parametrize("node", GENERIC["unique_key"], ids=lambda node: node["name"])
+def test_unique_key_can_fail(node):
+    model = NODES[node["attached_node"]]
+    key = node["test_metadata"]["kwargs"]["columns"]
+    others = [column for column in model["columns"] if column not in key]
+    columns = ", ".join([*key, *others])
+
+    def table(*last_values: str) -> dict:
+        rows = [["'a'"] * (len(key) - 1) + [value] + ["null"] * len(others) for value in last_values]
+        return {model["name"]: (columns, ", ".join(f"({', '.join(row)})" for row in rows))}
+
+    assert failures(node, table("'a'", "'b'")) == []
+    assert failures(node, table("'a'", "'a'", "'b'")) == [("a",) * len(key) + (2,)]
+    assert len(failures(node, table("'a'", "null"))) == 1
+
+
+def candidates(rule: str, data_type: str) -> list[str]:
+    if data_type == "boolean":
+        values = ["true", "false"]
+    elif data_type in ("date", "timestamp"):
+        values = [f"{data_type} '2025-01-0{day}'" for day in (1, 2, 3)]
+    elif data_type == "varchar":
+        values = [*dict.fromkeys(re.findall(r"'[^']*'", rule)), "'other'"]
+    else:
+        edges = {0, 1, *map(int, re.findall(r"(?<![\w.])-?\d+\b", rule))}
+        values = [str(value) for value in sorted({edge + step for edge in edges for step in (-1, 0, 1)})]
+    return [*values, "null"]
+
+
+@pytest.mark.parametrize("node", GENERIC["rules_hold"], ids=lambda node: node["name"])
+def test_each_rule_can_hold_and_break(node):
+    model = NODES[node["attached_node"]]
+    types = {name: column["data_type"] for name, column in model["columns"].items()}
+    rules = node["test_metadata"]["kwargs"]["rules"]
+    with duckdb.connect(":memory:") as connection:
+        columns = ", ".join(f"{name} {data_type}" for name, data_type in types.items())
+        connection.execute(f"create table {model['name']} ({columns})")
+        assert connection.execute(node["compiled_code"]).fetchall() == []
+        for rule in rules:  # Some row of the values near the rule's own breaks it, some meets it.
+            used = [name for name in types if re.search(rf"\b{name}\b", re.sub(r"'[^']*'", "", rule))]
+            rows = " cross join ".join(
+                f"(select unnest([{', '.join(candidates(rule, types[name]))}])::{types[name]} as {name})"
+                for name in used
+            )
+            assert connection.execute(f"select 1 from {rows} where {rule} limit 1").fetchone(), rule
+            broken = f"select {', '.join(used)} from {rows} where not ({rule}) order by all limit 1"
+            connection.execute(f"insert into {model['name']} ({', '.join(used)}) {broken}")
+        count = connection.execute(f"select count(*) from {model['name']}").fetchone()[0]
+        assert count == len(rules), "a rule that no row can break"
+        assert len(connection.execute(node["compiled_code"]).fetchall()) == count

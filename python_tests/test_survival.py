@@ -1,0 +1,155 @@
+"""The Kaplan-Meier marts equal lifelines: on random times to value, and on a simulated company."""
+
+import datetime
+import itertools
+import random
+import warnings
+from collections import defaultdict
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import warehouse
+from lifelines import KaplanMeierFitter
+
+DRAWS = 400
+TOLERANCE = 1e-9  # the marts hold 10 decimals
+KEY = ["cohort_period", "cohort_start", "persona", "segment", "product_category"]
+TIMES = ["persona", "is_primary", "segment", "product_category", "started_on", "activated_on", "followed_days"]
+
+
+def draw(rng):
+    """Times to value of one random cohort: (days followed, whether activated)."""
+    size = rng.choice((1, 1, 2, 3, 5, 12, 40, 150))
+    longest = rng.choice((0, 1, 5, 13, 14, 29, 30, 60, 90, 200))  # few days make ties, and edges of the horizons
+    share = rng.choice((0, 0.1, 0.5, 0.9, 1))
+    return [(rng.randint(0, longest), rng.random() < share) for _ in range(size)]
+
+
+def times_to_value(rng):
+    """One table of times to value in which every draw is a persona of its own.
+
+    Segments and categories cut a draw further, so the cohorts of all of them are sums of parts.
+    """
+    first_day, rows = datetime.date(2024, 12, 29), []
+    for number in range(DRAWS):
+        for days, is_activated in draw(rng):
+            started_on = first_day + datetime.timedelta(rng.choice((0, 0, 0, 5, 40)))
+            activated_on = started_on + datetime.timedelta(days) if is_activated else None
+            place = rng.choice(("smb", "smb", "enterprise")), rng.choice(("api", "api", "hr_tech"))
+            rows.append((f"draw {number}", number % 3 == 0, *place, started_on, activated_on, days))
+    return pd.DataFrame(rows, columns=TIMES)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    with duckdb.connect(":memory:") as connection:
+        connection.register("drawn", times_to_value(random.Random(7)))
+        connection.execute("create table fct_time_to_value as select * from drawn")
+        for model in ("ttv_survival", "ttv_cohorts"):
+            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def simulated(company):
+    with warehouse.build(company) as connection:
+        yield connection
+
+
+def cohorts_of(times):
+    """The accounts of every cohort: key columns -> [(days followed, whether activated)]."""
+    cohorts = defaultdict(list)
+    for row in times.itertuples():
+        periods = [
+            ("all", None),
+            ("month", row.started_on.replace(day=1)),
+            ("week", row.started_on - datetime.timedelta(row.started_on.weekday())),
+        ]
+        personas = [row.persona, "primary"] if row.is_primary else [row.persona]
+        for (period, start), persona, segment, category in itertools.product(
+            periods, personas, (row.segment, "all"), (row.product_category, "all")
+        ):
+            member = row.followed_days, not pd.isna(row.activated_on)
+            cohorts[period, start, persona, segment, category].append(member)
+    return cohorts
+
+
+def fit(accounts):
+    """lifelines' survival, free of floating error, its interval and its event table, by day."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lifelines divides by zero where S is 0 or 1
+        fitter = KaplanMeierFitter().fit(*zip(*accounts, strict=True))
+    survival = fitter.survival_function_["KM_estimate"].round(12)
+    return survival, fitter.confidence_interval_, fitter.event_table
+
+
+@pytest.fixture(scope="module", params=["drawn", "simulated"])
+def cohorts(request):
+    """Cohorts to compare: the accounts, lifelines' fit, the row of ttv_cohorts and the curve of ttv_survival.
+
+    All that no period, segment or category cuts, and a sample of the others.
+    """
+    connection = request.getfixturevalue(request.param)
+    table = connection.execute("from ttv_cohorts").df().set_index("cohort_key", verify_integrity=True)
+    curves = dict(iter(connection.execute("from ttv_survival order by day").df().groupby("cohort_key")))
+    expected = cohorts_of(connection.execute("from fct_time_to_value").df())
+    keys = {
+        (row.cohort_period, None if pd.isna(row.cohort_start) else row.cohort_start, *row[KEY[2:]]): key
+        for key, row in table.iterrows()
+    }
+    assert keys.keys() == expected.keys() and curves.keys() == set(table.index)
+    whole = [key for key in keys if (key[0], *key[3:]) == ("all", "all", "all")]
+    chosen = whole + random.Random(7).sample(sorted(keys.keys() - set(whole), key=str), 300)
+    return [
+        (keys[key], expected[key], fit(expected[key]), table.loc[keys[key]], curves[keys[key]]) for key in chosen
+    ]
+
+
+def test_curve(cohorts):
+    for key, accounts, (survival, interval, events), _, curve in cohorts:
+        days = curve["day"].to_numpy()
+        assert set(days) == {followed for followed, _ in accounts}, key
+        events = events.loc[days]
+        assert (curve["at_risk"].to_numpy() == events["at_risk"]).all(), key
+        assert (curve["activated"].to_numpy() == events["observed"]).all(), key
+        assert (curve["censored"].to_numpy() == events["censored"]).all(), key
+        expected = survival.loc[days].to_numpy()
+        assert np.abs(curve["survival"].astype(float) - expected).max() < TOLERANCE, key
+        for column, bounds in zip(("survival_lower", "survival_upper"), interval.loc[days].to_numpy().T, strict=True):
+            bounds = np.where(expected == 0, np.nan, np.where(expected == 1, 1, bounds))
+            found = curve[column].astype(float).to_numpy()
+            assert (np.isnan(found) == np.isnan(bounds)).all(), (key, column)
+            assert np.nan_to_num(np.abs(found - bounds)).max() < TOLERANCE, (key, column)
+
+
+def test_cohort(cohorts):
+    for key, accounts, (survival, _, _), row, _ in cohorts:
+        assert row.accounts == len(accounts), key
+        assert row.activated == sum(activated for _, activated in accounts) == len(accounts) - row.censored, key
+        assert row.followed_days == max(followed for followed, _ in accounts), key
+        for column, share in (("days_to_25_percent", 0.75), ("median_days", 0.5), ("days_to_75_percent", 0.25)):
+            reached = survival.index[survival <= share]
+            assert (pd.isna(row[column]) and not len(reached)) or row[column] == reached[0], (key, column)
+        for horizon in (14, 30, 90):
+            found = row[f"activated_share_{horizon}d"]
+            if survival.index.max() < horizon and survival.iloc[-1] > 0:
+                assert pd.isna(found), (key, horizon)  # not lived yet
+            else:
+                expected = 1 - survival[survival.index <= horizon].iloc[-1]
+                assert abs(float(found) - expected) < TOLERANCE, (key, horizon)
+
+
+def test_the_draws_meet_the_edges(drawn):
+    queries = {
+        "a single account": "ttv_cohorts where accounts = 1",
+        "all activated": "ttv_cohorts where censored = 0 and accounts > 5",
+        "all censored": "ttv_cohorts where activated = 0 and accounts > 5",
+        "half of the accounts exactly": "ttv_survival where survival = 0.5",
+        "activated on the first day": "ttv_survival where day = 0 and activated > 0",
+        "activated and censored on one day": "ttv_survival where activated > 1 and censored > 1",
+        "nobody left": "ttv_survival where survival = 0",
+    }
+    for edge, query in queries.items():
+        assert drawn.execute(f"select count(*) from {query}").fetchone()[0] >= 10, edge

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -174,8 +175,27 @@ def build(
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
-    """Return the rows of every mart, sorted, by the mart's name: what two builds are compared on."""
-    marts = [node["name"] for node in _plan(False)[1] if node["path"].startswith("marts/")]
-    return {
-        mart: connection.execute(f"select * from {mart} order by all").fetchall() for mart in marts
-    }
+    """Return the rows of every mart, by the mart's name: what two builds are compared on.
+
+    The columns stand in alphabetical order and the rows are sorted.
+    """
+    marts = {}
+    for node in _plan(False)[1]:
+        if node["path"].startswith("marts/"):
+            names = sorted(column[0] for column in connection.execute(f"describe {node['name']}").fetchall())
+            query = f"select {', '.join(names)} from {node['name']} order by all"
+            marts[node["name"]] = connection.execute(query).fetchall()
+    return marts
+
+
+def difference(one: dict[str, list[tuple]], other: dict[str, list[tuple]], skip: tuple = ()) -> str | None:
+    """Say where two results of `published` first differ, but for the marts to skip; None where nowhere."""
+    assert one.keys() == other.keys()
+    for mart in one.keys() - set(skip):
+        first, second = Counter(one[mart]), Counter(other[mart])
+        if first != second:
+            only = [sorted((left - right).elements(), key=str) for left, right in ((first, second), (second, first))]
+            return f"{mart}: {len(only[0])} rows only in the first, {len(only[1])} only in the second: " + " | ".join(
+                str(rows[0]) for rows in only if rows
+            )
+    return None

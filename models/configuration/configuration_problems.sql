@@ -192,6 +192,15 @@ criteria_problems as (
         'Use a milestone of milestone_catalog.csv, a signal of signals.csv, an event type or '
         || 'role:<role> of tracking_plan.csv, or an event type of event_schemas.csv.' as remedy
     from milestone_criteria
+    union all
+    select
+        'catalog/milestone_criteria.csv' as file_path,
+        'milestone_id ' || milestone_id || ', ' || phase || ', subject ' || subject as row_key,
+        'the criterion stands more than once.' as problem,
+        'Keep one row.' as remedy
+    from milestone_criteria
+    group by milestone_id, phase, measure, subject, operator, threshold
+    having count(*) > 1
 ),
 
 activation_problems as (

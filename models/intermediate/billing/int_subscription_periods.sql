@@ -13,7 +13,10 @@ states as (
         account_id,
         subscription_id,
         event_type <> 'subscription_cancelled' as is_active,
-        coalesce(effective_on, cast(occurred_at as date)) as starts_on,
+        case
+            when event_type = 'subscription_cancelled' then effective_on
+            else cast(occurred_at as date)
+        end as starts_on,
         term_ends_on,
         seats,
         mrr,

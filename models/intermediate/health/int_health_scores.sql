@@ -38,7 +38,7 @@ judged as (
             when
                 {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
                 < score_days.coverage_floor
-                or totals.used_weight = 0
+                or coalesce(totals.used_weight, 0) = 0
                 then 'too_little_data'
             else 'scored'
         end as status,

@@ -15,8 +15,8 @@ renamed as (
         {{ json_text('payload', "'invoice_id'") }} as invoice_id,
         event_type,
         {{ json_text('payload', "'currency'") }} as currency,
-        cast({{ json_text('payload', "'amount'") }} as decimal(18, 6)) as amount,
-        cast({{ json_text('payload', "'due_on'") }} as date) as due_on,
+        {{ try_cast_to(json_text('payload', "'amount'"), 'decimal(18, 6)') }} as amount,
+        {{ try_cast_to(json_text('payload', "'due_on'"), 'date') }} as due_on,
         occurred_at,
         loaded_at
     from source

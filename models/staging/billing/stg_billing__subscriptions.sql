@@ -22,11 +22,11 @@ renamed as (
         {{ json_text('payload', "'plan'") }} as plan,
         {{ json_text('payload', "'currency'") }} as currency,
         {{ json_text('payload', "'reason'") }} as cancellation_reason,
-        cast({{ json_text('payload', "'seats'") }} as bigint) as seats,
-        cast({{ json_text('payload', "'mrr'") }} as decimal(18, 6)) as mrr,
-        cast({{ json_text('payload', "'usage_cap'") }} as decimal(18, 6)) as usage_cap,
-        cast({{ json_text('payload', "'term_end'") }} as date) as term_ends_on,
-        cast({{ json_text('payload', "'effective_on'") }} as date) as effective_on,
+        {{ try_cast_to(json_text('payload', "'seats'"), 'bigint') }} as seats,
+        {{ try_cast_to(json_text('payload', "'mrr'"), 'decimal(18, 6)') }} as mrr,
+        {{ try_cast_to(json_text('payload', "'usage_cap'"), 'decimal(18, 6)') }} as usage_cap,
+        {{ try_cast_to(json_text('payload', "'term_end'"), 'date') }} as term_ends_on,
+        {{ try_cast_to(json_text('payload', "'effective_on'"), 'date') }} as effective_on,
         occurred_at,
         loaded_at
     from source

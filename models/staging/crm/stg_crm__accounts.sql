@@ -22,9 +22,9 @@ renamed as (
         {{ json_text('payload', "'owner'") }} as owner_id,
         {{ json_text('payload', "'parent_account_id'") }} as parent_account_id,
         {{ json_text('payload', "'timezone'") }} as timezone,
-        cast({{ json_text('payload', "'employees'") }} as bigint) as employees,
-        cast({{ json_text('payload', "'is_internal'") }} as boolean) as is_internal,
-        cast({{ json_text('payload', "'is_test'") }} as boolean) as is_test,
+        {{ try_cast_to(json_text('payload', "'employees'"), 'bigint') }} as employees,
+        {{ try_cast_to(json_text('payload', "'is_internal'"), 'boolean') }} as is_internal,
+        {{ try_cast_to(json_text('payload', "'is_test'"), 'boolean') }} as is_test,
         occurred_at,
         loaded_at
     from source

@@ -14,7 +14,7 @@ renamed as (
         account_id,
         user_id,
         {{ json_text('payload', "'topic'") }} as topic,
-        cast({{ json_text('payload', "'sentiment'") }} as decimal(18, 6)) as sentiment,
+        {{ try_cast_to(json_text('payload', "'sentiment'"), 'decimal(18, 6)') }} as sentiment,
         occurred_at,
         loaded_at
     from source

@@ -16,8 +16,8 @@ renamed as (
         {{ json_text('payload', "'kind'") }} as kind,
         {{ json_text('payload', "'stage'") }} as stage,
         {{ json_text('payload', "'currency'") }} as currency,
-        cast({{ json_text('payload', "'amount'") }} as decimal(18, 6)) as amount,
-        cast({{ json_text('payload', "'close_date'") }} as date) as closes_on,
+        {{ try_cast_to(json_text('payload', "'amount'"), 'decimal(18, 6)') }} as amount,
+        {{ try_cast_to(json_text('payload', "'close_date'"), 'date') }} as closes_on,
         occurred_at,
         loaded_at
     from source

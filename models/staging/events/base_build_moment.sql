@@ -18,11 +18,10 @@ loads as (
 
 known as (
     select
-            {% if var('known_at') -%}
-        cast('{{ var("known_at") }}' as timestamp) as known_at
-        {%- else -%}
-        max(loaded_at) as known_at
-        {%- endif %}
+        coalesce(
+            cast({{ "'" ~ var('known_at') ~ "'" if var('known_at') else 'null' }} as timestamp),
+            max(loaded_at)
+        ) as known_at
     from loads
 ),
 
@@ -34,11 +33,10 @@ first_problem as (
 checked as (
     select
         known.known_at,
-        {% if var('as_of') -%}
-        cast('{{ var("as_of") }}' as date) as as_of
-        {%- else -%}
-        cast(known.known_at as date) as as_of
-        {%- endif %}
+        coalesce(
+            cast({{ "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' }} as date),
+            cast(known.known_at as date)
+        ) as as_of
     from known
     cross join first_problem
     where

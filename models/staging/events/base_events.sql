@@ -29,7 +29,7 @@ raw_events as (
         nullif(trim(event_type), '') as event_type,
         nullif(trim(account_id), '') as account_id,
         nullif(trim(user_id), '') as user_id,
-        payload,
+        nullif(trim(payload), '') as payload,
         occurred_at,
         loaded_at
     from {{ source('raw', stream ~ '_events') }}
@@ -134,8 +134,14 @@ typed_values as (
             when 'currency' then exchange_rates.currency is not null
             else true
         end as is_of_type,
-        '|' || payload_values.allowed_values || '|'
-        like '%|' || payload_values.payload_value || '|%' as is_allowed
+        payload_values.allowed_values is null
+        or (
+            {{ dbt.position("'|'", 'payload_values.payload_value') }} = 0
+            and {{ dbt.position(
+                "'|' || payload_values.payload_value || '|'",
+                "'|' || payload_values.allowed_values || '|'"
+            ) }} > 0
+        ) as is_allowed
     from payload_values
     left join exchange_rates
         on
@@ -156,7 +162,7 @@ payload_problems as (
         (is_required and payload_value is null)
         or (
             payload_value is not null
-            and (not coalesce(is_of_type, false) or not coalesce(is_allowed, true))
+            and (not coalesce(is_of_type, false) or not is_allowed)
         )
     group by source, event_id
 ),

@@ -15,7 +15,7 @@ renamed as (
         user_id,
         {{ json_text('payload', "'ticket_id'") }} as ticket_id,
         {{ json_text('payload', "'author_role'") }} as author_role,
-        cast({{ json_text('payload', "'is_public'") }} as boolean) as is_public,
+        {{ try_cast_to(json_text('payload', "'is_public'"), 'boolean') }} as is_public,
         occurred_at,
         loaded_at
     from source

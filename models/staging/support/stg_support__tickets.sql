@@ -17,7 +17,7 @@ renamed as (
         {{ json_text('payload', "'priority'") }} as priority,
         {{ json_text('payload', "'topic'") }} as topic,
         coalesce(
-            cast({{ json_text('payload', "'is_expansion_request'") }} as boolean), false
+            {{ try_cast_to(json_text('payload', "'is_expansion_request'"), 'boolean') }}, false
         ) as is_expansion_request,
         occurred_at,
         loaded_at

@@ -16,7 +16,7 @@ renamed as (
         {{ json_text('payload', "'survey_id'") }} as survey_id,
         event_type,
         {{ json_text('payload', "'kind'") }} as kind,
-        cast({{ json_text('payload', "'score'") }} as decimal(18, 6)) as score,
+        {{ try_cast_to(json_text('payload', "'score'"), 'decimal(18, 6)') }} as score,
         occurred_at,
         loaded_at
     from source

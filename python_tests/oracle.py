@@ -460,7 +460,7 @@ def subscription_states(accepted, seeds):
         for starts_on, event in sorted(changes, key=lambda c: (c[0],) + c[1].order):
             last_of_day[starts_on] = event
         starts = sorted(last_of_day)
-        for starts_on, ends_on in zip(starts, starts[1:] + [None]):
+        for starts_on, ends_on in zip(starts, starts[1:] + [None]):  # noqa: B905
             event = last_of_day[starts_on]
             state = SubscriptionState(event.account, subscription_id, starts_on, ends_on,
                                       event.event_type in SUBSCRIPTION_STARTS)

@@ -6,6 +6,7 @@ some loaded later. Only merged accounts and users who move bring events that the
 
 import pytest
 import warehouse
+
 from simulator import dirt
 
 AWKWARD = ("merges", "movers")

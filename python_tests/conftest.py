@@ -19,7 +19,7 @@ def simulated_frames(tmp_path_factory):
 
     def make(**shares: float) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
         folder = tmp_path_factory.mktemp("raw")
-        simulate(folder, accounts=200, days=150, seed=7, shares=shares)
+        simulate(folder, accounts=200, days=120, seed=7, shares=shares)
         frames = {stream: pd.read_parquet(folder / stream) for stream in warehouse.STREAMS}
         truth = {path.stem: pd.read_parquet(path) for path in (folder / "_truth").glob("*.parquet")}
         return frames, truth
@@ -34,6 +34,7 @@ def dirty_company(simulated_frames):
 
 
 @pytest.fixture(scope="session")
-def company(dirty_company):
-    """The frames of the simulated company with every defect."""
-    return dirty_company[0]
+def dirty_house(dirty_company):
+    """A connection to the marts of the simulated company with every defect; not to be changed."""
+    with warehouse.build(dirty_company[0]) as connection:
+        yield connection

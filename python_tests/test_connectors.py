@@ -301,7 +301,7 @@ def test_unmapped_rows_become_events(tmp_path):
 
 @pytest.mark.parametrize("connector", FOLDERS)
 def test_catalog(connector):
-    folder = CONNECTORS / connector / "catalog"
+    folder = CONNECTORS / connector / "opinions/catalog"
     catalog = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
     house = {path.stem: pd.read_csv(path) for path in (SEEDS / "catalog").glob("*.csv")}
     assert {k: list(v) for k, v in catalog.items()} == {k: list(v) for k, v in house.items()}

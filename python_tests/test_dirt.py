@@ -19,22 +19,22 @@ def clean(simulated_frames):
         return warehouse.published(connection)
 
 
-@pytest.fixture(scope="module")
-def dirty(dirty_company):
-    with warehouse.build(dirty_company[0]) as connection:
-        yield connection
-
-
-def test_rejects_are_the_injected_defects(dirty, dirty_company):
+def test_rejects_are_the_injected_defects(dirty_house, dirty_company):
     injected = dirty_company[1]["injected"]
     expected = injected.dropna(subset="reason").set_index(["source", "reason"])["rows"].to_dict()
     query = "select source, reject_reason, count(*) from rejected_events group by all"
-    assert {(source, reason): rows for source, reason, rows in dirty.execute(query).fetchall()} == expected
-    assert len(expected) == 41 and {reason for _, reason in expected} == {r for _, r in dirt.KINDS.values() if r}
+    assert {
+        (source, reason): rows for source, reason, rows in dirty_house.execute(query).fetchall()
+    } == expected
+    assert len(expected) == 41 and {reason for _, reason in expected} == {
+        r for _, r in dirt.KINDS.values() if r
+    }
 
 
-def test_every_row_is_staged_or_rejected(dirty, dirty_company):
-    rows = dirty.execute("select source, raw_count, staged_count + rejected_count from stream_reconciliation").fetchall()
+def test_every_row_is_staged_or_rejected(dirty_house, dirty_company):
+    rows = dirty_house.execute(
+        "select source, raw_count, staged_count + rejected_count from stream_reconciliation"
+    ).fetchall()
     assert {(source, len(frame), len(frame)) for source, frame in dirty_company[0].items()} == set(rows)
 
 
@@ -45,49 +45,60 @@ def test_defects_change_no_mart(simulated_frames, clean):
     assert difference is None, difference
 
 
-def test_merges_and_movers_touch_their_accounts_alone(clean, dirty, dirty_company):
+def test_merges_and_movers_touch_their_accounts_alone(clean, dirty_house, dirty_company):
     frames, truth = dirty_company
     merges = truth["merges"]
     joins = frames["crm"].query("event_type == 'contact_added'").drop_duplicates("event_id")
     moves = joins[joins.duplicated("user_id", keep=False)]
     touched = set(merges["account_id"]) | set(merges["into_account_id"]) | set(moves["account_id"])
-    published = warehouse.published(dirty)
+    published = warehouse.published(dirty_house)
     untouched = {}
     for mart in ("dim_accounts", "fct_account_signals", "fct_milestones", "fct_time_to_value"):
-        place = sorted(column[0] for column in dirty.execute(f"describe {mart}").fetchall()).index("account_id")
+        place = sorted(column[0] for column in dirty_house.execute(f"describe {mart}").fetchall()).index(
+            "account_id"
+        )
         untouched[mart] = tuple(
             [row for row in marts[mart] if row[place] not in touched] for marts in (clean, published)
         )
     assert 50 < len(untouched["dim_accounts"][0]) < 200
-    difference = warehouse.difference(*({mart: rows[side] for mart, rows in untouched.items()} for side in (0, 1)))
+    difference = warehouse.difference(
+        *({mart: rows[side] for mart, rows in untouched.items()} for side in (0, 1))
+    )
     assert difference is None, difference
 
 
-def test_accounts_that_are_none_of_the_customers_are_absent(dirty, dirty_company):
+def test_accounts_that_are_none_of_the_customers_are_absent(dirty_house, dirty_company):
     frames, truth = dirty_company
     kinds = truth["accounts"].set_index("account_id")["kind"]
     customers = set(kinds.index[kinds == "customer"])
     assert set(kinds) == {"customer", "internal", "test"} and len(truth["merges"]) > 0
     assert not customers & set(truth["merges"]["account_id"])
-    marts = dirty.execute(
+    marts = dirty_house.execute(
         "select distinct table_name from information_schema.columns where column_name = 'account_id' "
         "and table_name in (select unnest(?))",
-        [list(warehouse.published(dirty).keys() - set(MONITORING))],
+        [list(warehouse.published(dirty_house).keys() - set(MONITORING))],
     ).fetchall()
     assert len(marts) >= 7
     for (mart,) in marts:
-        found = {account for (account,) in dirty.execute(f"select distinct account_id from {mart}").fetchall()}
+        found = {
+            account
+            for (account,) in dirty_house.execute(f"select distinct account_id from {mart}").fetchall()
+        }
         assert found <= customers, mart
-    assert {account for (account,) in dirty.execute("select account_id from dim_accounts").fetchall()} == customers
+    assert {
+        account for (account,) in dirty_house.execute("select account_id from dim_accounts").fetchall()
+    } == customers
 
 
-def test_events_of_excluded_accounts_are_counted(dirty, dirty_company):
+def test_events_of_excluded_accounts_are_counted(dirty_house, dirty_company):
     frames, truth = dirty_company
     kinds = truth["accounts"].set_index("account_id")["kind"]
     excluded = set(kinds.index[kinds != "customer"])
-    rejected = dirty.execute("select source, event_id, account_id, user_id, loaded_at from rejected_events").df()
+    rejected = dirty_house.execute(
+        "select source, event_id, account_id, user_id, loaded_at from rejected_events"
+    ).df()
     query = "select source, excluded_account_count from stream_reconciliation"
-    counts = dict(dirty.execute(query).fetchall())
+    counts = dict(dirty_house.execute(query).fetchall())
     for source, frame in frames.items():
         rows = frame[frame["account_id"].isin(excluded)]
         refused = rejected[(rejected["source"] == source) & rejected["account_id"].isin(excluded)]

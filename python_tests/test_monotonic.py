@@ -27,7 +27,8 @@ def value(metric, place):
 def scoring():
     """A connection with the seeds, a weight for every metric, and an empty table of score days."""
     weights = [
-        {"model_version": VERSION["model_version"], "metric": metric["metric"], "weight": "0.05"} for metric in METRICS
+        {"model_version": VERSION["model_version"], "metric": metric["metric"], "weight": "0.05"}
+        for metric in METRICS
     ]
     weights[0]["weight"] = str(round(1 - 0.05 * (len(METRICS) - 1), 2))
     frames = warehouse.raw_frames(company_strategy.random_company(0, n_accounts=1))
@@ -46,7 +47,9 @@ def scoring():
 )
 def test_a_better_value_never_lowers_the_score(scoring, places, improvement, ages, min_peers):
     rows = []
-    for day in range(len(METRICS) + 1):  # on the first everything is as drawn, on each other one metric is better
+    for day in range(
+        len(METRICS) + 1
+    ):  # on the first everything is as drawn, on each other one metric is better
         for account, drawn in enumerate(places):
             row = {
                 "account_id": str(account),

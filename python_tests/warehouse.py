@@ -114,9 +114,7 @@ def _default_seeds() -> dict[str, str]:
     return {node["name"]: _seed_sql(node, seed_rows()[node["name"]]) for node in _plan(False)[0]}
 
 
-def seeded(
-    seeds: dict[str, list[dict]] | None = None, threads: int = 1
-) -> duckdb.DuckDBPyConnection:
+def seeded(seeds: dict[str, list[dict]] | None = None, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """Return a connection to a new in-memory DuckDB that holds the seeds and nothing else.
 
     `seeds` replaces seeds by name with rows of text ('' or None is null), at least one row each.
@@ -159,8 +157,7 @@ def build(
     connection = seeded(seeds, threads)
     connection.execute("create schema raw")
     columns = ", ".join(
-        f"{column}::{'timestamp' if column.endswith('_at') else 'varchar'} as {column}"
-        for column in ENVELOPE
+        f"{column}::{'timestamp' if column.endswith('_at') else 'varchar'} as {column}" for column in ENVELOPE
     )
     for stream in STREAMS:
         connection.register("frame", frames[stream])
@@ -194,8 +191,12 @@ def difference(one: dict[str, list[tuple]], other: dict[str, list[tuple]], skip:
     for mart in one.keys() - set(skip):
         first, second = Counter(one[mart]), Counter(other[mart])
         if first != second:
-            only = [sorted((left - right).elements(), key=str) for left, right in ((first, second), (second, first))]
-            return f"{mart}: {len(only[0])} rows only in the first, {len(only[1])} only in the second: " + " | ".join(
-                str(rows[0]) for rows in only if rows
+            only = [
+                sorted((left - right).elements(), key=str)
+                for left, right in ((first, second), (second, first))
+            ]
+            return (
+                f"{mart}: {len(only[0])} rows only in the first, {len(only[1])} only in the second: "
+                + " | ".join(str(rows[0]) for rows in only if rows)
             )
     return None

@@ -167,7 +167,6 @@ def test_a_lone_account_builds(lone_house):
     ]
 
 
-@pytest.mark.xfail(reason="the cast to a timestamp drops the offset", strict=True)
 def test_times_with_an_offset_become_utc(lone_house):
     assert lone_house.execute("select started_at from dim_accounts").fetchall() == [(START,)]
 

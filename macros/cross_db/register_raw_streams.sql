@@ -104,8 +104,14 @@
     {{ return(
         'select cast(event_id as varchar) as event_id, cast(event_type as varchar) as event_type, '
         ~ 'cast(account_id as varchar) as account_id, cast(user_id as varchar) as user_id, '
-        ~ 'try_cast(occurred_at as timestamp) as occurred_at, try_cast(loaded_at as timestamp) as loaded_at, '
+        ~ duckdb__utc('occurred_at', types) ~ ', ' ~ duckdb__utc('loaded_at', types) ~ ', '
         ~ ("json_extract_string(payload, '$')" if format == 'json' else 'cast(payload as varchar)')
         ~ ' as payload from ' ~ reader
     ) }}
+{% endmacro %}
+
+{#- Text may carry an offset from UTC, which a plain cast would drop. -#}
+{% macro duckdb__utc(column, types) %}
+    {% set type = 'timestamp' if types.get(column, '').startswith('TIMESTAMP') else 'timestamptz' %}
+    {{ return('cast(try_cast(' ~ column ~ ' as ' ~ type ~ ') as timestamp) as ' ~ column) }}
 {% endmacro %}

@@ -327,6 +327,16 @@ JOURNEY = "catalog/journeys.csv, product_category collaboration, segment"
 SUM = "Change them so that they sum to 1."
 RATE = "a currency needs one positive rate. Keep one row with a rate above 0."
 BROKEN = [
+    (
+        changed("health_metrics", 3, signal=""),
+        "scoring/health_metrics.csv, the row of metric sla_breaches: a cell is blank that must be filled. "
+        "Fill in metric, signal.",
+    ),
+    (
+        changed("milestone_criteria", 0, milestone_id=""),
+        "catalog/milestone_criteria.csv, the row of milestone_id nothing: a cell is blank that must be filled. "
+        "Fill in milestone_id, phase, measure, subject, operator.",
+    ),
     (changed("health_weights", 0, weight="0.19"), f"{WEIGHT}: the weights sum to 0.990000. {SUM}"),
     (
         changed("health_weights", 0, weight="-0.1"),

@@ -414,7 +414,74 @@ band_problems as (
         or count(distinct health_bands.lower_edge) <> count(health_bands.band)
 ),
 
+blank_problems as (
+    select
+        'catalog/tracking_plan.csv' as file_path,
+        'the row of event_type ' || coalesce(event_type, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in event_type.' as remedy
+    from tracking_plan
+    where
+        event_type is null
+    union all
+    select
+        'catalog/journeys.csv' as file_path,
+        'the row of journey ' || coalesce(journey, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in product_category, segment, journey.' as remedy
+    from journeys
+    where
+        product_category is null
+        or segment is null
+        or journey is null
+    union all
+    select
+        'catalog/milestone_criteria.csv' as file_path,
+        'the row of milestone_id ' || coalesce(milestone_id, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in milestone_id, phase, measure, subject, operator.' as remedy
+    from milestone_criteria
+    where
+        milestone_id is null
+        or phase is null
+        or measure is null
+        or subject is null
+        or operator is null
+    union all
+    select
+        'scoring/health_model_versions.csv' as file_path,
+        'the row of model_version ' || coalesce(model_version, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in model_version, effective_from.' as remedy
+    from health_model_versions
+    where
+        model_version is null
+        or effective_from is null
+    union all
+    select
+        'scoring/health_metrics.csv' as file_path,
+        'the row of metric ' || coalesce(metric, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in metric, signal.' as remedy
+    from health_metrics
+    where
+        metric is null
+        or signal is null
+    union all
+    select
+        'scoring/health_weights.csv' as file_path,
+        'the row of metric ' || coalesce(metric, 'nothing') as row_key,
+        'a cell is blank that must be filled.' as problem,
+        'Fill in model_version, metric.' as remedy
+    from health_weights
+    where
+        model_version is null
+        or metric is null
+),
+
 problems as (
+    select file_path, row_key, problem, remedy from blank_problems
+    union all
     select file_path, row_key, problem, remedy from tracking_plan_problems
     union all
     select file_path, row_key, problem, remedy from journey_problems

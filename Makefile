@@ -18,10 +18,10 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary test lint docs clean
+.PHONY: help build streams summary test test-spark lint docs clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 	@echo
 	@echo 'make build                                   the demo company (ACCOUNTS=500 SEED=7)'
 	@echo 'make build RAW=path                          your own streams, path/<stream>/*.parquet'
@@ -49,6 +49,9 @@ test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pyte
 	@$(MAKE) --no-print-directory build ACCOUNTS=200
 	@$(BIN)/python -m pytest python_tests
 
+test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21)
+	@$(BIN)/python -m pytest python_tests/spark
+
 lint: .venv/tested  ## sqlfluff and ruff
 	@$(BIN)/ruff check .
 	@$(BIN)/sqlfluff lint models tests
@@ -57,7 +60,7 @@ docs: .venv/installed  ## One offline page of documentation: target/static_index
 	@$(BIN)/dbt docs generate --static --quiet
 
 clean:  ## Remove what a build made; raw events and the environment stay
-	rm -rf target logs *.duckdb *.duckdb.wal
+	rm -rf target logs *.duckdb *.duckdb.wal spark_warehouse
 
 .venv/installed: requirements.txt constraints.txt
 	@$(PYTHON) -m venv .venv
@@ -66,4 +69,8 @@ clean:  ## Remove what a build made; raw events and the environment stay
 
 .venv/tested: .venv/installed requirements-dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/spark: .venv/tested requirements-spark.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-spark.txt
 	@touch $@

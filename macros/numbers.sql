@@ -15,6 +15,11 @@
     ) }}
 {%- endmacro %}
 
+{#- Mean of the two middle values where their number is even. -#}
+{% macro median(expression) -%}
+    percentile_cont(0.5) within group (order by cast({{ expression }} as double))
+{%- endmacro %}
+
 {#- Standard normal distribution function, to about 1e-15: the rational approximation of
     G. West, Better approximations to cumulative normal functions (2005). -#}
 {% macro normal_cdf(z) -%}

@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulator import dirt  # noqa: E402
 from simulator.run import simulate  # noqa: E402
 
+collect_ignore = ["spark"]  # It needs Java and takes minutes: `make test-spark`.
+
 
 @pytest.fixture(scope="session")
 def simulated_frames(tmp_path_factory):

@@ -590,14 +590,13 @@ def build_accounts(accepted, survivors, seeds, as_of):
 # Section 4: signals
 # ---------------------------------------------------------------------------------------------------------------------
 
-def tracked_from(accounts, source, with_user=False):
-    """First day of any accepted event of a source on an in-scope account's spine, None when there is none.
+def tracked_from(clear_events, source, with_user=False):
+    """First day of any event of a source among those that passed reasons 1-8, None when there is none.
 
     with_user: look only at events that carry a user.
     """
-    days = [e.occurred_at.date() for a in accounts for e in a.events
-            if e.source == source and a.started_on <= e.occurred_at.date() <= a.ended_on
-            and (e.user_id is not None or not with_user)]
+    days = [e.occurred_at.date() for e in clear_events
+            if e.source == source and (e.user_id is not None or not with_user)]
     return min(days, default=None)
 
 
@@ -867,10 +866,10 @@ def engagement_signals(account, seeds):
     return signals
 
 
-def build_signals(accounts, accepted, seeds):
+def build_signals(accounts, accepted, clear_events, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
-    product_from, support_from = tracked_from(accounts, "product"), tracked_from(accounts, "support")
-    first_user_day = tracked_from(accounts, "product", with_user=True)
+    product_from, support_from = tracked_from(clear_events, "product"), tracked_from(clear_events, "support")
+    first_user_day = tracked_from(clear_events, "product", with_user=True)
     tickets = ticket_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
     found = {}
@@ -911,8 +910,8 @@ def completing_event(account, row, seeds):
             return event.source == "product" and roles.get(event.event_type) == subject[len("role:"):]
         return event.event_type == subject
 
-    events = sorted((e for e in account.events if concerns(e) and e.occurred_at >= account.started_at
-                     and e.occurred_at.date() <= account.ended_on), key=lambda e: (e.occurred_at, e.event_id))
+    on_spine = (e for e in account.events if account.started_on <= e.occurred_at.date() <= account.ended_on)
+    events = sorted((e for e in on_spine if concerns(e)), key=lambda e: (e.occurred_at, e.event_id))
     operator, threshold = row["operator"], Fraction(row["threshold"])
     if row["measure"] != "event_count":                     # one event per user: the user's first
         first_of_user = {}
@@ -1349,7 +1348,8 @@ def replay(events, seeds, as_of=None, known_at=None):
          "user_id": e.user_id, "occurred_at": e.occurred_at} for e in accepted]
 
     accounts = build_accounts(accepted, survivors, seeds, as_of)
-    signals = build_signals(accounts, accepted, seeds)
+    clear_events = accepted + [e for e in rejected if e.reason == "no_account"]
+    signals = build_signals(accounts, accepted, clear_events, seeds)
     milestones = {}
     for account in accounts:
         own_signals = signals[account.account_id]

@@ -53,7 +53,7 @@ def test_a_better_value_never_lowers_the_score(scoring, places, improvement, age
         for account, drawn in enumerate(places):
             row = {
                 "account_id": str(account),
-                "date_day": FIRST_DAY + datetime.timedelta(day),
+                "score_date": FIRST_DAY + datetime.timedelta(day),
                 "segment": "smb",
                 "product_category": "api" if account % 3 else "hr_tech",
                 "model_version": VERSION["model_version"],
@@ -72,7 +72,7 @@ def test_a_better_value_never_lowers_the_score(scoring, places, improvement, age
     scoring.execute("delete from int_health_score_days")
     scoring.register("drawn", pd.DataFrame(rows))
     scoring.execute("insert into int_health_score_days by name select * from drawn")
-    for model in ("int_health_metrics", "int_health_scores"):
+    for model in ("int_health_dates", "int_health_metrics", "int_health_scores"):
         scoring.execute(f"create or replace table {model} as {warehouse.model_sql(model)}")
     scores = scoring.execute(
         "select status, score from int_health_scores where account_id = '0' order by score_date"

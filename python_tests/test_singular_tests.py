@@ -147,7 +147,7 @@ def candidates(rule: str, data_type: str) -> list[str]:
         values = ["true", "false"]
     elif data_type in ("date", "timestamp"):
         values = [f"{data_type} '2025-01-0{day}'" for day in (1, 2, 3)]
-    elif data_type == "varchar":
+    elif data_type == "string":
         values = [*dict.fromkeys(re.findall(r"'[^']*'", rule)), "'other'"]
     else:
         edges = {0, 1, *map(int, re.findall(r"(?<![\w.])-?\d+\b", rule))}

@@ -9,6 +9,7 @@ import csv
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,35 @@ def model_sql(name: str) -> str:
     return {node["name"]: node["compiled_code"] for node in _plan(False)[1]}[name]
 
 
+def _fill_raw(connection: duckdb.DuckDBPyConnection, frames: dict[str, pd.DataFrame]) -> None:
+    columns = ", ".join(
+        f"{column}::{'timestamp' if column.endswith('_at') else 'varchar'} as {column}" for column in ENVELOPE
+    )
+    for stream in STREAMS:
+        connection.register("frame", frames[stream])
+        connection.execute(f"insert into raw.{stream}_events select {columns} from frame")
+
+
+def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckdb.DuckDBPyConnection:
+    connection = seeded(seeds, threads)
+    connection.execute("create schema raw")
+    for stream in STREAMS:
+        columns = ", ".join(
+            f"{column} {'timestamp' if column.endswith('_at') else 'varchar'}" for column in ENVELOPE
+        )
+        connection.execute(f"create table raw.{stream}_events ({columns})")
+    connection.execute(
+        "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
+        "intake_definition varchar, definition varchar)"
+    )
+    return connection
+
+
+def _create(connection: duckdb.DuckDBPyConnection, node: dict, sql: str) -> None:
+    kind = "view" if node["config"]["materialized"] == "view" else "table"
+    connection.execute(f"create or replace {kind} {node['name']} as {sql}")
+
+
 def build(
     frames: dict[str, pd.DataFrame],
     *,
@@ -152,20 +182,107 @@ def build(
     (date) and `known_at` (datetime) go together or not at all. Raises duckdb.Error where a model fails, with its
     message.
     """
-    connection = seeded(seeds, threads)
-    connection.execute("create schema raw")
-    columns = ", ".join(
-        f"{column}::{'timestamp' if column.endswith('_at') else 'varchar'} as {column}" for column in ENVELOPE
-    )
-    for stream in STREAMS:
-        connection.register("frame", frames[stream])
-        connection.execute(f"create table raw.{stream}_events as select {columns} from frame")
+    connection = _empty_warehouse(seeds, threads)
+    _fill_raw(connection, frames)
     for node in _plan(as_of is not None)[1]:
         sql = node["compiled_code"]
         if as_of is not None:
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
-        connection.execute(f"create {node['config']['materialized']} {node['name']} as {sql}")
+        _create(connection, node, sql)
     return connection
+
+
+@functools.cache
+def _increments() -> tuple[dict[str, list[str]], dict[str, str], str]:
+    """What dbt runs in an incremental build: the hooks' statements and the query by model, and what records the build.
+
+    They are read from dbt's log and manifest of a second run over a warehouse without events.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for stream in STREAMS:
+            (Path(folder) / "raw" / stream).mkdir(parents=True)
+            raw_frames({})[stream].to_parquet(Path(folder) / "raw" / stream / "none.parquet")
+        options = ["--target-path", folder, "--log-path", folder, "--vars", json.dumps({"raw_path": f"{folder}/raw"})]
+        for command in (["seed"], ["run"], ["run", "--log-format-file", "json"]):
+            (Path(folder) / "dbt.log").unlink(missing_ok=True)
+            finished = dbt(*command, *options, ONBOARDING_HEALTH_WAREHOUSE=f"{folder}/increments.duckdb")
+            if finished.returncode:
+                raise RuntimeError(finished.stdout)
+        log = [json.loads(line)["data"] for line in (Path(folder) / "dbt.log").read_text().splitlines()]
+        manifest = json.loads((Path(folder) / "manifest.json").read_text())
+
+    def here(sql: str) -> str:
+        return sql.split("*/", 1)[-1].strip().replace('"increments".', '"memory".')
+
+    run = [(entry["conn_name"].split(".")[-1], here(entry["sql"])) for entry in log if "sql" in entry]
+    hooks: dict[str, list[str]] = {}
+    for model, sql in run:
+        if sql.startswith("delete"):
+            hooks.setdefault(model, []).append(sql)
+    queries = {
+        node["name"]: here(node["compiled_code"])
+        for node in manifest["nodes"].values()
+        if node["config"]["materialized"] == "incremental"
+    }
+    (record,) = {sql for _, sql in run if sql.startswith("insert into main.completed_builds")}
+    return hooks, queries, record
+
+
+class Nightly:
+    """A warehouse that is built again and again as `dbt run` does it: whole the first time, by increments afterwards."""
+
+    def __init__(self, seeds: dict[str, list[dict]] | None = None, threads: int = 1):
+        """`seeds` replaces seeds by name, as in `seeded`."""
+        self.seeds = dict(seeds or {})
+        self.changes: dict[str, int] = {}
+        self.connection = _empty_warehouse(self.seeds, threads)
+        self.built: set[str] = set()
+
+    def load(self, frames: dict[str, pd.DataFrame]) -> None:
+        """Append raw rows."""
+        _fill_raw(self.connection, frames)
+
+    def change_seed(self, name: str, rows: list[dict]) -> None:
+        """Replace a seed, as an edited CSV and `dbt seed` do."""
+        (node,) = (node for node in _plan(False)[0] if node["name"] == name)
+        self.connection.execute(f"drop table {name}; {_seed_sql(node, rows)}")
+        self.seeds[name] = rows
+        self.changes[name] = self.changes.get(name, 0) + 1
+
+    def _as_defined(self, sql: str) -> str:
+        for name, count in self.changes.items():
+            sql = re.sub(rf"\b{name}:[0-9a-f]{{8}}", f"{name}:change{count}", sql)
+        return sql
+
+    def build(self, stop_before: int | None = None) -> None:
+        """Build every model once, or only the first `stop_before` of them, as a build that is killed.
+
+        Raises duckdb.Error where a model fails; what its hook deleted is back then.
+        """
+        hooks, queries, record = _increments()
+        for position, node in enumerate(_plan(False)[1]):
+            if position == stop_before:
+                return
+            name = node["name"]
+            if name not in queries or name not in self.built:
+                _create(self.connection, node, self._as_defined(node["compiled_code"]))
+                self.built.add(name)
+                continue
+            self.connection.execute("begin")
+            try:
+                for hook in hooks[name]:
+                    self.connection.execute(hook)
+                self.connection.execute(f"create temp table added as {queries[name]}")
+                self.connection.execute(f"insert into {name} by name select * from added; drop table added")
+                self.connection.execute("commit")
+            except duckdb.Error:
+                self.connection.execute("rollback")
+                raise
+        self.connection.execute(self._as_defined(record))
+
+    def __len__(self) -> int:
+        """The number of models."""
+        return len(_plan(False)[1])
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:

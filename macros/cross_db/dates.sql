@@ -9,20 +9,14 @@
     cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date)
 {%- endmacro %}
 
-{% macro add_days(day, days) %}{{ return(adapter.dispatch('add_days')(day, days)) }}{% endmacro %}
-
-{% macro default__add_days(day, days) -%}
-    date_add({{ day }}, cast({{ days }} as int))
-{%- endmacro %}
-
-{% macro duckdb__add_days(day, days) -%}
+{% macro add_days(day, days) -%}
     ({{ day }} + cast({{ days }} as integer))
 {%- endmacro %}
 
 {% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
 
 {% macro default__days_between(first_day, last_day) -%}
-    datediff({{ last_day }}, {{ first_day }})
+    cast(datediff({{ last_day }}, {{ first_day }}) as bigint)
 {%- endmacro %}
 
 {% macro duckdb__days_between(first_day, last_day) -%}

@@ -2,17 +2,26 @@
 {% macro json_text(payload, key) %}{{ return(adapter.dispatch('json_text')(payload, key)) }}{% endmacro %}
 
 {% macro default__json_text(payload, key) -%}
-    nullif(trim(get_json_object({{ payload }}, '$.' || {{ key }})), '')
+    nullif({{ trimmed("get_json_object(" ~ payload ~ ", '$.' || " ~ key ~ ")") }}, '')
 {%- endmacro %}
 
 {% macro duckdb__json_text(payload, key) -%}
-    nullif(trim(json_extract_string({{ payload }}, '$.' || {{ key }})), '')
+    nullif({{ trimmed("json_extract_string(" ~ payload ~ ", '$.' || " ~ key ~ ")") }}, '')
 {%- endmacro %}
 
 {% macro is_json_object(payload) %}{{ return(adapter.dispatch('is_json_object')(payload)) }}{% endmacro %}
 
+{#- Spark's parser is content with single quotes and with the first value of a text: whatever follows an
+    object breaks the array or the object that is put around it. -#}
 {% macro default__is_json_object(payload) -%}
-    coalesce(left(get_json_object({{ payload }}, '$'), 1) = '{', false)
+    coalesce(
+        left(trim(both ' \t\n\r' from {{ payload }}), 1) = '{'
+        and size(from_json(
+            '[' || {{ payload }} || ']', 'array<map<string, string>>', map('allowSingleQuotes', 'false')
+        )) = 1
+        and get_json_object('{"object":' || {{ payload }} || '}', '$') is not null,
+        false
+    )
 {%- endmacro %}
 
 {% macro duckdb__is_json_object(payload) -%}

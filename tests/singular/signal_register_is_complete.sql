@@ -1,4 +1,3 @@
-{% set relation = ref('fct_account_signals') -%}
 with
 
 registered as (
@@ -14,11 +13,8 @@ readable as (
 
 published as (
     select lower(column_name) as signal
-    from information_schema.columns
-    where
-        lower(table_schema) = lower('{{ relation.schema }}')
-        and lower(table_name) = lower('{{ relation.identifier }}')
-        and lower(column_name) not in ('account_id', 'date_day')
+    from {{ columns_of(ref('fct_account_signals')) }} as columns_of_mart
+    where lower(column_name) not in ('account_id', 'date_day')
 ),
 
 places as (

@@ -6,21 +6,26 @@ changes as (
 ),
 
 {%- set order = 'occurred_at, loaded_at, event_id' %}
+{%- set over_whole_life %}over (
+            partition by account_id order by {{ order }}
+            rows between unbounded preceding and unbounded following
+        )
+{%- endset %}
 
 known as (
     select
         account_id,
-        {{ last_known('account_name', 'account_id', order) }} as account_name,
-        {{ last_known('industry', 'account_id', order) }} as industry,
-        {{ last_known('country', 'account_id', order) }} as country,
-        {{ last_known('product_category', 'account_id', order) }} as product_category,
-        {{ last_known('plan', 'account_id', order) }} as plan,
-        {{ last_known('owner_id', 'account_id', order) }} as owner_id,
-        {{ last_known('parent_account_id', 'account_id', order) }} as parent_account_id,
-        {{ last_known('timezone', 'account_id', order) }} as timezone,
-        {{ last_known('employees', 'account_id', order) }} as employees,
-        {{ last_known('is_internal', 'account_id', order) }} as is_internal,
-        {{ last_known('is_test', 'account_id', order) }} as is_test,
+        {{ last_known('account_name') }} {{ over_whole_life }} as account_name,
+        {{ last_known('industry') }} {{ over_whole_life }} as industry,
+        {{ last_known('country') }} {{ over_whole_life }} as country,
+        {{ last_known('product_category') }} {{ over_whole_life }} as product_category,
+        {{ last_known('plan') }} {{ over_whole_life }} as plan,
+        {{ last_known('owner_id') }} {{ over_whole_life }} as owner_id,
+        {{ last_known('parent_account_id') }} {{ over_whole_life }} as parent_account_id,
+        {{ last_known('timezone') }} {{ over_whole_life }} as timezone,
+        {{ last_known('employees') }} {{ over_whole_life }} as employees,
+        {{ last_known('is_internal') }} {{ over_whole_life }} as is_internal,
+        {{ last_known('is_test') }} {{ over_whole_life }} as is_test,
         row_number() over (
             partition by account_id order by {{ order }}
         ) as change_number

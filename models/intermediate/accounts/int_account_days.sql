@@ -1,14 +1,18 @@
+{{ config(materialized='view') }}
+
 with
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
+updates as (
+    select * from {{ ref('int_account_updates') }}
 ),
 
 days as (
     select
         account_id,
+        started_on,
+        update_from,
         {{ each_day('started_on', 'ended_on') }} as date_day
-    from accounts
+    from updates
 )
 
 select * from days

@@ -2,6 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
+    where date_day >= {{ first_day() }}
 ),
 
 subscription_periods as (

@@ -2,6 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
+    where date_day > {{ add_days(first_day(), -180) }}
 ),
 
 answers as (
@@ -25,11 +26,19 @@ answer_days as (
     select
         answers.account_id,
         cast(answers.occurred_at as date) as date_day,
-        sum(case when answers.event_type = 'survey_sent' then 1 else 0 end) as sent,
-        sum(case when answers.event_type = 'survey_answered' then 1 else 0 end) as answered,
-        sum(case when answers.is_nps_answer then 1 else 0 end) as nps_answers,
+        cast(
+            sum(case when answers.event_type = 'survey_sent' then 1 else 0 end) as integer
+        ) as sent,
+        cast(
+            sum(case when answers.event_type = 'survey_answered' then 1 else 0 end) as integer
+        ) as answered,
+        cast(
+            sum(case when answers.is_nps_answer then 1 else 0 end) as integer
+        ) as nps_answers,
         sum(case when answers.is_nps_answer then answers.score else 0 end) as nps_total,
-        sum(case when answers.is_csat_answer then 1 else 0 end) as csat_answers,
+        cast(
+            sum(case when answers.is_csat_answer then 1 else 0 end) as integer
+        ) as csat_answers,
         sum(case when answers.is_csat_answer then answers.score else 0 end) as csat_total,
         sum(
             case
@@ -59,6 +68,7 @@ daily as (
     select
         account_days.account_id,
         account_days.date_day,
+        account_days.{{ first_day() }} as first_day,
         coalesce(answer_days.sent, 0) as sent,
         coalesce(answer_days.answered, 0) as answered,
         coalesce(answer_days.nps_answers, 0) as nps_answers,
@@ -86,6 +96,7 @@ running as (
     select
         account_id,
         date_day,
+        first_day,
         sum(sent) {{ over_last(90) }} as sent_90d,
         sum(answered) {{ over_last(90) }} as answered_90d,
         sum(nps_answers) {{ over_last(180) }} as nps_answers_180d,
@@ -114,6 +125,7 @@ signals as (
         {{ ratio('sentiment_total_90d', 'notes_90d') }} as note_sentiment_90d,
         {{ days_between('last_note_on', 'date_day') }} as days_since_note
     from running
+    where date_day >= first_day
 )
 
 select * from signals

@@ -1,8 +1,20 @@
 with
 
+changed_dates as (
+    select health_dates.score_date
+    from {{ ref('int_health_dates') }} as health_dates
+    {% if is_incremental() -%}
+    inner join {{ ref('base_build_moment') }} as build_moment
+        on health_dates.build_number > build_moment.last_build_number
+    {%- endif %}
+),
+
 score_days as (
-    select * from {{ ref('int_health_score_days') }}
-    where eligibility = 'eligible'
+    select score_days.*
+    from {{ ref('int_health_score_days') }} as score_days
+    inner join changed_dates
+        on score_days.score_date = changed_dates.score_date
+    where score_days.eligibility = 'eligible'
 ),
 
 health_metrics as (
@@ -34,7 +46,7 @@ weighted_metrics as (
 measured as (
     select
         score_days.account_id,
-        score_days.date_day as score_date,
+        score_days.score_date,
         score_days.segment,
         score_days.product_category,
         score_days.model_version,
@@ -133,8 +145,9 @@ positioned as (
         / nullif(
             sqrt(
                 cast(
-                    peer_count * square_sum
-                    - cast(value_sum * value_sum as decimal(38, 8)) as double
+                    cast(peer_count as decimal(8, 0)) * cast(square_sum as decimal(28, 8))
+                    - cast(value_sum as decimal(18, 4)) * cast(value_sum as decimal(18, 4))
+                    as double
                 )
             ),
             0
@@ -167,7 +180,7 @@ normalised as (
         scaled.*,
         {{ round_half_up(
             "0.5 + (case when direction = 'lower' then 0.5 - scaled_value else scaled_value - 0.5 end)"
-            ~ ' * exp(-decay_per_day * age_days)', 6
+            ~ ' * exp(-cast(decay_per_day as double) * age_days)', 6
         ) }} as observed_x
     from scaled
 ),

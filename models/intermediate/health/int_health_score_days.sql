@@ -19,6 +19,7 @@ health_model_versions as (
 score_days as (
     select
         measured_signals.*,
+        measured_signals.date_day as score_date,
         milestone_signals.milestone_completion,
         milestone_signals.days_since_milestone,
         accounts.segment,

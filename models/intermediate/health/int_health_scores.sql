@@ -1,11 +1,26 @@
 with
 
+changed_dates as (
+    select health_dates.score_date
+    from {{ ref('int_health_dates') }} as health_dates
+    {% if is_incremental() -%}
+    inner join {{ ref('base_build_moment') }} as build_moment
+        on health_dates.build_number > build_moment.last_build_number
+    {%- endif %}
+),
+
 score_days as (
-    select * from {{ ref('int_health_score_days') }}
+    select score_days.*
+    from {{ ref('int_health_score_days') }} as score_days
+    inner join changed_dates
+        on score_days.score_date = changed_dates.score_date
 ),
 
 metrics as (
-    select * from {{ ref('int_health_metrics') }}
+    select metrics.*
+    from {{ ref('int_health_metrics') }} as metrics
+    inner join changed_dates
+        on metrics.score_date = changed_dates.score_date
 ),
 
 health_bands as (
@@ -27,7 +42,7 @@ totals as (
 judged as (
     select
         score_days.account_id,
-        score_days.date_day as score_date,
+        score_days.score_date,
         score_days.model_version,
         score_days.segment,
         score_days.product_category,
@@ -50,7 +65,7 @@ judged as (
     left join totals
         on
             score_days.account_id = totals.account_id
-            and score_days.date_day = totals.score_date
+            and score_days.score_date = totals.score_date
 ),
 
 scored as (

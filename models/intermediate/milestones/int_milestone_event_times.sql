@@ -1,4 +1,10 @@
+-- Running totals by day say on which day a criterion is reached; only the events of such days are
+-- put in order.
 with
+
+updates as (
+    select * from {{ ref('int_account_updates') }}
+),
 
 plan as (
     select * from {{ ref('int_milestone_plan') }}
@@ -7,6 +13,7 @@ plan as (
 criteria as (
     select
         *,
+        case when measure = 'event_count' then 'events' else 'users' end as counted,
         greatest(
             case when operator = '>=' then ceil(threshold) else floor(threshold) + 1 end, 1
         ) as needed_count
@@ -14,141 +21,250 @@ criteria as (
     where measure <> 'signal'
 ),
 
-tracking_plan as (
-    select * from {{ ref('tracking_plan') }}
+subjects as (
+    select * from {{ ref('int_milestone_subjects') }}
+),
+
+subject_users as (
+    select * from {{ ref('int_subject_users') }}
 ),
 
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
-all_events as (
-    select * from {{ ref('base_resolved_events') }}
-    where reject_reason is null
-),
-
-subjects as (
-    select distinct subject, subject as event_type from criteria
-    where subject not like 'role:%'
-    union all
-    select distinct criteria.subject, tracking_plan.event_type
-    from criteria
-    inner join tracking_plan
-        on criteria.subject = 'role:' || tracking_plan.role  -- noqa: ST09
-),
-
-accounts as (
-    select distinct account_id, started_at, ended_on from plan
-),
-
-subject_events as (
-    select
-        subjects.subject,
-        all_events.account_id,
-        all_events.user_id,
-        all_events.event_id,
-        all_events.occurred_at
-    from all_events
-    inner join subjects
-        on all_events.event_type = subjects.event_type
-    inner join accounts
-        on
-            all_events.account_id = accounts.account_id
-            and all_events.occurred_at >= accounts.started_at
-            and cast(all_events.occurred_at as date) <= accounts.ended_on
-    where subjects.subject not like 'role:%' or all_events.source = 'product'
-),
-
-numbered as (
-    select
-        subject_events.*,
-        row_number() over (
-            partition by account_id, subject order by occurred_at, event_id
-        ) as event_number,
-        row_number() over (
-            partition by account_id, subject, user_id order by occurred_at, event_id
-        ) as event_number_of_user
-    from subject_events
-),
-
-user_firsts as (
-    select
-        numbered.*,
-        row_number() over (
-            partition by account_id, subject order by occurred_at, event_id
-        ) as user_number
-    from numbered
-    where event_number_of_user = 1 and user_id is not null
-),
-
-steps as (
-    select
-        account_id,
-        subject,
-        'event_count' as measure,
-        event_id,
-        occurred_at,
-        event_number as reached
-    from numbered
-    union all
-    select
-        account_id,
-        subject,
-        'event_users' as measure,
-        event_id,
-        occurred_at,
-        user_number as reached
-    from user_firsts
-    union all
-    select
-        user_firsts.account_id,
-        user_firsts.subject,
-        'event_user_share' as measure,
-        user_firsts.event_id,
-        user_firsts.occurred_at,
-        cast(user_firsts.user_number as double) / measured_signals.seats as reached
-    from user_firsts
-    inner join measured_signals
-        on
-            user_firsts.account_id = measured_signals.account_id
-            and cast(user_firsts.occurred_at as date) = measured_signals.date_day
-    where measured_signals.seats > 0
-),
-
-reached as (
+conditions as (
     select
         plan.account_id,
         plan.milestone_id,
         criteria.phase,
         criteria.measure,
         criteria.subject,
+        criteria.operator,
+        criteria.threshold,
+        criteria.counted,
+        criteria.needed_count,
+        updates.{{ first_day() }} as first_day
+    from plan
+    inner join criteria
+        on plan.milestone_id = criteria.milestone_id
+    inner join updates
+        on plan.account_id = updates.account_id
+    {% if is_incremental() -%}
+    left join {{ this }} as kept
+        on
+            plan.account_id = kept.account_id
+            and plan.milestone_id = kept.milestone_id
+            and criteria.phase = kept.phase
+            and criteria.measure = kept.measure
+            and criteria.subject = kept.subject
+            and criteria.operator = kept.operator
+            and criteria.threshold = kept.threshold
+    where kept.account_id is null
+    {%- endif %}
+),
+
+counts as (
+    select
+        account_id,
+        subject,
+        'events' as counted,
+        date_day,
+        event_count as quantity
+    from {{ ref('int_subject_days') }}
+    union all
+    select
+        account_id,
+        subject,
+        'users' as counted,
+        date_day,
+        1 as quantity
+    from subject_users
+),
+
+-- What came before the first day in sight counts on the day before it.
+daily_counts as (
+    select
+        counts.account_id,
+        counts.subject,
+        counts.counted,
+        greatest(counts.date_day, {{ add_days('updates.' ~ first_day(), -1) }}) as date_day,
+        sum(counts.quantity) as quantity
+    from counts
+    inner join updates
+        on counts.account_id = updates.account_id
+    group by
+        counts.account_id,
+        counts.subject,
+        counts.counted,
+        greatest(counts.date_day, {{ add_days('updates.' ~ first_day(), -1) }})
+),
+
+running as (
+    select
+        daily_counts.*,
+        sum(quantity) over (
+            partition by account_id, subject, counted order by date_day
+        ) as total
+    from daily_counts
+),
+
+reached_days as (
+    select
+        conditions.*,
+        running.date_day,
+        running.total - running.quantity as total_before,
+        measured_signals.seats,
+        row_number() over (
+            partition by
+                conditions.account_id,
+                conditions.milestone_id,
+                conditions.phase,
+                conditions.measure,
+                conditions.subject,
+                conditions.operator,
+                conditions.threshold
+            order by running.date_day
+        ) as choice
+    from conditions
+    inner join running
+        on
+            conditions.account_id = running.account_id
+            and conditions.subject = running.subject
+            and conditions.counted = running.counted
+            and conditions.first_day <= running.date_day
+    left join measured_signals
+        on
+            running.account_id = measured_signals.account_id
+            and running.date_day = measured_signals.date_day
+    where
+        case
+            when conditions.measure <> 'event_user_share'
+                then conditions.needed_count <= running.total
+            when conditions.operator = '>='
+                then
+                    conditions.threshold
+                    <= cast(running.total as double) / nullif(measured_signals.seats, 0)
+            else
+                conditions.threshold
+                < cast(running.total as double) / nullif(measured_signals.seats, 0)
+        end
+),
+
+sought as (
+    select * from reached_days
+    where
+        choice = 1
+        and (measure = 'event_user_share' or total_before < needed_count)
+),
+
+sought_days as (
+    select distinct
+        account_id,
+        subject,
+        date_day
+    from sought
+),
+
+day_events as (
+    select
+        sought_days.account_id,
+        sought_days.subject,
+        sought_days.date_day,
+        events.user_id,
+        events.event_id,
+        events.occurred_at
+    from {{ ref('base_resolved_events') }} as events
+    inner join subjects
+        on
+            events.event_type = subjects.event_type
+            and (events.source = 'product' or not subjects.is_role)
+    inner join sought_days
+        on
+            events.account_id = sought_days.account_id
+            and cast(events.occurred_at as date) = sought_days.date_day
+            and subjects.subject = sought_days.subject
+    where events.reject_reason is null
+),
+
+first_of_users as (
+    select
+        day_events.*,
+        row_number() over (
+            partition by day_events.account_id, day_events.subject, day_events.user_id
+            order by day_events.occurred_at, day_events.event_id
+        ) as event_number
+    from day_events
+    inner join subject_users
+        on
+            day_events.account_id = subject_users.account_id
+            and day_events.subject = subject_users.subject
+            and day_events.user_id = subject_users.user_id
+            and day_events.date_day = subject_users.date_day
+),
+
+steps as (
+    select
+        account_id,
+        subject,
+        'events' as counted,
+        date_day,
+        event_id,
+        occurred_at,
+        row_number() over (
+            partition by account_id, subject, date_day order by occurred_at, event_id
+        ) as step
+    from day_events
+    union all
+    select
+        account_id,
+        subject,
+        'users' as counted,
+        date_day,
+        event_id,
+        occurred_at,
+        row_number() over (
+            partition by account_id, subject, date_day order by occurred_at, event_id
+        ) as step
+    from first_of_users
+    where event_number = 1
+),
+
+reached as (
+    select
+        sought.*,
         steps.event_id,
         steps.occurred_at,
         row_number() over (
             partition by
-                plan.account_id,
-                plan.milestone_id,
-                criteria.phase,
-                criteria.measure,
-                criteria.subject,
-                criteria.operator, criteria.threshold
-            order by steps.occurred_at, steps.event_id
-        ) as choice
-    from plan
-    inner join criteria
-        on plan.milestone_id = criteria.milestone_id
+                sought.account_id,
+                sought.milestone_id,
+                sought.phase,
+                sought.measure,
+                sought.subject,
+                sought.operator,
+                sought.threshold
+            order by steps.step
+        ) as step_choice
+    from sought
     inner join steps
         on
-            plan.account_id = steps.account_id
-            and criteria.measure = steps.measure
-            and criteria.subject = steps.subject
-            and case
-                when
-                    criteria.measure <> 'event_user_share'
-                    then criteria.needed_count = steps.reached
-                when criteria.operator = '>=' then criteria.threshold <= steps.reached
-                else criteria.threshold < steps.reached
-            end
+            sought.account_id = steps.account_id
+            and sought.subject = steps.subject
+            and sought.counted = steps.counted
+            and sought.date_day = steps.date_day
+    where
+        case
+            when sought.measure <> 'event_user_share'
+                then sought.needed_count <= sought.total_before + steps.step
+            when sought.operator = '>='
+                then
+                    sought.threshold
+                    <= cast(sought.total_before + steps.step as double) / nullif(sought.seats, 0)
+            else
+                sought.threshold
+                < cast(sought.total_before + steps.step as double) / nullif(sought.seats, 0)
+        end
 ),
 
 event_times as (
@@ -158,10 +274,13 @@ event_times as (
         phase,
         measure,
         subject,
+        operator,
+        threshold,
         event_id,
-        occurred_at as reached_at
+        occurred_at as reached_at,
+        date_day
     from reached
-    where choice = 1
+    where step_choice = 1
 )
 
 select * from event_times

@@ -13,6 +13,10 @@ measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
+updates as (
+    select * from {{ ref('int_account_updates') }}
+),
+
 rules as (
     select
         milestone_id,
@@ -25,7 +29,7 @@ rules as (
 conditions as (
     select distinct
         plan.account_id,
-        plan.started_on,
+        updates.{{ first_day() }} as first_day,
         criteria.subject,
         criteria.operator,
         criteria.threshold,
@@ -34,6 +38,8 @@ conditions as (
     from plan
     inner join criteria
         on plan.milestone_id = criteria.milestone_id
+    inner join updates
+        on plan.account_id = updates.account_id
 ),
 
 valued as (
@@ -43,13 +49,16 @@ valued as (
         {{ signal_value('conditions.subject', with_milestones=false) }} as signal_value
     from conditions
     inner join measured_signals
-        on conditions.account_id = measured_signals.account_id
+        on
+            conditions.account_id = measured_signals.account_id
+            and measured_signals.date_day
+            > {{ add_days('conditions.first_day', '-conditions.sustained_days') }}
 ),
 
 checked as (
     select
         account_id,
-        started_on,
+        first_day,
         subject,
         operator,
         threshold,
@@ -70,14 +79,16 @@ broken as (
     select
         checked.*,
         coalesce(
-            max(case when not is_true then date_day end) over (
-                partition by
-                    account_id, subject, operator, threshold, sustained_days, holds_when_null
-                order by date_day
-            ),
-            {{ add_days('started_on', -1) }}
+            max(case when not is_true then date_day end) over same_condition,
+            {{ add_days('min(date_day) over same_condition', -1) }}
         ) as last_day_before
     from checked
+    window
+        same_condition as (
+            partition by
+                account_id, subject, operator, threshold, sustained_days, holds_when_null
+            order by date_day
+        )
 ),
 
 holding as (
@@ -92,6 +103,7 @@ holding as (
     from broken
     where
         is_true
+        and date_day >= first_day
         and {{ days_between('last_day_before', 'date_day') }} >= sustained_days
 ),
 

@@ -2,6 +2,11 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
+    where date_day >= {{ first_day() }}
+),
+
+updates as (
+    select * from {{ ref('int_account_updates') }}
 ),
 
 achievements as (
@@ -40,7 +45,8 @@ changes as (
         account_id,
         counted_from as date_day,
         weight as expected_weight,
-        0 as reached_weight
+        0 as reached_weight,
+        cast(null as date) as achieved_on
     from counted
     where counted_from is not null and coalesce(counted_from < waived_on, true)
     union all
@@ -48,7 +54,8 @@ changes as (
         account_id,
         waived_on as date_day,
         -weight as expected_weight,
-        0 as reached_weight
+        0 as reached_weight,
+        cast(null as date) as achieved_on
     from counted
     where counted_from < waived_on
     union all
@@ -56,27 +63,24 @@ changes as (
         account_id,
         achieved_on as date_day,
         0 as expected_weight,
-        weight as reached_weight
-    from counted
-    where achieved_on is not null
-),
-
-daily_changes as (
-    select
-        account_id,
-        date_day,
-        sum(expected_weight) as expected_weight,
-        sum(reached_weight) as reached_weight
-    from changes
-    group by account_id, date_day
-),
-
-achievement_days as (
-    select distinct
-        account_id,
+        weight as reached_weight,
         achieved_on
     from counted
     where achieved_on is not null
+),
+
+-- What came before the first day in sight counts on it.
+daily_changes as (
+    select
+        changes.account_id,
+        greatest(changes.date_day, updates.{{ first_day() }}) as date_day,
+        sum(changes.expected_weight) as expected_weight,
+        sum(changes.reached_weight) as reached_weight,
+        max(changes.achieved_on) as achieved_on
+    from changes
+    inner join updates
+        on changes.account_id = updates.account_id
+    group by changes.account_id, greatest(changes.date_day, updates.{{ first_day() }})
 ),
 
 running as (
@@ -89,7 +93,7 @@ running as (
         sum(daily_changes.reached_weight) over (
             partition by account_days.account_id order by account_days.date_day
         ) as reached_weight,
-        max(achievement_days.achieved_on) over (
+        max(daily_changes.achieved_on) over (
             partition by account_days.account_id order by account_days.date_day
         ) as last_achieved_on
     from account_days
@@ -97,10 +101,6 @@ running as (
         on
             account_days.account_id = daily_changes.account_id
             and account_days.date_day = daily_changes.date_day
-    left join achievement_days
-        on
-            account_days.account_id = achievement_days.account_id
-            and account_days.date_day = achievement_days.achieved_on
 ),
 
 signals as (

@@ -2,10 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-),
-
-accounts as (
-    select * from {{ ref('int_accounts') }}
+    where date_day >= {{ first_day() }}
 ),
 
 usage as (
@@ -28,20 +25,20 @@ joined as (
     select
         account_days.account_id,
         account_days.date_day,
-        {{ days_between('accounts.started_on', 'account_days.date_day') }} as account_age_days,
+        {{ days_between('account_days.started_on', 'account_days.date_day') }} as account_age_days,
         cast(usage.events_7d as bigint) as events_7d,
         cast(usage.events_30d as bigint) as events_30d,
         cast(usage.logins_7d as bigint) as logins_7d,
         cast(usage.logins_30d as bigint) as logins_30d,
-        usage.active_users_1d,
+        cast(usage.active_users_1d as bigint) as active_users_1d,
         cast(usage.active_users_7d as bigint) as active_users_7d,
         cast(usage.active_users_30d as bigint) as active_users_30d,
         usage.dau_mau_30d,
         cast(usage.active_days_7d as bigint) as active_days_7d,
         cast(usage.active_days_30d as bigint) as active_days_30d,
         usage.logins_per_active_user_7d,
-        usage.login_change_7d,
-        usage.usage_growth_30d,
+        cast(usage.login_change_7d as decimal(18, 6)) as login_change_7d,
+        cast(usage.usage_growth_30d as decimal(18, 6)) as usage_growth_30d,
         cast(usage.core_events_7d as bigint) as core_events_7d,
         cast(usage.value_events_30d as bigint) as value_events_30d,
         cast(usage.features_used_30d as bigint) as features_used_30d,
@@ -68,7 +65,7 @@ joined as (
         support.replies_per_ticket_90d,
         cast(support.expansion_requests_90d as bigint) as expansion_requests_90d,
         billing.is_subscribed,
-        billing.arr,
+        cast(billing.arr as decimal(38, 2)) as arr,
         cast(billing.seats as bigint) as seats,
         billing.days_overdue,
         billing.days_to_renewal,
@@ -82,8 +79,6 @@ joined as (
         engagement.note_sentiment_90d,
         engagement.days_since_note
     from account_days
-    inner join accounts
-        on account_days.account_id = accounts.account_id
     left join usage
         on
             account_days.account_id = usage.account_id

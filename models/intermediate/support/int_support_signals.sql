@@ -2,14 +2,15 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
+    where date_day >= {{ add_days(first_day(), -90) }}
 ),
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
+updates as (
+    select * from {{ ref('int_account_updates') }}
 ),
 
-created as (
-    select * from {{ ref('stg_support__tickets') }}
+tracking_starts as (
+    select * from {{ ref('base_tracking_starts') }}
 ),
 
 tickets as (
@@ -135,46 +136,52 @@ facts as (
     where first_replied_at is not null
 ),
 
+-- For the totals that run from the start, what came before the days in sight counts on the first of
+-- them, which no window of a computed day reaches.
+in_sight as (
+    select
+        facts.account_id,
+        greatest(facts.date_day, {{ add_days('updates.' ~ first_day(), -90) }}) as date_day,
+        facts.event_kind,
+        facts.quantity
+    from facts
+    inner join updates
+        on facts.account_id = updates.account_id and facts.date_day >= updates.started_on
+),
+
 support_days as (
     select
         account_id,
         date_day,
-        sum(case when event_kind = 'created' then quantity else 0 end) as created,
-        sum(case when event_kind = 'replied' then quantity else 0 end) as replied,
-        sum(case when event_kind = 'escalated' then quantity else 0 end) as escalated,
-        sum(case when event_kind = 'reopened' then quantity else 0 end) as reopened,
-        sum(case when event_kind = 'expansion_request' then quantity else 0 end)
+        cast(sum(case when event_kind = 'created' then quantity else 0 end) as integer)
+            as created,
+        cast(sum(case when event_kind = 'replied' then quantity else 0 end) as integer)
+            as replied,
+        cast(sum(case when event_kind = 'escalated' then quantity else 0 end) as integer)
+            as escalated,
+        cast(sum(case when event_kind = 'reopened' then quantity else 0 end) as integer)
+            as reopened,
+        cast(sum(case when event_kind = 'expansion_request' then quantity else 0 end) as integer)
             as expansion_request,
-        sum(case when event_kind = 'open_change' then quantity else 0 end) as open_change,
-        sum(case when event_kind = 'breached' then quantity else 0 end) as breached,
-        sum(case when event_kind = 'in_time' then quantity else 0 end) as in_time,
-        sum(case when event_kind = 'first_reply' then quantity else 0 end) as first_reply,
-        sum(case when event_kind = 'wait_microseconds' then quantity else 0 end)
+        cast(sum(case when event_kind = 'open_change' then quantity else 0 end) as integer)
+            as open_change,
+        cast(sum(case when event_kind = 'breached' then quantity else 0 end) as integer)
+            as breached,
+        cast(sum(case when event_kind = 'in_time' then quantity else 0 end) as integer)
+            as in_time,
+        cast(sum(case when event_kind = 'first_reply' then quantity else 0 end) as integer)
+            as first_reply,
+        cast(sum(case when event_kind = 'wait_microseconds' then quantity else 0 end) as bigint)
             as wait_microseconds
-    from facts
+    from in_sight
     group by account_id, date_day
-),
-
-support_events as (
-    select account_id, occurred_at from created
-    union all
-    select account_id, occurred_at from replies
-    union all
-    select account_id, occurred_at from changes
-),
-
-tracked as (
-    select min(cast(support_events.occurred_at as date)) as tracked_from
-    from support_events
-    inner join accounts
-        on support_events.account_id = accounts.account_id
-    where cast(support_events.occurred_at as date) between accounts.started_on and accounts.ended_on
 ),
 
 daily as (
     select
         account_days.account_id,
         account_days.date_day,
+        account_days.{{ first_day() }} as first_day,
         coalesce(support_days.created, 0) as created,
         coalesce(support_days.replied, 0) as replied,
         coalesce(support_days.escalated, 0) as escalated,
@@ -196,6 +203,7 @@ running as (
     select
         account_id,
         date_day,
+        first_day,
         sum(created) {{ over_last(30) }} as tickets_opened_30d,
         sum(created) {{ over_last(90) }} as tickets_opened_90d,
         sum(created) over (partition by account_id order by date_day) as tickets_ever,
@@ -229,8 +237,10 @@ signals as (
         {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
         running.expansion_requests_90d
     from running
-    cross join tracked
-    where running.date_day >= tracked.tracked_from
+    cross join tracking_starts
+    where
+        running.date_day >= tracking_starts.support_from
+        and running.date_day >= running.first_day
 )
 
 select * from signals

@@ -3,8 +3,25 @@
 -- distinct entities without joining any day to a range.
 with
 
-user_event_days as (
-    select * from {{ ref('int_user_event_days') }}
+account_days as (
+    select * from {{ ref('int_account_days') }}
+    where date_day > {{ add_days(first_day(), -30) }}
+),
+
+updates as (
+    select
+        account_id,
+        {{ add_days(first_day(), -29) }} as in_sight_from
+    from {{ ref('int_account_updates') }}
+),
+
+user_days as (
+    select * from {{ ref('int_user_days') }}
+    where user_id is not null
+),
+
+event_type_days as (
+    select * from {{ ref('int_event_type_days') }}
 ),
 
 tracking_plan as (
@@ -12,43 +29,44 @@ tracking_plan as (
 ),
 
 seen as (
-    select distinct
-        account_id,
+    select
+        user_days.account_id,
         'user' as entity_type,
-        user_id as entity,
-        date_day
-    from user_event_days
-    where user_id is not null
+        user_days.user_id as entity,
+        user_days.date_day
+    from user_days
+    inner join updates
+        on
+            user_days.account_id = updates.account_id
+            and user_days.date_day >= updates.in_sight_from
     union all
     select distinct
-        user_event_days.account_id,
+        event_type_days.account_id,
         'feature' as entity_type,
         tracking_plan.feature as entity,
-        user_event_days.date_day
-    from user_event_days
+        event_type_days.date_day
+    from event_type_days
     inner join tracking_plan
-        on user_event_days.event_type = tracking_plan.event_type
+        on event_type_days.event_type = tracking_plan.event_type
+    inner join updates
+        on
+            event_type_days.account_id = updates.account_id
+            and event_type_days.date_day >= updates.in_sight_from
     where tracking_plan.feature is not null
     union all
     select distinct
-        user_event_days.account_id,
+        event_type_days.account_id,
         'module' as entity_type,
         tracking_plan.module as entity,
-        user_event_days.date_day
-    from user_event_days
+        event_type_days.date_day
+    from event_type_days
     inner join tracking_plan
-        on user_event_days.event_type = tracking_plan.event_type
+        on event_type_days.event_type = tracking_plan.event_type
+    inner join updates
+        on
+            event_type_days.account_id = updates.account_id
+            and event_type_days.date_day >= updates.in_sight_from
     where tracking_plan.module is not null
-),
-
-windows as (
-    select 'user' as entity_type, 7 as window_days
-    union all
-    select 'user' as entity_type, 30 as window_days
-    union all
-    select 'feature' as entity_type, 30 as window_days
-    union all
-    select 'module' as entity_type, 30 as window_days
 ),
 
 ordered as (
@@ -74,45 +92,138 @@ neighbours as (
     from ordered
 ),
 
+-- How many entities begin, and how many end, a stretch on a day.
+stretch_days as (
+    select
+        account_id,
+        date_day,
+        sum(
+            case
+                when entity_type = 'user' and coalesce(days_since_previous >= 7, true) then 1
+                else 0
+            end
+        ) as users_begin_7d,
+        sum(
+            case
+                when entity_type = 'user' and coalesce(days_to_next >= 7, true) then 1
+                else 0
+            end
+        ) as users_end_7d,
+        sum(
+            case
+                when entity_type = 'user' and coalesce(days_since_previous >= 30, true) then 1
+                else 0
+            end
+        ) as users_begin_30d,
+        sum(
+            case
+                when entity_type = 'user' and coalesce(days_to_next >= 30, true) then 1
+                else 0
+            end
+        ) as users_end_30d,
+        sum(
+            case
+                when entity_type = 'feature' and coalesce(days_since_previous >= 30, true) then 1
+                else 0
+            end
+        ) as features_begin_30d,
+        sum(
+            case
+                when entity_type = 'feature' and coalesce(days_to_next >= 30, true) then 1
+                else 0
+            end
+        ) as features_end_30d,
+        sum(
+            case
+                when entity_type = 'module' and coalesce(days_since_previous >= 30, true) then 1
+                else 0
+            end
+        ) as modules_begin_30d,
+        sum(
+            case
+                when entity_type = 'module' and coalesce(days_to_next >= 30, true) then 1
+                else 0
+            end
+        ) as modules_end_30d
+    from neighbours
+    group by account_id, date_day
+),
+
 changes as (
     select
-        neighbours.account_id,
-        neighbours.entity_type,
-        windows.window_days,
-        neighbours.date_day,
-        1 as change
-    from neighbours
-    inner join windows
-        on neighbours.entity_type = windows.entity_type
-    where
-        neighbours.days_since_previous is null
-        or neighbours.days_since_previous >= windows.window_days
+        account_id,
+        date_day,
+        users_begin_7d as users_7d,
+        users_begin_30d as users_30d,
+        features_begin_30d as features_30d,
+        modules_begin_30d as modules_30d
+    from stretch_days
     union all
     select
-        neighbours.account_id,
-        neighbours.entity_type,
-        windows.window_days,
-        {{ add_days('neighbours.date_day', 'windows.window_days') }} as date_day,
-        -1 as change
-    from neighbours
-    inner join windows
-        on neighbours.entity_type = windows.entity_type
-    where
-        neighbours.days_to_next is null
-        or neighbours.days_to_next >= windows.window_days
+        account_id,
+        {{ add_days('date_day', 7) }} as date_day,
+        -users_end_7d as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from stretch_days
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        -users_end_30d as users_30d,
+        -features_end_30d as features_30d,
+        -modules_end_30d as modules_30d
+    from stretch_days
 ),
 
 daily_changes as (
     select
         account_id,
         date_day,
-        sum(case when entity_type = 'user' and window_days = 7 then change else 0 end) as users_7d,
-        sum(case when entity_type = 'user' and window_days = 30 then change else 0 end)
-            as users_30d,
-        sum(case when entity_type = 'feature' then change else 0 end) as features_30d,
-        sum(case when entity_type = 'module' then change else 0 end) as modules_30d
+        cast(sum(users_7d) as integer) as users_7d,
+        cast(sum(users_30d) as integer) as users_30d,
+        cast(sum(features_30d) as integer) as features_30d,
+        cast(sum(modules_30d) as integer) as modules_30d
     from changes
     group by account_id, date_day
+),
+
+running as (
+    select
+        account_days.account_id,
+        account_days.date_day,
+        account_days.{{ first_day() }} as first_day,
+        sum(daily_changes.users_7d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as users_7d,
+        sum(daily_changes.users_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as users_30d,
+        sum(daily_changes.features_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as features_30d,
+        sum(daily_changes.modules_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as modules_30d
+    from account_days
+    left join daily_changes
+        on
+            account_days.account_id = daily_changes.account_id
+            and account_days.date_day = daily_changes.date_day
+),
+
+rolling_actives as (
+    select
+        account_id,
+        date_day,
+        cast(coalesce(users_7d, 0) as integer) as users_7d,
+        cast(coalesce(users_30d, 0) as integer) as users_30d,
+        cast(coalesce(features_30d, 0) as integer) as features_30d,
+        cast(coalesce(modules_30d, 0) as integer) as modules_30d
+    from running
+    where date_day >= first_day
 )
 
-select * from daily_changes
+select * from rolling_actives

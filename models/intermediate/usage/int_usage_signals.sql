@@ -2,6 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
+    where date_day > {{ add_days(first_day(), -60) }}
 ),
 
 accounts as (
@@ -16,19 +17,20 @@ rolling_actives as (
     select * from {{ ref('int_rolling_actives') }}
 ),
 
-user_event_days as (
-    select * from {{ ref('int_user_event_days') }}
+event_type_days as (
+    select * from {{ ref('int_event_type_days') }}
 ),
 
 tracking_plan as (
     select * from {{ ref('tracking_plan') }}
 ),
 
-tracked as (
-    select
-        min(date_day) as tracked_from,
-        min(case when active_users > 0 then date_day end) as users_tracked_from
-    from usage_days
+updates as (
+    select * from {{ ref('int_account_updates') }}
+),
+
+tracking_starts as (
+    select * from {{ ref('base_tracking_starts') }}
 ),
 
 offers as (
@@ -46,23 +48,27 @@ offers as (
 
 first_times as (
     select
-        user_event_days.account_id,
-        user_event_days.event_type,
+        event_type_days.account_id,
+        event_type_days.event_type,
         tracking_plan.role,
-        min(user_event_days.date_day) as date_day
-    from user_event_days
+        greatest(
+            min(event_type_days.date_day), {{ add_days('min(updates.' ~ first_day() ~ ')', -59) }}
+        ) as date_day
+    from event_type_days
     inner join tracking_plan
-        on user_event_days.event_type = tracking_plan.event_type
+        on event_type_days.event_type = tracking_plan.event_type
+    inner join updates
+        on event_type_days.account_id = updates.account_id
     where tracking_plan.role in ('guided_task', 'configuration')
-    group by user_event_days.account_id, user_event_days.event_type, tracking_plan.role
+    group by event_type_days.account_id, event_type_days.event_type, tracking_plan.role
 ),
 
 daily_first_times as (
     select
         account_id,
         date_day,
-        sum(case when role = 'guided_task' then 1 else 0 end) as guided_tasks,
-        sum(case when role = 'configuration' then 1 else 0 end) as configurations
+        cast(sum(case when role = 'guided_task' then 1 else 0 end) as integer) as guided_tasks,
+        cast(sum(case when role = 'configuration' then 1 else 0 end) as integer) as configurations
     from first_times
     group by account_id, date_day
 ),
@@ -71,6 +77,8 @@ daily as (
     select
         account_days.account_id,
         account_days.date_day,
+        account_days.{{ first_day() }} as first_day,
+        {{ days_between('account_days.started_on', 'account_days.date_day') }} + 1 as day_number,
         coalesce(usage_days.events, 0) as events,
         coalesce(usage_days.active_users, 0) as active_users,
         coalesce(usage_days.login_events, 0) as logins,
@@ -78,10 +86,10 @@ daily as (
         coalesce(usage_days.value_events, 0) as value_events,
         coalesce(usage_days.error_events, 0) as error_events,
         coalesce(usage_days.api_call_events, 0) as api_calls,
-        coalesce(rolling_actives.users_7d, 0) as change_of_users_7d,
-        coalesce(rolling_actives.users_30d, 0) as change_of_users_30d,
-        coalesce(rolling_actives.features_30d, 0) as change_of_features_30d,
-        coalesce(rolling_actives.modules_30d, 0) as change_of_modules_30d,
+        rolling_actives.users_7d,
+        rolling_actives.users_30d,
+        rolling_actives.features_30d,
+        rolling_actives.modules_30d,
         coalesce(daily_first_times.guided_tasks, 0) as new_guided_tasks,
         coalesce(daily_first_times.configurations, 0) as new_configurations
     from account_days
@@ -89,7 +97,7 @@ daily as (
         on
             account_days.account_id = usage_days.account_id
             and account_days.date_day = usage_days.date_day
-    left join rolling_actives
+    inner join rolling_actives
         on
             account_days.account_id = rolling_actives.account_id
             and account_days.date_day = rolling_actives.date_day
@@ -105,7 +113,6 @@ running as (
         date_day,
         events,
         active_users,
-        count(*) {{ over_last(30) }} as days_in_30,
         sum(events) {{ over_last(7) }} as events_7d,
         sum(events) {{ over_last(30) }} as events_30d,
         sum(events) {{ over_last(60) }} as events_60d,
@@ -119,27 +126,18 @@ running as (
         sum(active_users) {{ over_last(30) }} as user_days_30d,
         sum(case when events > 0 then 1 else 0 end) {{ over_last(7) }} as active_days_7d,
         sum(case when events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
-        sum(change_of_users_7d) over (
-            partition by account_id order by date_day
-        ) as users_7d,
-        sum(change_of_users_30d) over (
-            partition by account_id order by date_day
-        ) as users_30d,
-        sum(change_of_features_30d) over (
-            partition by account_id order by date_day
-        ) as features_30d,
-        sum(change_of_modules_30d) over (
-            partition by account_id order by date_day
-        ) as modules_30d,
+        users_7d,
+        users_30d,
+        features_30d,
+        modules_30d,
+        day_number,
+        first_day,
         sum(new_guided_tasks) over (
             partition by account_id order by date_day
         ) as guided_tasks,
         sum(new_configurations) over (
             partition by account_id order by date_day
-        ) as configurations,
-        row_number() over (
-            partition by account_id order by date_day
-        ) as day_number
+        ) as configurations
     from daily
 ),
 
@@ -168,27 +166,27 @@ signals as (
         averaged.logins_30d,
         case
             when
-                averaged.date_day >= tracked.users_tracked_from
+                averaged.date_day >= tracking_starts.users_from
                 and (averaged.active_users > 0 or averaged.events = 0)
                 then averaged.active_users
         end as active_users_1d,
         case
             when
-                averaged.date_day >= tracked.users_tracked_from
+                averaged.date_day >= tracking_starts.users_from
                 and (averaged.users_7d > 0 or averaged.events_7d = 0)
                 then averaged.users_7d
         end as active_users_7d,
         case
             when
-                averaged.date_day >= tracked.users_tracked_from
+                averaged.date_day >= tracking_starts.users_from
                 and (averaged.users_30d > 0 or averaged.events_30d = 0)
                 then averaged.users_30d
         end as active_users_30d,
         case
             when
-                averaged.date_day >= tracked.users_tracked_from
+                averaged.date_day >= tracking_starts.users_from
                 and (averaged.users_30d > 0 or averaged.events_30d = 0)
-                then {{ ratio('averaged.dau_mau_sum_30d', 'averaged.days_in_30') }}
+                then {{ ratio('averaged.dau_mau_sum_30d', 'least(averaged.day_number, 30)') }}
         end as dau_mau_30d,
         averaged.active_days_7d,
         averaged.active_days_30d,
@@ -222,8 +220,10 @@ signals as (
     from averaged
     inner join offers
         on averaged.account_id = offers.account_id
-    cross join tracked
-    where averaged.date_day >= tracked.tracked_from
+    cross join tracking_starts
+    where
+        averaged.date_day >= tracking_starts.product_from
+        and averaged.date_day >= averaged.first_day
 )
 
 select * from signals

@@ -4,34 +4,8 @@ scores as (
     select * from {{ ref('int_health_scores') }}
 ),
 
-drivers as (
-    select * from {{ ref('fct_health_drivers') }}
-),
-
-ranked_drivers as (
-    select
-        account_id,
-        score_date,
-        metric,
-        points,
-        points_lost,
-        row_number() over (
-            partition by account_id, score_date order by points desc, metric asc
-        ) as gain_rank,
-        row_number() over (
-            partition by account_id, score_date order by points_lost desc, metric asc
-        ) as loss_rank
-    from drivers
-),
-
 top_drivers as (
-    select
-        account_id,
-        score_date,
-        max(case when gain_rank = 1 and points > 0 then metric end) as top_driver_up,
-        max(case when loss_rank = 1 and points_lost > 0 then metric end) as top_driver_down
-    from ranked_drivers
-    group by account_id, score_date
+    select * from {{ ref('int_health_top_drivers') }}
 ),
 
 numbered as (
@@ -44,19 +18,19 @@ numbered as (
 remembered as (
     select
         numbered.*,
-        last_value(score ignore nulls) over (
+        {{ last_known('score') }} over (
             partition by account_id order by score_date
             rows between unbounded preceding and 1 preceding
         ) as last_score,
-        last_value(band ignore nulls) over (
+        {{ last_known('band') }} over (
             partition by account_id order by score_date
             rows between unbounded preceding and 1 preceding
         ) as last_band,
-        last_value(score ignore nulls) over (
+        {{ last_known('score') }} over (
             partition by account_id order by day_number
             range between unbounded preceding and 7 preceding
         ) as score_7d_before,
-        last_value(score ignore nulls) over (
+        {{ last_known('score') }} over (
             partition by account_id order by day_number
             range between unbounded preceding and 30 preceding
         ) as score_30d_before

@@ -1,61 +1,9 @@
+{{ config(materialized='view') }}
+
 with
 
-metrics as (
-    select * from {{ ref('int_health_metrics') }}
-),
-
-scores as (
-    select * from {{ ref('int_health_scores') }}
-    where status = 'scored'
-),
-
--- Running totals are rounded and not each metric, so that the points sum to the score exactly.
-pointed as (
-    select
-        metrics.*,
-        scores.score,
-        scores.next_band_edge,
-        {{ round_half_up(
-            '100 * cast(metrics.value_so_far as double) / metrics.total_used_weight', 2
-        ) }} as points_so_far,
-        {{ round_half_up(
-            '100 * cast(metrics.value_so_far - metrics.weighted_value as double)'
-            ~ ' / metrics.total_used_weight', 2
-        ) }} as points_before,
-        {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.value_so_far as double)'
-            ~ ' / metrics.total_used_weight', 2
-        ) }} as lost_so_far,
-        {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.used_weight - metrics.value_so_far'
-            ~ ' + metrics.weighted_value as double) / metrics.total_used_weight', 2
-        ) }} as lost_before,
-        {{ round_half_up(
-            'cast((scores.next_band_edge - scores.score) * metrics.total_used_weight as double)'
-            ~ ' / (100 * nullif(metrics.used_weight, 0))', 6
-        ) }} as x_to_next_band
-    from metrics
-    inner join scores
-        on metrics.account_id = scores.account_id and metrics.score_date = scores.score_date
-),
-
 drivers as (
-    select
-        account_id,
-        score_date,
-        metric,
-        model_version,
-        value_status,
-        metric_value as value,
-        normalised_value as normalised,
-        weight,
-        cast(points_so_far - points_before as decimal(9, 2)) as points,
-        cast(lost_so_far - lost_before as decimal(9, 2)) as points_lost,
-        peer_median,
-        case
-            when normalised_value + x_to_next_band <= 1 then x_to_next_band
-        end as change_needed_for_next_band
-    from pointed
+    select * from {{ ref('int_health_drivers') }}
 )
 
 select * from drivers

@@ -1,26 +1,11 @@
 with
 
-build_moment as (
-    select * from {{ ref('base_build_moment') }}
-),
-
 events as (
     select * from {{ ref('base_resolved_events') }}
 ),
 
 accounts as (
     select * from {{ ref('int_accounts') }}
-),
-
-raw_events as (
-    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
-    select
-        '{{ stream }}' as source,
-        occurred_at,
-        loaded_at
-    from {{ source('raw', stream ~ '_events') }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
 ),
 
 streams as (
@@ -31,22 +16,10 @@ streams as (
 
 raw_counts as (
     select
-        raw_events.source,
-        count(*) as raw_count
-    from raw_events
-    cross join build_moment
-    where
-        raw_events.loaded_at is null
-        or (
-            raw_events.loaded_at <= build_moment.known_at
-            and (
-                raw_events.occurred_at is null
-                or raw_events.occurred_at < build_moment.as_of_ends_at
-                or raw_events.occurred_at
-                > raw_events.loaded_at + interval {{ var('clock_skew_minutes') }} minute
-            )
-        )
-    group by raw_events.source
+        source,
+        sum(row_count) as raw_count
+    from {{ ref('base_load_days') }}
+    group by source
 ),
 
 placed as (
@@ -79,7 +52,7 @@ event_counts as (
 reconciliation as (
     select
         streams.source,
-        coalesce(raw_counts.raw_count, 0) as raw_count,
+        cast(coalesce(raw_counts.raw_count, 0) as bigint) as raw_count,
         cast(coalesce(event_counts.staged_count, 0) as bigint) as staged_count,
         cast(coalesce(event_counts.rejected_count, 0) as bigint) as rejected_count,
         cast(coalesce(event_counts.excluded_account_count, 0) as bigint) as excluded_account_count,

@@ -1,7 +1,7 @@
 with
 
-user_event_days as (
-    select * from {{ ref('int_user_event_days') }}
+event_type_days as (
+    select * from {{ ref('int_event_type_days') }}
 ),
 
 tracking_plan as (
@@ -15,7 +15,7 @@ seen as (
         count(distinct account_id) as account_count,
         min(date_day) as first_seen_on,
         max(date_day) as last_seen_on
-    from user_event_days
+    from event_type_days
     group by event_type
 ),
 

@@ -6,16 +6,15 @@ configuration_problems as (
     select * from {{ ref('configuration_problems') }}
 ),
 
+completed_builds as (
+    select * from {{ source('builds', 'completed_builds') }}
+),
+
 loads as (
-    select max(loaded_at) as loaded_at from {{ source('raw', 'product_events') }}
-    union all
-    select max(loaded_at) as loaded_at from {{ source('raw', 'crm_events') }}
-    union all
-    select max(loaded_at) as loaded_at from {{ source('raw', 'support_events') }}
-    union all
-    select max(loaded_at) as loaded_at from {{ source('raw', 'billing_events') }}
-    union all
-    select max(loaded_at) as loaded_at from {{ source('raw', 'survey_events') }}
+    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
+    select max(loaded_at) as loaded_at from {{ source('raw', stream ~ '_events') }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 known as (
@@ -48,12 +47,34 @@ checked as (
         end
 ),
 
+last_builds as (
+    select max(build_number) as build_number from completed_builds
+),
+
 moment as (
     select
-        known_at,
-        as_of,
-        cast({{ add_days('as_of', 1) }} as timestamp) as as_of_ends_at
+        checked.known_at,
+        checked.as_of,
+        cast({{ add_days('checked.as_of', 1) }} as timestamp) as as_of_ends_at,
+        coalesce(last_builds.build_number, 0) + 1 as build_number,
+        coalesce(last_builds.build_number, 0) as last_build_number,
+        completed_builds.as_of as last_as_of,
+        completed_builds.tracking_starts as last_tracking_starts,
+        coalesce(
+            completed_builds.intake_definition <> '{{ definition(intake=true) }}', true
+        ) as must_reload,
+        coalesce(
+            completed_builds.intake_definition <> '{{ definition(intake=true) }}'
+            or completed_builds.definition <> '{{ definition(intake=false) }}'
+            or completed_builds.known_at > checked.known_at
+            or completed_builds.as_of > checked.as_of,
+            true
+        )
+        or {{ 'true' if flags.FULL_REFRESH else 'false' }} as must_rebuild
     from checked
+    cross join last_builds
+    left join completed_builds
+        on last_builds.build_number = completed_builds.build_number
 )
 
 select * from moment

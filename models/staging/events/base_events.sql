@@ -1,4 +1,5 @@
-{{ config(materialized='table') }}
+{%- set raw_events = ref('base_raw_events') -%}
+{%- set new_events = 'new_events' if is_incremental() else ref('base_visible_events') -%}
 
 with
 
@@ -21,99 +22,115 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
-raw_events as (
-    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
-    select
-        '{{ stream }}' as source,
-        nullif(trim(event_id), '') as event_id,
-        nullif(trim(event_type), '') as event_type,
-        nullif(trim(account_id), '') as account_id,
-        nullif(trim(user_id), '') as user_id,
-        nullif(trim(payload), '') as payload,
-        occurred_at,
-        loaded_at
-    from {{ source('raw', stream ~ '_events') }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+{% if is_incremental() -%}
+new_loads as (
+    select coalesce({{ add_days('max(loaded_on)', 1) }}, cast('0001-01-01' as date)) as first_on
+    from {{ this }}
+    where loaded_on < cast('9999-12-31' as date)
 ),
 
-clocked as (
-    select
-        raw_events.*,
-        raw_events.occurred_at
-        > raw_events.loaded_at + interval {{ var('clock_skew_minutes') }} minute as is_future
-    from raw_events
-),
-
-visible as (
-    select
-        clocked.*,
-        row_number() over (
-            partition by clocked.source, clocked.event_id
-            order by
-                clocked.loaded_at asc nulls last,
-                clocked.occurred_at asc nulls last,
-                clocked.event_type asc nulls last,
-                clocked.account_id asc nulls last,
-                clocked.user_id asc nulls last,
-                clocked.payload asc nulls last
-        ) as copy_number
-    from clocked
-    cross join build_moment
+-- The comparison stands next to the scan, so that the loads before are not even read.
+newly_loaded as (
+    select * from {{ raw_events }}
+    where loaded_at >= (select cast(new_loads.first_on as timestamp) from new_loads)
+    union all
+    select * from {{ raw_events }}
     where
-        clocked.loaded_at is null
-        or (
-            clocked.loaded_at <= build_moment.known_at
-            and (
-                clocked.occurred_at is null
-                or clocked.occurred_at < build_moment.as_of_ends_at
-                or clocked.is_future
-            )
+        loaded_at is null
+        and cast('9999-12-31' as date) not in (
+            select kept_events.loaded_on from {{ this }} as kept_events
         )
 ),
 
-enveloped as (
-    select
-        visible.*,
-        case
-            when visible.event_id is null then 'missing_id'
-            when visible.copy_number > 1 then 'duplicate_id'
-            when
-                visible.occurred_at is null
-                or visible.loaded_at is null
-                or visible.occurred_at < cast('{{ var("earliest_event_on") }}' as timestamp)
-                then 'bad_time'
-            when visible.is_future then 'future_time'
-            when
-                visible.payload is not null and not {{ is_json_object('visible.payload') }}
-                then 'invalid_json'
-            when
-                visible.event_type is null
-                or (visible.source <> 'product' and event_types.event_type is null)
-                then 'unknown_type'
-        end as envelope_problem
-    from visible
-    left join event_types
+new_events as (
+    select raw_events.*
+    from newly_loaded as raw_events
+    cross join build_moment
+    where {{ is_visible() }}
+),
+
+kept_ids as (
+    select distinct
+        kept_events.source,
+        kept_events.event_id
+    from {{ this }} as kept_events
+    inner join new_events
         on
-            visible.source = event_types.source
-            and visible.event_type = event_types.event_type
+            kept_events.source = new_events.source
+            and kept_events.event_id = new_events.event_id
+),
+{%- endif %}
+
+-- Nearly every id stands once. A hash finds the others, which alone are sorted.
+repeated_hashes as (
+    select {{ hash_of('raw_events.event_id') }} as id_hash
+    from {{ new_events }} as raw_events
+    where raw_events.event_id is not null
+    group by {{ hash_of('raw_events.event_id') }}
+    having count(*) > 1
+    {% if is_incremental() -%}
+    union
+    select {{ hash_of('event_id') }} as id_hash from kept_ids
+    {%- endif %}
+),
+
+single_events as (
+    select
+        raw_events.*,
+        false as is_copy
+    from {{ new_events }} as raw_events
+    left join repeated_hashes
+        on {{ hash_of('raw_events.event_id') }} = repeated_hashes.id_hash
+    where repeated_hashes.id_hash is null
+),
+
+repeated_events as (
+    select
+        raw_events.*,
+        {% if is_incremental() -%} kept_ids.event_id is not null or {% endif -%}
+        row_number() over (
+            partition by raw_events.source, raw_events.event_id
+            order by
+                raw_events.loaded_at asc nulls last,
+                raw_events.occurred_at asc nulls last,
+                raw_events.event_type asc nulls last,
+                raw_events.account_id asc nulls last,
+                raw_events.user_id asc nulls last,
+                raw_events.payload asc nulls last
+        ) > 1 as is_copy
+    from {{ new_events }} as raw_events
+    inner join repeated_hashes
+        on {{ hash_of('raw_events.event_id') }} = repeated_hashes.id_hash
+    {% if is_incremental() -%}
+    left join kept_ids
+        on raw_events.source = kept_ids.source and raw_events.event_id = kept_ids.event_id
+    {%- endif %}
+),
+
+events as (
+    select * from single_events
+    union all
+    select * from repeated_events
 ),
 
 payload_values as (
     select
-        enveloped.source,
-        enveloped.event_id,
+        raw_events.source,
+        raw_events.event_type,
+        raw_events.payload,
         event_schemas.payload_key,
         event_schemas.value_type,
         event_schemas.is_required,
         event_schemas.allowed_values,
-        {{ json_text('enveloped.payload', 'event_schemas.payload_key') }} as payload_value
-    from enveloped
+        {{ json_text('raw_events.payload', 'event_schemas.payload_key') }} as payload_value
+    from {{ new_events }} as raw_events
     inner join event_schemas
         on
-            enveloped.source = event_schemas.source
-            and enveloped.event_type = event_schemas.event_type
-    where enveloped.envelope_problem is null
+            raw_events.source = event_schemas.source
+            and raw_events.event_type = event_schemas.event_type
+    where
+        raw_events.source <> 'product'
+        and {{ is_json_object("coalesce(raw_events.payload, '{}')") }}
 ),
 
 typed_values as (
@@ -152,7 +169,8 @@ typed_values as (
 payload_problems as (
     select
         source,
-        event_id,
+        event_type,
+        coalesce(payload, '') as payload,
         min(
             case when payload_value is null then '1 missing_key ' else '2 mistyped_key ' end
             || payload_key
@@ -164,29 +182,63 @@ payload_problems as (
             payload_value is not null
             and (not coalesce(is_of_type, false) or not is_allowed)
         )
-    group by source, event_id
+    group by source, event_type, coalesce(payload, '')
 ),
 
-checked as (
+judged as (
     select
-        enveloped.source,
-        enveloped.event_id,
-        enveloped.event_type,
-        enveloped.account_id,
-        enveloped.user_id,
-        enveloped.payload,
-        coalesce(
-            enveloped.envelope_problem, split_part(payload_problems.problem, ' ', 2)
-        ) as reject_reason,
-        split_part(payload_problems.problem, ' ', 3) as rejected_key,
-        enveloped.occurred_at,
-        enveloped.loaded_at
-    from enveloped
+        events.*,
+        payload_problems.problem,
+        case
+            when events.event_id is null then 'missing_id'
+            when events.is_copy then 'duplicate_id'
+            when
+                events.occurred_at is null
+                or events.loaded_at is null
+                or events.occurred_at < cast('{{ var("earliest_event_on") }}' as timestamp)
+                then 'bad_time'
+            when events.is_future then 'future_time'
+            when
+                events.payload is not null and not {{ is_json_object('events.payload') }}
+                then 'invalid_json'
+            when
+                events.event_type is null
+                or (events.source <> 'product' and event_types.event_type is null)
+                then 'unknown_type'
+            when payload_problems.problem like '1 %' then 'missing_key'
+            when payload_problems.problem like '2 %' then 'mistyped_key'
+        end as reject_reason
+    from events
+    left join event_types
+        on
+            events.source = event_types.source
+            and events.event_type = event_types.event_type
     left join payload_problems
         on
-            enveloped.envelope_problem is null
-            and enveloped.source = payload_problems.source
-            and enveloped.event_id = payload_problems.event_id
+            events.source = payload_problems.source
+            and events.event_type = payload_problems.event_type
+            and coalesce(events.payload, '') = payload_problems.payload
+),
+
+final as (
+    select
+        judged.source,
+        judged.event_id,
+        judged.event_type,
+        judged.account_id,
+        judged.user_id,
+        case when judged.source <> 'product' then judged.payload end as payload,
+        judged.reject_reason,
+        case
+            when judged.reject_reason in ('missing_key', 'mistyped_key')
+                then substr(judged.problem, length(judged.reject_reason) + 4)
+        end as rejected_key,
+        judged.occurred_at,
+        judged.loaded_at,
+        judged.loaded_on,
+        build_moment.build_number
+    from judged
+    cross join build_moment
 )
 
-select * from checked
+select * from final

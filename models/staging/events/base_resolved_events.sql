@@ -12,33 +12,22 @@ memberships as (
     select * from {{ ref('base_memberships') }}
 ),
 
-of_account as (
+resolved as (
     select
         events.*,
-        accounts.account_id as resolved_account_id
+        coalesce(accounts.account_id, memberships.account_id) as resolved_account_id
     from events
     left join accounts
         on events.account_id = accounts.source_account_id
-    where events.account_id is not null or events.source <> 'product'
-),
-
-of_user as (
-    select
-        events.*,
-        memberships.account_id as resolved_account_id
-    from events
+    -- A case and no further condition, so that only the rows without an account are looked up.
     left join memberships
         on
-            events.user_id = memberships.user_id
+            case
+                when events.source = 'product' and events.account_id is null then events.user_id
+            end
+            = memberships.user_id
             and events.occurred_at >= memberships.member_from
             and events.occurred_at < memberships.member_to
-    where events.account_id is null and events.source = 'product'
-),
-
-resolved as (
-    select * from of_account
-    union all
-    select * from of_user
 ),
 
 judged as (
@@ -55,7 +44,9 @@ judged as (
         ) as reject_reason,
         rejected_key,
         occurred_at,
-        loaded_at
+        loaded_at,
+        loaded_on,
+        build_number
     from resolved
 )
 

@@ -1,0 +1,57 @@
+{#- Increments go on from the last build that ended well. A build that was cut short has no row here, so the next one does its work
+    again. -#}
+{% macro create_build_log() %}
+    {% if flags.WHICH in ('build', 'run') %}
+        {% do run_query('create schema if not exists ' ~ target.schema) %}
+        {% do run_query(
+            'create table if not exists ' ~ target.schema ~ '.completed_builds (build_number bigint, known_at timestamp, '
+            ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
+            ~ ', definition ' ~ dbt.type_string() ~ ')'
+        ) %}
+    {% endif %}
+    {{ return('') }}
+{% endmacro %}
+
+{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do. -#}
+{% macro definition(intake) %}
+    {% set parts = [] %}
+    {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
+        {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
+            {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
+        {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
+            {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
+        {% endif %}
+    {% endfor %}
+    {% for name in (['clock_skew_minutes', 'earliest_event_on'] if intake else ['score_weekday', 'default_product_category']) %}
+        {% do parts.append(name ~ ':' ~ var(name)) %}
+    {% endfor %}
+    {{ return(parts | join(' ')) }}
+{% endmacro %}
+
+{#- After a build in which every incremental model succeeded. -#}
+{% macro record_build(results) %}
+    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
+    {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' and node.unique_id not in succeeded %}
+        {{ return('') }}
+    {% endfor %}
+    {% set build = run_query(
+        'select must_rebuild, last_build_number, last_as_of from ' ~ target.schema ~ '.base_build_moment'
+    ).rows[0] %}
+    {% if build[0] and build[1] > 0 %}
+        {% do log(
+            'Everything was computed anew: a seed, a model or a variable has changed since the build of '
+            ~ build[2] ~ ', or this one is of an earlier moment, or a full refresh.', info=true
+        ) %}
+    {% endif %}
+    insert into {{ target.schema }}.completed_builds
+    select
+        moment.build_number,
+        moment.known_at,
+        moment.as_of,
+        tracking.tracking_starts,
+        '{{ definition(intake=true) }}' as intake_definition,
+        '{{ definition(intake=false) }}' as definition
+    from {{ target.schema }}.base_build_moment as moment
+    cross join {{ target.schema }}.base_tracking_starts as tracking
+{% endmacro %}

@@ -1,0 +1,10 @@
+{#- A number that equal values share; another value shares it by chance only. -#}
+{% macro hash_of(expression) %}{{ return(adapter.dispatch('hash_of')(expression)) }}{% endmacro %}
+
+{% macro default__hash_of(expression) -%}
+    xxhash64({{ expression }})
+{%- endmacro %}
+
+{% macro duckdb__hash_of(expression) -%}
+    hash({{ expression }})
+{%- endmacro %}

@@ -1,0 +1,17 @@
+{#- dbt-spark's own macro writes an empty cell as the text None in a session, and an apostrophe ends its text. -#}
+{% macro spark__load_csv_rows(model, agate_table) %}
+    {% set types = model['config']['column_types'] %}
+    {% set rows = [] %}
+    {% for row in agate_table.rows %}
+        {% set cells = [] %}
+        {% for column in agate_table.column_names %}
+            {% set value = row[column] %}
+            {% set text = "null" if value is none else "'" ~ dbt.escape_single_quotes(value | string) ~ "'" %}
+            {% do cells.append('cast(' ~ text ~ ' as ' ~ types[column] ~ ')') %}
+        {% endfor %}
+        {% do rows.append('(' ~ cells | join(', ') ~ ')') %}
+    {% endfor %}
+    {% set sql = 'insert into ' ~ this.render() ~ ' values ' ~ rows | join(', ') %}
+    {% if rows %}{% do adapter.add_query(sql, abridge_sql_log=True) %}{% endif %}
+    {{ return(sql) }}
+{% endmacro %}

@@ -1,0 +1,103 @@
+{#- Incremental models forget, in a hook and in the same transaction, what no longer holds, and then add what is missing. -#}
+
+{#- The first day that a model computes of an account. -#}
+{% macro first_day() -%}
+    {{ 'update_from' if is_incremental() else 'started_on' }}
+{%- endmacro %}
+
+{#- What a build at its moment may see of raw_events: what was loaded by then and did not happen after it. -#}
+{% macro is_visible() -%}
+    (
+        raw_events.loaded_at is null
+        or (
+            raw_events.loaded_at <= build_moment.known_at
+            and (
+                raw_events.occurred_at is null
+                or raw_events.occurred_at < build_moment.as_of_ends_at
+                or raw_events.is_future
+            )
+        )
+    )
+{%- endmacro %}
+
+{#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
+    wins, so a load can only change later ones. -#}
+{% macro forget_changed_loads() -%}
+    {%- set forget -%}
+    delete from {{ this }}
+    where loaded_on >= (
+        select min(coalesce(load_days.loaded_on, kept_loads.loaded_on))
+        from {{ ref('base_load_days') }} as load_days
+        full outer join (
+            select source, loaded_on, count(*) as row_count
+            from {{ this }}
+            group by source, loaded_on
+        ) as kept_loads
+            on load_days.source = kept_loads.source and load_days.loaded_on = kept_loads.loaded_on
+        where
+            coalesce(load_days.row_count <> kept_loads.row_count, true)
+            or (select must_reload from {{ ref('base_build_moment') }})
+    )
+    {%- endset -%}
+    {{ forget if is_incremental() }}
+{%- endmacro %}
+
+{#- The account-days that int_account_updates has computed again, and those that are none any more. -#}
+{% macro forget_updated_days() -%}
+    {%- set forget -%}
+    delete from {{ this }}
+    where not exists (
+        select 1 from {{ ref('int_account_updates') }} as updates
+        where
+            updates.account_id = {{ this }}.account_id
+            and updates.started_on <= {{ this }}.date_day
+            and updates.update_from > {{ this }}.date_day
+    )
+    {%- endset -%}
+    {{ forget if is_incremental() }}
+{%- endmacro %}
+
+{#- One number for all that a score date is judged on. -#}
+{% macro date_fingerprints() -%}
+    select
+        score_date,
+        count(*) as account_count,
+        bit_xor(
+            {{ hash_of(
+                'account_id, segment, product_category, model_version, eligibility, ' ~ signal_columns() | join(', ')
+            ) }}
+        ) as fingerprint
+    from {{ ref('int_health_score_days') }}
+    group by score_date
+{%- endmacro %}
+
+{#- The score dates that are judged on something else now, or on nothing. -#}
+{% macro forget_differing_dates() -%}
+    {%- set forget -%}
+    delete from {{ this }}
+    where
+        (select must_rebuild from {{ ref('base_build_moment') }})
+        or score_date not in (
+            select kept.score_date
+            from {{ this }} as kept
+            inner join ({{ date_fingerprints() }}) as fresh
+                on
+                    kept.score_date = fresh.score_date
+                    and kept.account_count = fresh.account_count
+                    and kept.fingerprint = fresh.fingerprint
+        )
+    {%- endset -%}
+    {{ forget if is_incremental() }}
+{%- endmacro %}
+
+{#- The score dates that int_health_dates has this build judge again, and those that are none any more. -#}
+{% macro forget_changed_dates() -%}
+    {%- set forget -%}
+    delete from {{ this }}
+    where score_date not in (
+        select score_date from {{ ref('int_health_dates') }}
+        where build_number <= (select last_build_number from {{ ref('base_build_moment') }})
+    )
+    {%- endset -%}
+    {{ forget if is_incremental() }}
+{%- endmacro %}

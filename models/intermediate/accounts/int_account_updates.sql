@@ -1,0 +1,230 @@
+{{ config(materialized='table') }}
+
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+tracking_starts as (
+    select * from {{ ref('base_tracking_starts') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+aliases as (
+    select * from {{ ref('base_accounts') }}
+),
+
+new_product_events as (
+    select
+        account_id,
+        min(cast(occurred_at as date)) as date_day
+    from {{ ref('base_resolved_events') }}
+    where
+        source = 'product'
+        and build_number > (select build_moment.last_build_number from build_moment)
+        and (select not build_moment.must_rebuild from build_moment)
+    group by account_id
+),
+
+created_accounts as (
+    select distinct source_account_id from {{ ref('base_resolved_events') }}
+    where
+        source = 'crm'
+        and event_type = 'account_created'
+        and build_number > (select build_moment.last_build_number from build_moment)
+),
+
+-- An older event of an account that is created now begins to count.
+other_events as (
+    select
+        events.source,
+        events.event_type,
+        events.account_id,
+        events.source_account_id,
+        events.user_id,
+        cast(events.occurred_at as date) as date_day,
+        events.build_number > build_moment.last_build_number
+        or created_accounts.source_account_id is not null as is_new,
+        case when {{ is_json_object('events.payload') }} then events.payload end as payload
+    from {{ ref('base_resolved_events') }} as events
+    cross join build_moment
+    left join created_accounts
+        on events.source_account_id = created_accounts.source_account_id
+    where events.source <> 'product' and not build_moment.must_rebuild
+),
+
+whole_accounts as (
+    select
+        account_id,
+        cast('0001-01-01' as date) as date_day
+    from other_events
+    where
+        is_new
+        and event_type in (
+            'account_created',
+            'account_updated',
+            'onboarding_started',
+            'trial_started',
+            'subscription_started',
+            'subscription_changed',
+            'subscription_renewed',
+            'subscription_cancelled'
+        )
+),
+
+merge_ends as (
+    select source_account_id as account_id from other_events
+    where event_type = 'account_merged'
+    union
+    select {{ json_text('payload', "'into_account_id'") }} as account_id from other_events
+    where event_type = 'account_merged'
+),
+
+new_merges as (
+    select count(*) as event_count
+    from other_events
+    where
+        is_new
+        and (
+            event_type = 'account_merged'
+            or (
+                event_type = 'account_created'
+                and source_account_id in (select merge_ends.account_id from merge_ends)
+            )
+        )
+),
+
+merged_accounts as (
+    select
+        aliases.account_id,
+        cast('0001-01-01' as date) as date_day
+    from merge_ends
+    inner join aliases
+        on merge_ends.account_id = aliases.source_account_id
+    cross join new_merges
+    where new_merges.event_count > 0
+),
+
+contacts as (
+    select
+        user_id,
+        account_id,
+        date_day,
+        is_new
+    from other_events
+    where event_type in ('contact_added', 'contact_removed')
+),
+
+new_contacts as (
+    select
+        user_id,
+        min(date_day) as date_day
+    from contacts
+    where is_new
+    group by user_id
+),
+
+contact_accounts as (
+    select
+        contacts.account_id,
+        new_contacts.date_day
+    from new_contacts
+    inner join contacts
+        on new_contacts.user_id = contacts.user_id
+),
+
+documents as (
+    select
+        source,
+        account_id,
+        is_new,
+        coalesce(
+            {{ json_text('payload', "'ticket_id'") }},
+            {{ json_text('payload', "'invoice_id'") }},
+            {{ json_text('payload', "'subscription_id'") }}
+        ) as document_id,
+        case
+            when {{ json_text('payload', "'subscription_id'") }} is null then date_day
+            else cast('0001-01-01' as date)
+        end as date_day
+    from other_events
+    where source in ('support', 'billing')
+),
+
+new_documents as (
+    select
+        source,
+        document_id,
+        min(date_day) as date_day
+    from documents
+    group by source, document_id
+    having max(case when is_new then 1 else 0 end) = 1
+),
+
+document_accounts as (
+    select
+        documents.account_id,
+        new_documents.date_day
+    from new_documents
+    inner join documents
+        on
+            new_documents.source = documents.source
+            and new_documents.document_id = documents.document_id
+),
+
+changes as (
+    select account_id, date_day from new_product_events
+    union all
+    select account_id, date_day from other_events
+    where is_new
+    union all
+    select account_id, date_day from whole_accounts
+    union all
+    select account_id, date_day from merged_accounts
+    union all
+    select account_id, date_day from contact_accounts
+    union all
+    select account_id, date_day from document_accounts
+),
+
+first_changes as (
+    select
+        account_id,
+        min(date_day) as date_day
+    from changes
+    group by account_id
+),
+
+changed_from as (
+    select
+        accounts.account_id,
+        accounts.started_on,
+        accounts.ended_on,
+        case
+            when build_moment.must_rebuild then accounts.started_on
+            when build_moment.last_tracking_starts <> tracking_starts.tracking_starts
+                then accounts.started_on
+            else coalesce(first_changes.date_day, cast('9999-12-31' as date))
+        end as date_day,
+        {{ add_days('build_moment.last_as_of', 1) }} as next_day
+    from accounts
+    cross join build_moment
+    cross join tracking_starts
+    left join first_changes
+        on accounts.account_id = first_changes.account_id
+),
+
+updates as (
+    select
+        account_id,
+        started_on,
+        ended_on,
+        greatest(started_on, least(date_day, coalesce(next_day, started_on))) as update_from
+    from changed_from
+)
+
+select * from updates

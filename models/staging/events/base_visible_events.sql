@@ -1,0 +1,18 @@
+with
+
+raw_events as (
+    select * from {{ ref('base_raw_events') }}
+),
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+visible as (
+    select raw_events.*
+    from raw_events
+    cross join build_moment
+    where {{ is_visible() }}
+)
+
+select * from visible

@@ -1,0 +1,146 @@
+"""After any history of nightly builds every mart equals a full rebuild, row for row."""
+
+import datetime
+import json
+import random
+from collections import defaultdict
+
+import company_strategy
+import duckdb
+import pytest
+import warehouse
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+HISTORIES = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],  # a history takes seconds, so shrinking one takes many minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+NIGHTS = 5
+
+
+def arrivals(company, rng, behind):
+    """The company's rows by the night that brings them: in order of load, but for a share that comes behind it."""
+    loads = sorted(row["loaded_at"] for rows in company.values() for row in rows if row["loaded_at"])
+    edges = [loads[len(loads) * night // NIGHTS] for night in range(1, NIGHTS)]
+    nights = [defaultdict(list) for _ in range(NIGHTS)]
+    for stream, rows in company.items():
+        for row in rows:
+            night = sum(row["loaded_at"] > edge for edge in edges) if row["loaded_at"] else rng.randrange(NIGHTS)
+            if rng.random() < behind:
+                night = rng.randrange(night, NIGHTS)
+            nights[night][stream].append(row)
+    return nights
+
+
+def corrections(company, rng):
+    """Rows that restate the past: backdated cancellations and merges, moved users, attributes, copies of old ids."""
+    last = max(row["loaded_at"] for rows in company.values() for row in rows if row["loaded_at"])
+    more = {stream: [] for stream in company}
+    accounts = [row["account_id"] for row in company["crm"] if row["event_type"] == "account_created"]
+    for stream, rows in company.items():
+        for row in rng.sample(rows, min(len(rows), 3)):
+            if row["loaded_at"]:
+                more[stream].append(row | {"loaded_at": last - datetime.timedelta(days=rng.randrange(40))})
+    subscriptions = [row for row in company["billing"] if row["event_type"] == "subscription_started" and row["payload"]]
+    contacts = [row for row in company["crm"] if row["event_type"] == "contact_added" and row["occurred_at"]]
+    for row in rng.sample(subscriptions, min(len(subscriptions), 1)):
+        try:
+            subscription = json.loads(row["payload"])["subscription_id"]
+        except (ValueError, KeyError):
+            continue
+        day = last.date() - datetime.timedelta(days=rng.randrange(60))
+        payload = {"subscription_id": subscription, "reason": "price", "effective_on": day.isoformat()}
+        more["billing"].append(
+            row
+            | {
+                "event_id": f"x{rng.randrange(16**7):07x}",
+                "event_type": "subscription_cancelled",
+                "occurred_at": last - datetime.timedelta(days=rng.randrange(20)),
+                "payload": json.dumps(payload),
+                "loaded_at": last,
+            }
+        )
+    for row in rng.sample(contacts, min(len(contacts), 2)):
+        more["crm"].append(
+            row
+            | {
+                "event_id": f"x{rng.randrange(16**7):07x}",
+                "account_id": rng.choice(accounts),
+                "occurred_at": row["occurred_at"] + datetime.timedelta(days=rng.randrange(30)),
+                "loaded_at": last + datetime.timedelta(hours=rng.randrange(30)),
+            }
+        )
+    return {stream: more[stream] for stream in company}
+
+
+def changed_opinion(rng):
+    """A seed and its rows with one opinion changed."""
+    seeds = warehouse.seed_rows()
+    name, column, value = rng.choice(
+        [
+            ("health_bands", "lower_edge", "55"),
+            ("health_model_versions", "min_peers", "2"),
+            ("milestone_catalog", "deadline_days", "9"),
+            ("milestone_criteria", "threshold", "2"),
+            ("tracking_plan", "feature", "another"),
+            ("sla_targets", "first_response_hours", "3"),
+            ("event_schemas", "is_required", "true"),
+            ("exchange_rates", "rate_to_reporting_currency", "1.5"),
+        ]
+    )
+    rows = [dict(row) for row in seeds[name]]
+    row = rng.choice([row for row in rows if row[column] not in ("", "0")])
+    row[column] = value
+    return name, rows
+
+
+def cumulated(nights):
+    total = {stream: [] for stream in warehouse.STREAMS}
+    for night in nights:
+        for stream in warehouse.STREAMS:
+            total[stream] += night[stream]
+    return warehouse.raw_frames(total)
+
+
+def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merges=0.1):
+    rng = random.Random(seed)
+    company = company_strategy.random_company(
+        seed, n_accounts=accounts, n_days=90, late=0.1, duplicates=0.05, merges=merges, null_accounts=0.2
+    )
+    for stream, rows in corrections(company, rng).items():
+        company[stream] += rows
+    nights = arrivals(company, rng, behind)
+    house = warehouse.Nightly()
+    for night in range(NIGHTS):
+        house.load(warehouse.raw_frames(nights[night]))
+        if rng.random() < opinions:
+            house.change_seed(*changed_opinion(rng))
+        try:
+            if rng.random() < interruptions:
+                house.build(stop_before=rng.randrange(len(house)))
+            house.build()
+        except duckdb.Error as error:
+            assert "run in a circle" in str(error), error
+            with pytest.raises(duckdb.Error, match="run in a circle"):
+                warehouse.build(cumulated(nights[: night + 1]), seeds=house.seeds)
+            continue
+        with warehouse.build(cumulated(nights[: night + 1]), seeds=house.seeds) as whole:
+            difference = warehouse.difference(warehouse.published(house.connection), warehouse.published(whole))
+        assert difference is None, f"night {night + 1}: {difference}"
+
+
+@HISTORIES
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    behind=st.sampled_from([0, 0, 0.05]),
+    opinions=st.sampled_from([0, 0, 0.4]),
+    interruptions=st.sampled_from([0, 0.5]),
+    accounts=st.integers(1, 6),
+    merges=st.sampled_from([0, 0.1, 0.5]),
+)
+def test_every_night_equals_a_full_rebuild(seed, behind, opinions, interruptions, accounts, merges):
+    check_history(seed, behind, opinions, interruptions, accounts, merges)

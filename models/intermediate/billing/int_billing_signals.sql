@@ -25,9 +25,9 @@ subscribed_days as (
     select
         account_days.account_id,
         account_days.date_day,
-        sum(subscription_periods.arr) as arr,
-        sum(subscription_periods.seats) as seats,
-        sum(subscription_periods.usage_cap) as usage_cap,
+        cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr,
+        cast(sum(subscription_periods.seats) as bigint) as seats,
+        cast(sum(subscription_periods.usage_cap) as decimal(18, 6)) as usage_cap,
         min(
             case
                 when subscription_periods.term_ends_on >= account_days.date_day
@@ -79,7 +79,7 @@ signals as (
         end as is_subscribed,
         case
             when first_subscriptions.first_subscribed_on <= account_days.date_day
-                then coalesce(subscribed_days.arr, 0)
+                then coalesce(subscribed_days.arr, cast(0 as decimal(18, 2)))
         end as arr,
         case
             when

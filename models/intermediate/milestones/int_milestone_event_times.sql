@@ -14,8 +14,10 @@ criteria as (
     select
         *,
         case when measure = 'event_count' then 'events' else 'users' end as counted,
-        greatest(
-            case when operator = '>=' then ceil(threshold) else floor(threshold) + 1 end, 1
+        cast(
+            greatest(
+                case when operator = '>=' then ceil(threshold) else floor(threshold) + 1 end, 1
+            ) as bigint
         ) as needed_count
     from {{ ref('milestone_criteria') }}
     where measure <> 'signal'
@@ -89,7 +91,7 @@ daily_counts as (
         counts.subject,
         counts.counted,
         greatest(counts.date_day, {{ add_days('updates.' ~ first_day(), -1) }}) as date_day,
-        sum(counts.quantity) as quantity
+        cast(sum(counts.quantity) as bigint) as quantity
     from counts
     inner join updates
         on counts.account_id = updates.account_id
@@ -103,8 +105,9 @@ daily_counts as (
 running as (
     select
         daily_counts.*,
-        sum(quantity) over (
-            partition by account_id, subject, counted order by date_day
+        cast(
+            sum(quantity) over (partition by account_id, subject, counted order by date_day)
+            as bigint
         ) as total
     from daily_counts
 ),
@@ -140,7 +143,9 @@ reached_days as (
     where
         case
             when conditions.measure <> 'event_user_share'
-                then conditions.needed_count <= running.total
+                then
+                    conditions.needed_count <= running.total
+                    and conditions.needed_count > running.total - running.quantity
             when conditions.operator = '>='
                 then
                     conditions.threshold
@@ -153,9 +158,7 @@ reached_days as (
 
 sought as (
     select * from reached_days
-    where
-        choice = 1
-        and (measure = 'event_user_share' or total_before < needed_count)
+    where choice = 1
 ),
 
 sought_days as (

@@ -5,7 +5,12 @@ plan as (
 ),
 
 criteria as (
-    select * from {{ ref('milestone_criteria') }}
+    select
+        *,
+        dense_rank() over (
+            order by subject, operator, threshold, sustained_days, holds_when_null
+        ) as condition_number
+    from {{ ref('milestone_criteria') }}
     where measure = 'signal'
 ),
 
@@ -30,6 +35,7 @@ conditions as (
     select distinct
         plan.account_id,
         updates.{{ first_day() }} as first_day,
+        criteria.condition_number,
         criteria.subject,
         criteria.operator,
         criteria.threshold,
@@ -59,11 +65,8 @@ checked as (
     select
         account_id,
         first_day,
-        subject,
-        operator,
-        threshold,
+        condition_number,
         sustained_days,
-        holds_when_null,
         date_day,
         case
             when signal_value is null then holds_when_null
@@ -85,8 +88,7 @@ broken as (
     from checked
     window
         same_condition as (
-            partition by
-                account_id, subject, operator, threshold, sustained_days, holds_when_null
+            partition by account_id, condition_number
             order by date_day
         )
 ),
@@ -94,11 +96,7 @@ broken as (
 holding as (
     select
         account_id,
-        subject,
-        operator,
-        threshold,
-        sustained_days,
-        holds_when_null,
+        condition_number,
         date_day
     from broken
     where
@@ -121,11 +119,7 @@ signal_days as (
     inner join holding
         on
             plan.account_id = holding.account_id
-            and criteria.subject = holding.subject
-            and criteria.operator = holding.operator
-            and criteria.threshold = holding.threshold
-            and criteria.sustained_days = holding.sustained_days
-            and criteria.holds_when_null = holding.holds_when_null
+            and criteria.condition_number = holding.condition_number
     group by
         plan.account_id, plan.milestone_id, rules.phase, rules.criterion_count, holding.date_day
     having count(*) = rules.criterion_count

@@ -42,7 +42,7 @@ subject_days as (
         days.account_id,
         days.subject,
         days.date_day,
-        sum(days.event_count) as event_count
+        cast(sum(days.event_count) as bigint) as event_count
     from days
     inner join updates
         on days.account_id = updates.account_id

@@ -224,18 +224,18 @@ signals as (
     select
         running.account_id,
         running.date_day,
-        running.tickets_opened_30d,
-        running.tickets_ever,
-        running.tickets_open,
+        cast(running.tickets_opened_30d as bigint) as tickets_opened_30d,
+        cast(running.tickets_ever as bigint) as tickets_ever,
+        cast(running.tickets_open as bigint) as tickets_open,
         {{ ratio('running.wait_microseconds_30d', '3.6e9 * running.first_replies_30d') }}
             as first_response_hours_30d,
-        running.sla_breaches_30d,
+        cast(running.sla_breaches_30d as bigint) as sla_breaches_30d,
         {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
             as sla_breach_rate_90d,
-        running.escalations_30d,
-        running.tickets_reopened_30d,
+        cast(running.escalations_30d as bigint) as escalations_30d,
+        cast(running.tickets_reopened_30d as bigint) as tickets_reopened_30d,
         {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
-        running.expansion_requests_90d
+        cast(running.expansion_requests_90d as bigint) as expansion_requests_90d
     from running
     cross join tracking_starts
     where

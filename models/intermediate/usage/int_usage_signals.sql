@@ -160,27 +160,27 @@ signals as (
         averaged.account_id,
         averaged.date_day,
         averaged.day_number - 1 as account_age_days,
-        averaged.events_7d,
-        averaged.events_30d,
-        averaged.logins_7d,
-        averaged.logins_30d,
+        cast(averaged.events_7d as bigint) as events_7d,
+        cast(averaged.events_30d as bigint) as events_30d,
+        cast(averaged.logins_7d as bigint) as logins_7d,
+        cast(averaged.logins_30d as bigint) as logins_30d,
         case
             when
                 averaged.date_day >= tracking_starts.users_from
                 and (averaged.active_users > 0 or averaged.events = 0)
-                then averaged.active_users
+                then cast(averaged.active_users as bigint)
         end as active_users_1d,
         case
             when
                 averaged.date_day >= tracking_starts.users_from
                 and (averaged.users_7d > 0 or averaged.events_7d = 0)
-                then averaged.users_7d
+                then cast(averaged.users_7d as bigint)
         end as active_users_7d,
         case
             when
                 averaged.date_day >= tracking_starts.users_from
                 and (averaged.users_30d > 0 or averaged.events_30d = 0)
-                then averaged.users_30d
+                then cast(averaged.users_30d as bigint)
         end as active_users_30d,
         case
             when
@@ -188,26 +188,27 @@ signals as (
                 and (averaged.users_30d > 0 or averaged.events_30d = 0)
                 then {{ ratio('averaged.dau_mau_sum_30d', 'least(averaged.day_number, 30)') }}
         end as dau_mau_30d,
-        averaged.active_days_7d,
-        averaged.active_days_30d,
+        cast(averaged.active_days_7d as bigint) as active_days_7d,
+        cast(averaged.active_days_30d as bigint) as active_days_30d,
         {{ ratio('averaged.logins_7d', 'averaged.users_7d') }} as logins_per_active_user_7d,
         case
             when averaged.day_number >= 14
                 then
-                    {{ ratio('averaged.logins_7d', '(averaged.logins_14d - averaged.logins_7d)') }}
-                    - 1
+                    cast({{ ratio(
+                        'averaged.logins_7d', '(averaged.logins_14d - averaged.logins_7d)'
+                    ) }} - 1 as decimal(18, 6))
         end as login_change_7d,
         case
             when averaged.day_number >= 60
                 then
-                    {{ ratio(
+                    cast({{ ratio(
                         'averaged.events_30d', '(averaged.events_60d - averaged.events_30d)'
-                    ) }} - 1
+                    ) }} - 1 as decimal(18, 6))
         end as usage_growth_30d,
-        averaged.core_events_7d,
-        averaged.value_events_30d,
-        averaged.features_30d as features_used_30d,
-        averaged.modules_30d as modules_used_30d,
+        cast(averaged.core_events_7d as bigint) as core_events_7d,
+        cast(averaged.value_events_30d as bigint) as value_events_30d,
+        cast(averaged.features_30d as bigint) as features_used_30d,
+        cast(averaged.modules_30d as bigint) as modules_used_30d,
         least({{ ratio('averaged.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,
         least({{ ratio('10 * averaged.features_30d', 'offers.features') }}, 10) as depth_score_30d,
         {{ ratio('averaged.error_events_7d', 'averaged.events_7d') }} as error_rate_7d,

@@ -37,8 +37,9 @@ newly_loaded as (
     select * from {{ raw_events }}
     where
         loaded_at is null
-        and cast('9999-12-31' as date) not in (
-            select kept_events.loaded_on from {{ this }} as kept_events
+        and not exists (
+            select 1 from {{ this }} as kept_events
+            where kept_events.loaded_on = cast('9999-12-31' as date)
         )
 ),
 

@@ -22,7 +22,10 @@ SOUND = {
     "base_accounts": ("source_account_id, account_id", "('a', 'a'), ('d', 'a')"),
     "configuration_problems": ("problem", "('x') limit 0"),
     "current_account_health": ("account_id, score_date", "('a', 2), ('b', 2)"),
-    "dim_accounts": ("account_id, journey, started_on, observed_until", "('a', 'j', 1, 2), ('b', 'j', 2, 2)"),
+    "dim_accounts": (
+        "account_id, journey, started_on, observed_until, as_of, arr",
+        "('a', 'j', 1, 2, 2, 12.00), ('b', 'j', 2, 2, 2, null)",
+    ),
     "fct_account_health": (
         "account_id, score_date, status, model_version, score",
         "('a', 1, 'scored', 'v1', 60.00), ('a', 8, 'churned', 'v1', 60.00)",
@@ -31,6 +34,7 @@ SOUND = {
         f"account_id, date_day, {', '.join(SIGNALS)}",
         ", ".join(row[:-1] + ", 0" * len(SIGNALS) + ")" for row in ("('a', 1)", "('a', 2)", "('b', 2)")),
     ),
+    "fct_arr_movements": ("account_id, month_end, end_arr", "('a', 1, 5.00), ('a', 2, 12.00)"),
     "fct_health_drivers": (
         "account_id, score_date, model_version, metric, weight, points, points_lost",
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
@@ -50,6 +54,11 @@ SOUND = {
 }
 # Per test: one table at a time whose rows, or columns and rows, are replaced so that the test must fail.
 BROKEN = {
+    "arr_movements_end_with_the_arr_of_the_accounts": [
+        ("fct_arr_movements", "('a', 1, 5.00), ('a', 2, 11.99)"),
+        ("fct_arr_movements", "('a', 1, 12.00)"),
+        ("fct_arr_movements", "('a', 2, 12.00), ('b', 2, 1.00)"),
+    ],
     "configuration_has_no_problem": [("configuration_problems", "('x')")],
     "raw_rows_are_staged_or_rejected": [
         ("stream_reconciliation", "('crm', 11, 9, 1)"),
@@ -84,7 +93,7 @@ BROKEN = {
         ("fct_account_signals", ("account_id, date_day", "('a', 2), ('b', 2)")),
         ("fct_account_signals", ("account_id, date_day", f"{DAYS}, ('b', 2)")),
         ("fct_account_signals", ("account_id, date_day", f"{DAYS}, ('c', 2)")),
-        ("dim_accounts", "('a', 'j', 1, 3), ('b', 'j', 2, 2)"),
+        ("dim_accounts", "('a', 'j', 1, 3, 3, 12.00), ('b', 'j', 2, 2, 2, null)"),
     ],
     "every_account_has_its_journey": [
         ("fct_milestones", "('a', 'j', 'M1')"),

@@ -1,0 +1,40 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+subscription_periods as (
+    select * from {{ ref('int_subscription_periods') }}
+),
+
+first_periods as (
+    select min(starts_on) as starts_on from subscription_periods
+),
+
+days as (
+    select {{ each_day('first_periods.starts_on', 'build_moment.as_of') }} as date_day
+    from first_periods
+    cross join build_moment
+    where first_periods.starts_on <= build_moment.as_of
+),
+
+dated as (
+    select
+        date_day,
+        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start
+    from days
+),
+
+months as (
+    select
+        month_start,
+        max(date_day) as month_end,
+        cast(
+            12 * extract(year from month_start) + extract(month from month_start) as integer
+        ) as month_number
+    from dated
+    group by month_start
+)
+
+select * from months

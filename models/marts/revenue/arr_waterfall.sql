@@ -1,0 +1,38 @@
+with
+
+movements as (
+    select * from {{ ref('fct_arr_movements') }}
+),
+
+by_segment as (
+    select movements.*, segment as cohort_segment from movements
+    union all
+    select movements.*, 'all' as cohort_segment from movements
+),
+
+waterfall as (
+    select
+        cohort_segment || '|' || cast(month_start as {{ dbt.type_string() }}) as waterfall_key,
+        month_start,
+        month_end,
+        cohort_segment as segment,
+        cast(sum(start_arr) as decimal(18, 2)) as start_arr,
+        cast(sum(new_arr) as decimal(18, 2)) as new_arr,
+        cast(sum(reactivation_arr) as decimal(18, 2)) as reactivation_arr,
+        cast(sum(expansion_arr) as decimal(18, 2)) as expansion_arr,
+        cast(sum(contraction_arr) as decimal(18, 2)) as contraction_arr,
+        cast(sum(churned_arr) as decimal(18, 2)) as churned_arr,
+        cast(sum(end_arr) as decimal(18, 2)) as end_arr,
+        cast(sum(case when start_arr > 0 then 1 else 0 end) as bigint) as start_accounts,
+        cast(sum(case when movement = 'new' then 1 else 0 end) as bigint) as new_accounts,
+        cast(sum(case when movement = 'reactivation' then 1 else 0 end) as bigint)
+            as reactivated_accounts,
+        cast(sum(case when movement = 'churn' then 1 else 0 end) as bigint) as churned_accounts,
+        cast(sum(case when end_arr > 0 then 1 else 0 end) as bigint) as end_accounts,
+        {{ ratio('sum(end_arr)', 'sum(case when end_arr > 0 then 1 else 0 end)') }}
+            as arr_per_account
+    from by_segment
+    group by cohort_segment, month_start, month_end
+)
+
+select * from waterfall

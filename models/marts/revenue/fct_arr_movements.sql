@@ -1,0 +1,93 @@
+with
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
+arr_months as (
+    select * from {{ ref('int_arr_months') }}
+),
+
+months as (
+    select * from {{ ref('int_billing_months') }}
+),
+
+edges as (
+    select
+        account_id,
+        month_number,
+        cast(0 as decimal(18, 2)) as start_arr,
+        arr as end_arr
+    from arr_months
+    union all
+    select
+        account_id,
+        month_number + 1 as month_number,
+        arr as start_arr,
+        cast(0 as decimal(18, 2)) as end_arr
+    from arr_months
+),
+
+account_months as (
+    select
+        account_id,
+        month_number,
+        cast(sum(start_arr) as decimal(18, 2)) as start_arr,
+        cast(sum(end_arr) as decimal(18, 2)) as end_arr
+    from edges
+    group by account_id, month_number
+),
+
+named as (
+    select
+        account_months.*,
+        min(month_number) over (partition by account_id) as first_month_number,
+        case
+            when month_number = min(month_number) over (partition by account_id) then 'new'
+            when start_arr = 0 then 'reactivation'
+            when end_arr = 0 then 'churn'
+            when end_arr > start_arr then 'expansion'
+            when end_arr < start_arr then 'contraction'
+            else 'unchanged'
+        end as movement
+    from account_months
+),
+
+movements as (
+    select
+        named.account_id,
+        months.month_start,
+        months.month_end,
+        accounts.segment,
+        accounts.product_category,
+        first_months.month_start as cohort_month,
+        named.month_number - named.first_month_number as months_since_first,
+        named.movement,
+        named.start_arr,
+        cast(case when named.movement = 'new' then named.end_arr else 0 end as decimal(18, 2))
+            as new_arr,
+        cast(
+            case when named.movement = 'reactivation' then named.end_arr else 0 end
+            as decimal(18, 2)
+        ) as reactivation_arr,
+        cast(
+            case when named.movement = 'expansion' then named.end_arr - named.start_arr else 0 end
+            as decimal(18, 2)
+        ) as expansion_arr,
+        cast(
+            case when named.movement = 'contraction' then named.start_arr - named.end_arr else 0 end
+            as decimal(18, 2)
+        ) as contraction_arr,
+        cast(case when named.movement = 'churn' then named.start_arr else 0 end as decimal(18, 2))
+            as churned_arr,
+        named.end_arr
+    from named
+    inner join accounts
+        on named.account_id = accounts.account_id
+    inner join months
+        on named.month_number = months.month_number
+    inner join months as first_months
+        on named.first_month_number = first_months.month_number
+)
+
+select * from movements

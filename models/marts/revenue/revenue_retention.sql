@@ -1,0 +1,122 @@
+with
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
+arr_months as (
+    select * from {{ ref('int_arr_months') }}
+),
+
+months as (
+    select * from {{ ref('int_billing_months') }}
+),
+
+retention_windows as (
+    select * from {{ ref('retention_windows') }}
+),
+
+first_months as (
+    select
+        account_id,
+        min(month_number) as month_number
+    from arr_months
+    group by account_id
+),
+
+windows as (
+    select
+        arr_months.account_id,
+        accounts.segment,
+        cohorts.month_start as cohort_month,
+        retention_windows.window_months,
+        ends.month_start,
+        ends.month_end,
+        {{ days_between('starts.month_end', 'ends.month_end') }} as window_days,
+        arr_months.arr as start_arr,
+        coalesce(later.arr, 0) as end_arr
+    from arr_months
+    inner join accounts
+        on arr_months.account_id = accounts.account_id
+    inner join first_months
+        on arr_months.account_id = first_months.account_id
+    inner join months as cohorts
+        on first_months.month_number = cohorts.month_number
+    inner join months as starts
+        on arr_months.month_number = starts.month_number
+    cross join retention_windows
+    inner join months as ends
+        on arr_months.month_number + retention_windows.window_months = ends.month_number
+    left join arr_months as later
+        on
+            arr_months.account_id = later.account_id
+            and ends.month_number = later.month_number
+),
+
+by_segment as (
+    select windows.*, segment as cohort_segment from windows
+    union all
+    select windows.*, 'all' as cohort_segment from windows
+),
+
+by_cohort as (
+    select
+        by_segment.*,
+        cast(cohort_month as {{ dbt.type_string() }}) as cohort
+    from by_segment
+    union all
+    select
+        by_segment.*,
+        'all' as cohort
+    from by_segment
+),
+
+totals as (
+    select
+        cohort_segment as segment,
+        cohort,
+        window_months,
+        month_start,
+        month_end,
+        max(window_days) as window_days,
+        cast(count(*) as bigint) as start_accounts,
+        cast(sum(case when end_arr = 0 then 1 else 0 end) as bigint) as churned_accounts,
+        cast(sum(start_arr) as decimal(18, 2)) as start_arr,
+        cast(sum(end_arr) as decimal(18, 2)) as end_arr,
+        cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
+        cast(sum(case when end_arr = 0 then start_arr else 0 end) as decimal(18, 2)) as churned_arr
+    from by_cohort
+    group by cohort_segment, cohort, window_months, month_start, month_end
+),
+
+retention as (
+    select
+        segment || '|' || cohort || '|' || cast(window_months as {{ dbt.type_string() }})
+        || '|' || cast(month_start as {{ dbt.type_string() }}) as retention_key,
+        segment,
+        cohort,
+        window_months,
+        month_start,
+        month_end,
+        start_accounts,
+        churned_accounts,
+        start_arr,
+        end_arr,
+        kept_arr,
+        churned_arr,
+        {{ ratio('end_arr', 'start_arr') }} as net_retention,
+        {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
+        {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
+        {{ ratio('churned_arr', 'start_arr') }} as arr_churn,
+        {{ round_half_up(
+            '1 - power(1 - cast(churned_accounts as double) / start_accounts, 365.0 / window_days)',
+            6
+        ) }} as annual_logo_churn,
+        {{ round_half_up(
+            '1 - power(1 - cast(churned_arr as double) / cast(start_arr as double),'
+            ~ ' 365.0 / window_days)', 6
+        ) }} as annual_arr_churn
+    from totals
+)
+
+select * from retention

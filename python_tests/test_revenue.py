@@ -1,0 +1,214 @@
+"""ARR by account and month equals a plain ledger of random subscriptions; retention also equals saas-metrics."""
+
+import datetime
+import random
+from collections import defaultdict
+from decimal import Decimal
+
+import duckdb
+import pandas as pd
+import pytest
+import saas_metrics
+import warehouse
+
+AS_OF = datetime.date(2025, 3, 17)
+FIRST = datetime.date(2023, 10, 20)
+RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "JPY": Decimal("0.0065")}
+WINDOWS = (1, 3, 12)
+MODELS = ("int_subscription_periods", "int_billing_months", "int_arr_months", "fct_arr_movements", "arr_waterfall")
+SUBSCRIPTION = (
+    "event_id", "event_type", "account_id", "subscription_id", "effective_on", "term_ends_on", "seats", "mrr",
+    "currency", "usage_cap", "occurred_at", "loaded_at",
+)  # fmt: skip
+
+
+def history(rng, account, number):
+    """The events of one subscription: started, then changed, renewed, cancelled and started again in any order."""
+    at = datetime.datetime.combine(FIRST, datetime.time()) + datetime.timedelta(hours=rng.randrange(24 * 450))
+    kind, currency = "subscription_started", rng.choice(list(RATES))
+    while at.date() <= AS_OF:
+        effective = at.date() + datetime.timedelta(days=rng.choice((0, 0, 1, 40)))
+        mrr = Decimal(rng.choice((0, 1, 99, 100, 100, 250))) + Decimal(rng.choice(("0", "0.01", "0.333333")))
+        yield {
+            "event_id": f"{account}-{number}-{at:%Y%m%d%H}", "event_type": kind, "account_id": account,
+            "subscription_id": f"{account}-{number}", "effective_on": effective, "term_ends_on": None, "seats": 1,
+            "mrr": mrr, "currency": currency, "usage_cap": None, "occurred_at": at, "loaded_at": at,
+        }  # fmt: skip
+        at += datetime.timedelta(hours=rng.choice((1, 24, 24 * 20, 24 * 31, 24 * 120)))
+        kind = rng.choice(("subscription_changed", "subscription_renewed", "subscription_cancelled"))
+
+
+def month_ends():
+    """Month number -> the day that ends it, from the first subscription's month on."""
+    days = (FIRST + datetime.timedelta(days=n) for n in range((AS_OF - FIRST).days + 1))
+    return {12 * day.year + day.month: day for day in days}
+
+
+def ledger(events):
+    """(account, month number) -> ARR, by looking up what each subscription was on the day that ends the month."""
+    arr = defaultdict(Decimal)
+    for number, day in month_ends().items():
+        state = {}
+        for event in sorted(events, key=lambda event: (event["occurred_at"], event["event_id"])):
+            is_end = event["event_type"] == "subscription_cancelled"
+            since = event["effective_on"] if is_end else event["occurred_at"].date()
+            kept = state.get(event["subscription_id"])
+            if since <= day and (kept is None or since >= kept[0]):
+                state[event["subscription_id"]] = (since, event, is_end)
+        for _, event, is_end in state.values():
+            amount = (12 * event["mrr"] * RATES[event["currency"]] + Decimal("0.005")).quantize(
+                Decimal("0.01"), rounding="ROUND_DOWN"
+            )
+            if not is_end and amount:
+                arr[event["account_id"], number] += amount
+    return arr
+
+
+@pytest.fixture(scope="module", params=range(3))
+def company(request):
+    rng = random.Random(request.param)
+    accounts = [f"a{n:02d}" for n in range(60)]
+    events = [
+        event for account in accounts for n in range(rng.choice((0, 1, 1, 2, 4))) for event in history(rng, account, n)
+    ]
+    rng.shuffle(events)
+    segment = {account: rng.choice(("smb", "enterprise")) for account in accounts}
+    with duckdb.connect(":memory:") as connection:
+        tables = {
+            "events": pd.DataFrame(events, columns=SUBSCRIPTION),
+            "rates": pd.DataFrame(RATES.items(), columns=["currency", "rate_to_reporting_currency"]),
+            "accounts": pd.DataFrame(segment.items(), columns=["account_id", "segment"]),
+            "windows": pd.DataFrame({"window_months": WINDOWS}),
+        }
+        for name, frame in tables.items():
+            connection.register(name, frame)
+        connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of")
+        connection.execute(
+            "create table stg_billing__subscriptions as select * replace (cast(effective_on as date) as effective_on, "
+            "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr) from events"
+        )
+        connection.execute(
+            "create table exchange_rates as select currency, cast(rate_to_reporting_currency as decimal(18, 6)) "
+            "as rate_to_reporting_currency from rates"
+        )
+        connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
+        for table in ("int_accounts", "dim_accounts"):
+            connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
+        for model in (*MODELS, "revenue_retention"):
+            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+        yield connection, ledger(events), segment
+
+
+def test_arr_is_that_of_the_ledger(company):
+    connection, arr, _ = company
+    rows = connection.execute("select account_id, month_number, arr from int_arr_months").fetchall()
+    assert {(account, number): amount for account, number, amount in rows} == arr
+    assert len(rows) == len(arr) > 200
+
+
+def test_movements_are_those_of_the_ledger(company):
+    connection, arr, _ = company
+    expected, numbers = {}, sorted(month_ends())
+    for account in {account for account, _ in arr}:
+        paid_before = False
+        for number in numbers:
+            start, end = arr.get((account, number - 1), 0), arr.get((account, number), 0)
+            if not start and not end:
+                continue
+            if not paid_before:
+                kind = "new"
+            elif not start:
+                kind = "reactivation"
+            elif not end:
+                kind = "churn"
+            else:
+                kind = "expansion" if end > start else "contraction" if end < start else "unchanged"
+            paid_before = True
+            expected[account, number] = (kind, start, end)
+    rows = connection.execute(
+        "select account_id, 12 * year(month_start) + month(month_start), movement, start_arr, end_arr from fct_arr_movements"
+    ).fetchall()
+    assert {row[:2]: row[2:] for row in rows} == expected
+    assert {kind for kind, *_ in expected.values()} == {
+        "new", "reactivation", "churn", "expansion", "contraction", "unchanged"
+    }  # fmt: skip
+
+
+def test_the_waterfall_adds_up_for_each_segment_and_from_month_to_month(company):
+    connection, arr, segment = company
+    rows = connection.execute(
+        "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, end_accounts, "
+        "start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr - churned_arr from arr_waterfall"
+    ).fetchall()
+    for name, number, start, end, accounts, reached in rows:
+        members = [account for account in segment if name in ("all", segment[account])]
+        assert start == sum(arr.get((account, number - 1), 0) for account in members)
+        assert end == reached == sum(arr.get((account, number), 0) for account in members)
+        assert accounts == sum((account, number) in arr for account in members)
+    assert {name for name, *_ in rows} == {"all", "smb", "enterprise"}
+
+
+def test_retention_is_that_of_the_ledger(company):
+    connection, arr, segment = company
+    first = {account: min(number for a, number in arr if a == account) for account, _ in arr}
+    rows = connection.execute(
+        "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
+        "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, net_retention, gross_retention, "
+        "annual_logo_churn from revenue_retention"
+    ).fetchall()
+    ends = month_ends()
+    seen = set()
+    for name, cohort, window, number, *measured in rows:
+        seen.add((name, cohort, window, number))
+        pairs = [
+            (amount, arr.get((account, number), Decimal(0)))
+            for (account, month), amount in arr.items()
+            if month == number - window
+            and name in ("all", segment[account])
+            and (cohort == "all" or cohort == f"{(first[account] - 1) // 12}-{(first[account] - 1) % 12 + 1:02d}-01")
+        ]
+        start, end = sum(a for a, _ in pairs), sum(b for _, b in pairs)
+        kept, lost = sum(min(pair) for pair in pairs), [a for a, b in pairs if not b]
+        assert measured[:6] == [len(pairs), len(lost), start, end, kept, sum(lost)]
+        days = (ends[number] - ends[number - window]).days
+        yearly = 1 - (1 - len(lost) / len(pairs)) ** (365 / days)
+        assert [float(value) for value in measured[6:]] == pytest.approx(
+            [float(end / start), float(kept / start), yearly], abs=1e-6
+        )
+    assert ("all", "all", 12, max(ends)) in seen
+
+
+def test_saas_metrics_finds_the_same(company):
+    connection, arr, _ = company
+    lines = pd.DataFrame(
+        [
+            {"customer_id": account, "period": f"{(n - 1) // 12}-{(n - 1) % 12 + 1:02d}-01", "revenue": str(amount)}
+            for (account, n), amount in arr.items()
+        ]
+    )
+    report = saas_metrics.analyze(lines, allow_warnings=True)
+    ours = connection.execute(
+        "select strftime(month_start, '%Y-%m'), start_arr, new_arr, reactivation_arr, expansion_arr, contraction_arr, "
+        "churned_arr, end_arr, start_accounts, churned_accounts from arr_waterfall where segment = 'all'"
+    ).fetchall()
+    names = ("beginning", "new_logo", "reactivation", "expansion", "contraction", "churn", "ending")
+    theirs = {f"{row.period_end:%Y-%m}": [abs(getattr(row, name)) for name in names] for row in report.waterfall.itertuples()}
+    assert {row[0]: [float(amount) for amount in row[1:8]] for row in ours} == {
+        month: pytest.approx(amounts, abs=0.005) for month, amounts in theirs.items()
+    }
+    retention = connection.execute(
+        "select strftime(month_start, '%Y-%m'), window_months, cast(net_retention as double), "
+        "cast(gross_retention as double), cast(logo_churn as double) from revenue_retention "
+        "where segment = 'all' and cohort = 'all'"
+    ).fetchall()
+    theirs = {f"{row.period_end:%Y-%m}": row for row in report.metrics.itertuples()}
+    for month, window, net, gross, lost in retention:
+        if window == 12:
+            known = theirs[month]
+            assert [net, gross, 1 - lost] == pytest.approx(
+                [known.nrr_12m, known.grr_12m, known.logo_retention_12m], abs=1e-6
+            )
+        elif window == 1:
+            assert lost == pytest.approx(theirs[month].logo_churn_rate, abs=1e-6)
+    known_months = {month for month, row in theirs.items() if row.nrr_12m == row.nrr_12m}
+    assert {month for month, window, *_ in retention if window == 12} == known_months != set()

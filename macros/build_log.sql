@@ -28,6 +28,15 @@
     {{ return(parts | join(' ')) }}
 {% endmacro %}
 
+{#- name:checksum of every seed, sorted by name. -#}
+{% macro seed_checksums() %}
+    {% set checksums = [] %}
+    {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type == 'seed' %}
+        {% do checksums.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
+    {% endfor %}
+    {{ return(checksums) }}
+{% endmacro %}
+
 {#- After a build in which every incremental model succeeded. -#}
 {% macro record_build(results) %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}

@@ -1069,11 +1069,27 @@ def score_dates(account):
     return [d for d in account.spine() if d.weekday() == 0 or d == account.ended_on]
 
 
-def version_on(day, seeds):
-    """health_model_versions row in force on a day, None when none is; of several the one that began last."""
-    valid = [row for row in seeds["health_model_versions"] if date.fromisoformat(row["effective_from"]) <= day
+def stage_at(age, seeds):
+    """Stage of lifecycle_stages that an account of this age in days is in."""
+    return max((int(row["from_day"]), row["stage"]) for row in seeds["lifecycle_stages"] if int(row["from_day"]) <= age)[1]
+
+
+def version_on(day, segment, stage, track, seeds):
+    """health_model_versions row of a track that judges a segment and stage on a day, None when none does.
+
+    A row that names the segment goes before one that does not, then one that names the stage.
+    """
+    valid = [row for row in seeds["health_model_versions"]
+             if row["track"] == track and row["segment"] in (segment, "any") and row["stage"] in (stage, "any")
+             and date.fromisoformat(row["effective_from"]) <= day
              and (not row["effective_to"] or day <= date.fromisoformat(row["effective_to"]))]
-    return max(valid, key=lambda row: row["effective_from"], default=None)
+    return min(valid, key=lambda row: (row["segment"] == "any", row["stage"] == "any"), default=None)
+
+
+def metric_of(version_name, metric, seeds):
+    """health_metrics row of a metric: the version's own, else that of any."""
+    rows = [r for r in seeds["health_metrics"] if r["metric"] == metric and r["model_version"] in (version_name, "any")]
+    return min(rows, key=lambda row: row["model_version"] == "any")
 
 
 def faded(x, metric, values):
@@ -1203,60 +1219,68 @@ def score_account(metrics, weights, bands):
     return row, drivers
 
 
-def build_health(accounts, signals, seeds):
-    """Section 6: (health rows, driver rows). signals: {account_id: {day: {signal: value}}}; numbers are exact."""
-    described = {row["metric"]: row for row in seeds["health_metrics"]}
-    by_date = defaultdict(list)
+def build_health(accounts, signals, seeds, track="live"):
+    """Section 6: (health rows, driver rows) of a track. signals: {account_id: {day: {signal: value}}}, exact."""
+    versions = {row["model_version"]: row for row in seeds["health_model_versions"]}
+    by_date = defaultdict(lambda: defaultdict(list))          # date -> version -> [(account, signals)]
     for account in accounts:
         for d in score_dates(account):
-            by_date[d].append((account, signals[account.account_id][d]))
+            values = signals[account.account_id][d]
+            version = version_on(d, account.segment, stage_at(values["account_age_days"], seeds), track, seeds)
+            if version is not None:
+                by_date[d][version["model_version"]].append((account, values))
 
     health, drivers = [], []
     scored = defaultdict(list)                                # account -> [(date, score, band)] in date order
     for d in sorted(by_date):
-        version = version_on(d, seeds)
-        if version is None:
-            continue
-        name = version["model_version"]
-        weights = {r["metric"]: Fraction(r["weight"]) for r in seeds["health_weights"] if r["model_version"] == name}
-        bands = sorted((Fraction(r["lower_edge"]), r["band"]) for r in seeds["health_bands"]
-                       if r["model_version"] == name)
-        status = {}
-        for account, values in by_date[d]:
-            if values["is_subscribed"] == 0:
-                status[account.account_id] = "churned"
-            elif values["account_age_days"] < int(version["min_account_age_days"]):
-                status[account.account_id] = "too_early"
-            else:
-                status[account.account_id] = "eligible"
-        eligible = [(a, v) for a, v in by_date[d] if status[a.account_id] == "eligible"]
-        normalised = {metric: normalise(eligible, described[metric], version) for metric in weights}
-
-        for account, _ in by_date[d]:
-            account_id = account.account_id
-            row = {"account_id": account_id, "score_date": d, "status": status[account_id], "score": None,
-                   "band": None, "coverage": None, "model_version": name, "change_7d": None, "change_30d": None,
-                   "top_driver_up": None, "top_driver_down": None}
-            earlier = scored[account_id]
-            if row["status"] == "churned" and earlier:
-                row["score"], row["band"] = earlier[-1][1], earlier[-1][2]
-            if row["status"] == "eligible":
-                found, found_drivers = score_account(
-                    {metric: normalised[metric][account_id] for metric in weights}, weights, bands)
-                row["status"] = "scored"
-                if (found["score"] is None or found["coverage"] is None
-                        or found["coverage"] < Fraction(version["coverage_floor"])):
-                    row["status"] = "too_little_data"
-                    found = {"coverage": found["coverage"]}
-                row.update(found)
-            if row["status"] == "scored":
-                for column, days in (("change_7d", 7), ("change_30d", 30)):
-                    before = [s for when, s, _ in earlier if when <= d - timedelta(days=days)]
-                    row[column] = row["score"] - before[-1] if before else None
-                drivers += [{"account_id": account_id, "score_date": d, **driver} for driver in found_drivers]
-                scored[account_id].append((d, row["score"], row["band"]))
-            health.append(row)
+        for name, judged in by_date[d].items():
+            judge_date(d, versions[name], judged, seeds, scored, health, drivers)
     return health, drivers
+
+
+def judge_date(d, version, judged, seeds, scored, health, drivers):
+    """Append to health and drivers the rows of the accounts that one version judges on one date: [(Account, signals)].
+
+    scored: {account_id: [(date, score, band)]} of the dates before; the date's scores are appended.
+    """
+    name = version["model_version"]
+    weights = {r["metric"]: Fraction(r["weight"]) for r in seeds["health_weights"] if r["model_version"] == name}
+    bands = sorted((Fraction(r["lower_edge"]), r["band"]) for r in seeds["health_bands"] if r["model_version"] == name)
+    status = {}
+    for account, values in judged:
+        if values["is_subscribed"] == 0:
+            status[account.account_id] = "churned"
+        elif values["account_age_days"] < int(version["min_account_age_days"]):
+            status[account.account_id] = "too_early"
+        else:
+            status[account.account_id] = "eligible"
+    eligible = [(a, v) for a, v in judged if status[a.account_id] == "eligible"]
+    normalised = {metric: normalise(eligible, metric_of(name, metric, seeds), version) for metric in weights}
+
+    for account, _ in judged:
+        account_id = account.account_id
+        row = {"account_id": account_id, "score_date": d, "status": status[account_id], "score": None,
+               "band": None, "coverage": None, "model_version": name, "change_7d": None, "change_30d": None,
+               "top_driver_up": None, "top_driver_down": None}
+        earlier = scored[account_id]
+        if row["status"] == "churned" and earlier:
+            row["score"], row["band"] = earlier[-1][1], earlier[-1][2]
+        if row["status"] == "eligible":
+            found, found_drivers = score_account(
+                {metric: normalised[metric][account_id] for metric in weights}, weights, bands)
+            row["status"] = "scored"
+            if (found["score"] is None or found["coverage"] is None
+                    or found["coverage"] < Fraction(version["coverage_floor"])):
+                row["status"] = "too_little_data"
+                found = {"coverage": found["coverage"]}
+            row.update(found)
+        if row["status"] == "scored":
+            for column, days in (("change_7d", 7), ("change_30d", 30)):
+                before = [s for when, s, _ in earlier if when <= d - timedelta(days=days)]
+                row[column] = row["score"] - before[-1] if before else None
+            drivers += [{"account_id": account_id, "score_date": d, **driver} for driver in found_drivers]
+            earlier.append((d, row["score"], row["band"]))
+        health.append(row)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -307,6 +307,16 @@ def second_version(first_ends, begins):
     return seeds | {"health_model_versions": versions + [versions[0] | later | {"effective_from": begins}]}
 
 
+def candidate(name="v2", **cells):
+    """The seeds with a candidate version that is the first one but for some cells."""
+    seeds = {
+        seed: SEEDS[seed] + [row | {"model_version": name} for row in SEEDS[seed] if name != "v1"]
+        for seed in ("health_weights", "health_bands")
+    }
+    version = SEEDS["health_model_versions"][0] | {"model_version": name, "track": "idea"} | cells
+    return seeds | {"health_model_versions": SEEDS["health_model_versions"] + [version]}
+
+
 CRITERION = "catalog/milestone_criteria.csv, milestone_id M001, exit, subject"
 A_SUBJECT = (
     "Use a milestone of milestone_catalog.csv, a signal of signals.csv, an event type or role:<role> of "
@@ -320,6 +330,10 @@ BAND = (
     "scoring/health_bands.csv, model_version v1: the lowest band must start at 0 and no two at the same edge."
 )
 VERSION = "scoring/health_model_versions.csv, model_version v1:"
+FOR_WHOM = "Use any, or a segment of size_classes.csv and a stage of lifecycle_stages.csv."
+MARGIN = (
+    "hold_margin must be 0 or more, 0 for the lowest band, and not reach into that of the band below. Lower it."
+)
 A_DAY_BEFORE = "Let effective_to be the day before the next effective_from."
 CATALOG = "catalog/milestone_catalog.csv, journey collaboration"
 ACTIVATION = "catalog/activation_milestones.csv, product_category collaboration"
@@ -330,7 +344,7 @@ BROKEN = [
     (
         changed("health_metrics", 3, signal=""),
         "scoring/health_metrics.csv, the row of metric sla_breaches: a cell is blank that must be filled. "
-        "Fill in metric, signal.",
+        "Fill in model_version, metric, signal.",
     ),
     (
         changed("milestone_criteria", 0, milestone_id=""),
@@ -365,6 +379,54 @@ BROKEN = [
         changed("health_model_versions", 0, effective_to="1999-01-01"),
         f"{VERSION} it ends before it starts. {A_DAY_BEFORE}",
     ),
+    (
+        changed("health_model_versions", 0, author_role=""),
+        "scoring/health_model_versions.csv, the row of model_version v1: a cell is blank that must be filled. Fill in "
+        "model_version, track, segment, stage, effective_from, author_role, rationale, expected_effect.",
+    ),
+    (
+        candidate(segment="giant"),
+        f"scoring/health_model_versions.csv, model_version v2: unknown segment giant. {FOR_WHOM}",
+    ),
+    (
+        candidate(stage="asleep"),
+        f"scoring/health_model_versions.csv, model_version v2: unknown stage asleep. {FOR_WHOM}",
+    ),
+    (
+        candidate("any"),
+        f"scoring/health_model_versions.csv, model_version any: any is no name for a version. {FOR_WHOM}",
+    ),
+    (
+        candidate("v1"),
+        f"{VERSION} the version stands more than once. Keep one row; give each segment and stage a version of its own.",
+    ),
+    (
+        changed("health_model_versions", 0, segment="smb"),
+        "scoring/health_model_versions.csv, track live, segment any, stage any: no version is live for everybody from "
+        "some day on without an end. Leave effective_to of the last one blank.",
+    ),
+    (
+        repeated("health_metrics", model_version="v9"),
+        "scoring/health_metrics.csv, model_version v9, metric dau_mau: unknown model version. "
+        "Use any or a version of health_model_versions.csv.",
+    ),
+    (
+        changed("health_bands", 1, hold_margin="-1"),
+        f"scoring/health_bands.csv, model_version v1, band yellow: {MARGIN}",
+    ),
+    (
+        changed("health_bands", 0, hold_margin="1"),
+        f"scoring/health_bands.csv, model_version v1, band red: {MARGIN}",
+    ),
+    (
+        changed("health_bands", 2, hold_margin="18.01"),
+        f"scoring/health_bands.csv, model_version v1, band green: {MARGIN}",
+    ),
+    (
+        changed("lifecycle_stages", 0, from_day="1"),
+        "reference/lifecycle_stages.csv, from_day 0: the first stage must start at day 0 and no two at the same day. "
+        "Correct from_day.",
+    ),
     (changed("health_metrics", 0, signal="joy"), f"{METRIC} unknown signal joy. {CORRECT}"),
     (changed("health_metrics", 0, age_signal="joy"), f"{METRIC} unknown age_signal joy. {CORRECT}"),
     (changed("health_metrics", 0, direction="up"), f"{METRIC} direction must be higher or lower. {CORRECT}"),
@@ -385,7 +447,7 @@ BROKEN = [
         changed("health_metrics", 0, decay_per_day="-1"),
         f"{METRIC} decay_per_day must be 0 or more. {CORRECT}",
     ),
-    (repeated("health_metrics"), f"{METRIC} the metric stands more than once. Keep one row."),
+    (repeated("health_metrics"), f"{METRIC} the metric stands more than once. Keep one row for a version."),
     (changed("health_bands", 0, lower_edge="10"), f"{BAND} Correct lower_edge."),
     (repeated("health_bands", band="blue"), f"{BAND} Correct lower_edge."),
     (

@@ -20,6 +20,7 @@ HISTORIES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 NIGHTS = 5
+HISTORY = ("health_score_records", "health_restatements", "audit_log")  # what was published depends on the nights
 
 
 def arrivals(company, rng, behind):
@@ -129,7 +130,9 @@ def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merge
                 warehouse.build(cumulated(nights[: night + 1]), seeds=house.seeds)
             continue
         with warehouse.build(cumulated(nights[: night + 1]), seeds=house.seeds) as whole:
-            difference = warehouse.difference(warehouse.published(house.connection), warehouse.published(whole))
+            difference = warehouse.difference(
+                warehouse.published(house.connection), warehouse.published(whole), skip=HISTORY
+            )
         assert difference is None, f"night {night + 1}: {difference}"
 
 

@@ -56,6 +56,7 @@ def test_a_better_value_never_lowers_the_score(scoring, places, improvement, age
                 "score_date": FIRST_DAY + datetime.timedelta(day),
                 "segment": "smb",
                 "product_category": "api" if account % 3 else "hr_tech",
+                "track": "live",
                 "model_version": VERSION["model_version"],
                 "coverage_floor": 0,
                 "min_peers": min_peers,

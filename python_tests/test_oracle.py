@@ -42,12 +42,38 @@ UNPUBLISHED = {"accounts": {"first_seats_on"}, "milestones": {"first_seats_on", 
 
 @pytest.fixture(scope="module")
 def small_peer_groups():
-    """The seeds with peers that a handful of accounts can have, so that an account's own group is used."""
+    """The seeds with peers that a handful of accounts can have, so that an account's own group is used, and a version
+    of its own from some day on, for a segment, for a stage and for both."""
+    seeds = warehouse.seed_rows()
+    (first,) = (
+        row | {"min_peers": "2", "max_missing_peer_share": "0.5"} for row in seeds["health_model_versions"]
+    )
     versions = [
-        row | {"min_peers": "2", "max_missing_peer_share": "0.5"}
-        for row in warehouse.seed_rows()["health_model_versions"]
+        first | {"effective_to": "2025-04-30"},
+        first | {"model_version": "v2", "effective_from": "2025-05-01", "min_account_age_days": "7"},
+        first | {"model_version": "of_smb", "segment": "smb", "effective_from": "2025-06-01"},
+        first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3"},
+        first | {"model_version": "of_both", "segment": "smb", "stage": "adopting"},
     ]
-    return warehouse.seed_rows() | {"health_model_versions": versions}
+    weights, bands = (
+        [row | {"model_version": version["model_version"]} for version in versions for row in seeds[name]]
+        for name in ("health_weights", "health_bands")
+    )
+    for row in weights:
+        if row["model_version"] == "v2" and row["metric"] in ("dau_mau", "csat"):
+            row["weight"] = "0.10"
+    own = [
+        row | {"model_version": "v2", "upper_bound": "0.3"}
+        for row in seeds["health_metrics"]
+        if row["metric"] == "dau_mau"
+    ]
+    return seeds | {
+        "lifecycle_stages": [row | {"from_day": str(int(row["from_day"]) // 2)} for row in seeds["lifecycle_stages"]],
+        "health_model_versions": versions,
+        "health_weights": weights,
+        "health_bands": bands,
+        "health_metrics": seeds["health_metrics"] + own,
+    }
 
 
 def rows(connection, model):

@@ -39,6 +39,14 @@ SOUND = {
         "account_id, score_date, model_version, metric, weight, points, points_lost",
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
     ),
+    "health_explained_metrics": (
+        "account_id, points, points_change_7d, step_points",
+        "('a', 40.00, -1.00, 10.00), ('a', 20.00, 2.00, null), ('b', 80.00, null, null)",
+    ),
+    "health_explanations": (
+        "account_id, status, score, change_7d, points_to_next_band",
+        "('a', 'scored', 60.00, 1.00, 10.00), ('b', 'scored', 80.00, null, null), ('c', 'too_early', null, null, null)",
+    ),
     "fct_milestones": ("account_id, journey, milestone_id", "('a', 'j', 'M1'), ('b', 'j', 'M1')"),
     "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
@@ -81,6 +89,14 @@ BROKEN = {
         ("health_weights", "('v1', 'm', 0.5), ('v1', 'n', 0.5), ('v1', 'o', 0.0)"),
         ("health_weights", "('v1', 'm', 0.5)"),
         ("fct_account_health", "('a', 1, 'too_early', 'v1', null)"),
+    ],
+    "explained_points_sum_exactly": [
+        ("health_explained_metrics", "('a', 60.01, 1.00, 10.00), ('b', 80.00, null, null)"),
+        ("health_explained_metrics", "('a', 60.00, 1.01, 10.00), ('b', 80.00, null, null)"),
+        ("health_explained_metrics", "('a', 60.00, null, 10.00), ('b', 80.00, null, null)"),
+        ("health_explained_metrics", "('a', 60.00, 1.00, 9.99), ('b', 80.00, null, null)"),
+        ("health_explained_metrics", "('a', 60.00, 1.00, 10.00), ('b', 80.00, null, 1.00)"),
+        ("health_explained_metrics", "('a', 60.00, 1.00, 10.00)"),
     ],
     "signal_register_is_complete": [
         ("signals", f"{REGISTER}, ('x')"),

@@ -270,9 +270,9 @@ class Nightly:
                 continue
             self.connection.execute("begin")
             try:
-                for hook in hooks[name]:
+                for hook in hooks.get(name, []):
                     self.connection.execute(hook)
-                self.connection.execute(f"create temp table added as {queries[name]}")
+                self.connection.execute(f"create temp table added as {self._as_defined(queries[name])}")
                 self.connection.execute(f"insert into {name} by name select * from added; drop table added")
                 self.connection.execute("commit")
             except duckdb.Error:

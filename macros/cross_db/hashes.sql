@@ -8,3 +8,8 @@
 {% macro duckdb__hash_of(expression) -%}
     hash({{ expression }})
 {%- endmacro %}
+
+{#- The id of a thing that a text names: the same wherever and whenever it is made. -#}
+{% macro id_of(expression) -%}
+    md5({{ expression }})
+{%- endmacro %}

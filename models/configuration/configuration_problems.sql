@@ -41,6 +41,10 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
+lifecycle_stages as (
+    select * from {{ ref('lifecycle_stages') }}
+),
+
 health_model_versions as (
     select * from {{ ref('health_model_versions') }}
 ),
@@ -284,6 +288,17 @@ reference_problems as (
     having count(sla_targets.first_response_hours) <> 1
     union all
     select
+        'reference/lifecycle_stages.csv' as file_path,
+        'from_day 0' as row_key,
+        'the first stage must start at day 0 and no two at the same day.' as problem,
+        'Correct from_day.' as remedy
+    from lifecycle_stages
+    having
+        coalesce(min(from_day), -1) <> 0
+        or count(distinct from_day) <> count(*)
+        or count(distinct stage) <> count(*)
+    union all
+    select
         'reference/signals.csv' as file_path,
         'signal ' || signal as row_key,
         'the signal stands more than once.' as problem,
@@ -298,8 +313,12 @@ ordered_versions as (
         model_version,
         effective_from,
         effective_to,
-        lead(model_version) over (order by effective_from, model_version) as next_version,
-        lead(effective_from) over (order by effective_from, model_version) as next_from
+        lead(model_version) over (
+            partition by track, segment, stage order by effective_from, model_version
+        ) as next_version,
+        lead(effective_from) over (
+            partition by track, segment, stage order by effective_from, model_version
+        ) as next_from
     from health_model_versions
 ),
 
@@ -326,10 +345,44 @@ version_problems as (
         'scoring/health_model_versions.csv' as file_path,
         'model_version ' || model_version as row_key,
         'the version stands more than once.' as problem,
-        'Keep one row.' as remedy
+        'Keep one row; give each segment and stage a version of its own.' as remedy
     from health_model_versions
     group by model_version
     having count(*) > 1
+    union all
+    select
+        'scoring/health_model_versions.csv' as file_path,
+        'model_version ' || model_version as row_key,
+        case
+            when model_version = 'any' then 'any is no name for a version.'
+            when segment <> 'any' and segment not in (select segment from size_classes)
+                then 'unknown segment ' || segment || '.'
+            when stage <> 'any' and stage not in (select stage from lifecycle_stages)
+                then 'unknown stage ' || stage || '.'
+        end as problem,
+        'Use any, or a segment of size_classes.csv and a stage of lifecycle_stages.csv.' as remedy
+    from health_model_versions
+    union all
+    select
+        'scoring/health_model_versions.csv' as file_path,
+        'track live, segment any, stage any' as row_key,
+        'no version is live for everybody from some day on without an end.' as problem,
+        'Leave effective_to of the last one blank.' as remedy
+    from health_model_versions
+    having
+        coalesce(
+            sum(
+                case
+                    when
+                        track = 'live'
+                        and segment = 'any'
+                        and stage = 'any'
+                        and effective_to is null
+                        then 1
+                    else 0
+                end
+            ), 0
+        ) = 0
 ),
 
 metric_problems as (
@@ -355,11 +408,21 @@ metric_problems as (
     union all
     select
         'scoring/health_metrics.csv' as file_path,
+        'model_version ' || model_version || ', metric ' || metric as row_key,
+        'unknown model version.' as problem,
+        'Use any or a version of health_model_versions.csv.' as remedy
+    from health_metrics
+    where
+        model_version <> 'any'
+        and model_version not in (select model_version from health_model_versions)
+    union all
+    select
+        'scoring/health_metrics.csv' as file_path,
         'metric ' || metric as row_key,
         'the metric stands more than once.' as problem,
-        'Keep one row.' as remedy
+        'Keep one row for a version.' as remedy
     from health_metrics
-    group by metric
+    group by model_version, metric
     having count(*) > 1
 ),
 
@@ -370,7 +433,14 @@ weight_problems as (
         case
             when model_version not in (select model_version from health_model_versions)
                 then 'unknown model version.'
-            when metric not in (select metric from health_metrics) then 'unknown metric.'
+            when
+                not exists (
+                    select 1 from health_metrics
+                    where
+                        health_metrics.metric = health_weights.metric
+                        and health_metrics.model_version in (health_weights.model_version, 'any')
+                )
+                then 'unknown metric.'
             when coalesce(weight, -1) < 0 then 'the weight must be 0 or more.'
         end as problem,
         'Use a version of health_model_versions.csv and a metric of health_metrics.csv.' as remedy
@@ -392,11 +462,22 @@ weight_problems as (
         || cast(coalesce(sum(health_weights.weight), 0) as {{ dbt.type_string() }})
         || '.' as problem,
         'Change them so that they sum to 1.' as remedy
-    from health_model_versions
+    from (select distinct model_version from health_model_versions) as health_model_versions
     left join health_weights
         on health_model_versions.model_version = health_weights.model_version
     group by health_model_versions.model_version
     having coalesce(sum(health_weights.weight), 0) <> 1
+),
+
+band_steps as (
+    select
+        model_version,
+        band,
+        lower_edge,
+        hold_margin,
+        lag(lower_edge) over (partition by model_version order by lower_edge) as below_edge,
+        lag(hold_margin) over (partition by model_version order by lower_edge) as lower_margin
+    from health_bands
 ),
 
 band_problems as (
@@ -405,13 +486,25 @@ band_problems as (
         'model_version ' || health_model_versions.model_version as row_key,
         'the lowest band must start at 0 and no two at the same edge.' as problem,
         'Correct lower_edge.' as remedy
-    from health_model_versions
+    from (select distinct model_version from health_model_versions) as health_model_versions
     left join health_bands
         on health_model_versions.model_version = health_bands.model_version
     group by health_model_versions.model_version
     having
         coalesce(min(health_bands.lower_edge), -1) <> 0
         or count(distinct health_bands.lower_edge) <> count(health_bands.band)
+    union all
+    select
+        'scoring/health_bands.csv' as file_path,
+        'model_version ' || model_version || ', band ' || band as row_key,
+        'hold_margin must be 0 or more, 0 for the lowest band, '
+        || 'and not reach into that of the band below.' as problem,
+        'Lower it.' as remedy
+    from band_steps
+    where
+        coalesce(hold_margin, -1) < 0
+        or (lower_margin is null and hold_margin <> 0)
+        or lower_edge - hold_margin < below_edge + lower_margin
 ),
 
 blank_problems as (
@@ -452,20 +545,28 @@ blank_problems as (
         'scoring/health_model_versions.csv' as file_path,
         'the row of model_version ' || coalesce(model_version, 'nothing') as row_key,
         'a cell is blank that must be filled.' as problem,
-        'Fill in model_version, effective_from.' as remedy
+        'Fill in model_version, track, segment, stage, effective_from, author_role, rationale, '
+        || 'expected_effect.' as remedy
     from health_model_versions
     where
         model_version is null
+        or track is null
+        or segment is null
+        or stage is null
         or effective_from is null
+        or author_role is null
+        or rationale is null
+        or expected_effect is null
     union all
     select
         'scoring/health_metrics.csv' as file_path,
         'the row of metric ' || coalesce(metric, 'nothing') as row_key,
         'a cell is blank that must be filled.' as problem,
-        'Fill in metric, signal.' as remedy
+        'Fill in model_version, metric, signal.' as remedy
     from health_metrics
     where
-        metric is null
+        model_version is null
+        or metric is null
         or signal is null
     union all
     select

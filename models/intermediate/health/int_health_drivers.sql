@@ -48,7 +48,10 @@ pointed as (
         ) }} as x_to_next_band
     from metrics
     inner join scores
-        on metrics.account_id = scores.account_id and metrics.score_date = scores.score_date
+        on
+            metrics.account_id = scores.account_id
+            and metrics.score_date = scores.score_date
+            and metrics.track = scores.track
 ),
 
 drivers as (
@@ -56,6 +59,7 @@ drivers as (
         account_id,
         score_date,
         metric,
+        track,
         model_version,
         value_status,
         metric_value as value,

@@ -37,10 +37,16 @@ weighted_metrics as (
         health_metrics.lower_bound,
         health_metrics.upper_bound,
         health_metrics.missing_policy,
-        health_metrics.decay_per_day
+        health_metrics.decay_per_day,
+        row_number() over (
+            partition by health_weights.model_version, health_weights.metric
+            order by case when health_metrics.model_version = 'any' then 1 else 0 end
+        ) as choice
     from health_weights
     inner join health_metrics
-        on health_weights.metric = health_metrics.metric
+        on
+            health_weights.metric = health_metrics.metric
+            and health_metrics.model_version in (health_weights.model_version, 'any')
 ),
 
 measured as (
@@ -49,6 +55,7 @@ measured as (
         score_days.score_date,
         score_days.segment,
         score_days.product_category,
+        score_days.track,
         score_days.model_version,
         score_days.min_peers,
         score_days.max_missing_peer_share,
@@ -64,7 +71,9 @@ measured as (
         coalesce({{ signal_value('weighted_metrics.age_signal') }}, 0) as age_days
     from score_days
     inner join weighted_metrics
-        on score_days.model_version = weighted_metrics.model_version
+        on
+            score_days.model_version = weighted_metrics.model_version
+            and weighted_metrics.choice = 1
 ),
 
 rounded as (
@@ -77,6 +86,7 @@ rounded as (
 group_spreads as (
     select
         score_date,
+        model_version,
         metric,
         segment,
         product_category,
@@ -85,19 +95,20 @@ group_spreads as (
         sum(peer_value) as value_sum,
         sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
     from rounded
-    group by score_date, metric, segment, product_category
+    group by score_date, model_version, metric, segment, product_category
 ),
 
 date_spreads as (
     select
         score_date,
+        model_version,
         metric,
         count(*) as eligible_count,
         count(metric_value) as observed_count,
         sum(peer_value) as value_sum,
         sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
     from rounded
-    group by score_date, metric
+    group by score_date, model_version, metric
 ),
 
 compared as (
@@ -128,12 +139,14 @@ compared as (
     inner join group_spreads
         on
             rounded.score_date = group_spreads.score_date
+            and rounded.model_version = group_spreads.model_version
             and rounded.metric = group_spreads.metric
             and rounded.segment = group_spreads.segment
             and rounded.product_category = group_spreads.product_category
     inner join date_spreads
         on
             rounded.score_date = date_spreads.score_date
+            and rounded.model_version = date_spreads.model_version
             and rounded.metric = date_spreads.metric
 ),
 
@@ -188,23 +201,25 @@ normalised as (
 group_medians as (
     select
         score_date,
+        model_version,
         metric,
         segment,
         product_category,
         {{ round_half_up(median('observed_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
-    group by score_date, metric, segment, product_category
+    group by score_date, model_version, metric, segment, product_category
 ),
 
 date_medians as (
     select
         score_date,
+        model_version,
         metric,
         {{ round_half_up(median('observed_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
-    group by score_date, metric
+    group by score_date, model_version, metric
 ),
 
 with_medians as (
@@ -222,12 +237,14 @@ with_medians as (
     inner join group_medians
         on
             normalised.score_date = group_medians.score_date
+            and normalised.model_version = group_medians.model_version
             and normalised.metric = group_medians.metric
             and normalised.segment = group_medians.segment
             and normalised.product_category = group_medians.product_category
     inner join date_medians
         on
             normalised.score_date = date_medians.score_date
+            and normalised.model_version = date_medians.model_version
             and normalised.metric = date_medians.metric
 ),
 
@@ -251,6 +268,7 @@ filled as (
     select
         account_id,
         score_date,
+        track,
         model_version,
         metric,
         weight,
@@ -270,12 +288,12 @@ accumulated as (
     select
         filled.*,
         cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12)) as weighted_value,
-        sum(used_weight) over (partition by account_id, score_date) as total_used_weight,
+        sum(used_weight) over (partition by account_id, score_date, track) as total_used_weight,
         sum(used_weight) over (
-            partition by account_id, score_date order by metric
+            partition by account_id, score_date, track order by metric
         ) as weight_so_far,
         sum(cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12))) over (
-            partition by account_id, score_date order by metric
+            partition by account_id, score_date, track order by metric
         ) as value_so_far
     from filled
 )

@@ -12,8 +12,77 @@ milestone_signals as (
     select * from {{ ref('int_milestone_signals') }}
 ),
 
+lifecycle_stages as (
+    select * from {{ ref('lifecycle_stages') }}
+),
+
 health_model_versions as (
     select * from {{ ref('health_model_versions') }}
+),
+
+stage_ranges as (
+    select
+        stage,
+        from_day,
+        lead(from_day) over (order by from_day) as next_from_day
+    from lifecycle_stages
+),
+
+account_dates as (
+    select
+        measured_signals.account_id,
+        measured_signals.date_day,
+        accounts.segment,
+        accounts.product_category,
+        stage_ranges.stage
+    from measured_signals
+    inner join accounts
+        on measured_signals.account_id = accounts.account_id
+    inner join stage_ranges
+        on
+            measured_signals.account_age_days >= stage_ranges.from_day
+            and coalesce(measured_signals.account_age_days < stage_ranges.next_from_day, true)
+    where
+        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
+        or measured_signals.date_day = accounts.ended_on
+),
+
+situations as (
+    select distinct
+        date_day,
+        segment,
+        stage
+    from account_dates
+),
+
+ranked_versions as (
+    select
+        situations.date_day,
+        situations.segment,
+        situations.stage,
+        health_model_versions.track,
+        health_model_versions.model_version,
+        health_model_versions.min_account_age_days,
+        health_model_versions.coverage_floor,
+        health_model_versions.min_peers,
+        health_model_versions.max_missing_peer_share,
+        row_number() over (
+            partition by
+                situations.date_day,
+                situations.segment,
+                situations.stage,
+                health_model_versions.track
+            order by
+                case when health_model_versions.segment = 'any' then 1 else 0 end,
+                case when health_model_versions.stage = 'any' then 1 else 0 end
+        ) as choice
+    from situations
+    inner join health_model_versions
+        on
+            situations.date_day >= health_model_versions.effective_from
+            and coalesce(situations.date_day <= health_model_versions.effective_to, true)
+            and health_model_versions.segment in (situations.segment, 'any')
+            and health_model_versions.stage in (situations.stage, 'any')
 ),
 
 score_days as (
@@ -22,34 +91,35 @@ score_days as (
         measured_signals.date_day as score_date,
         milestone_signals.milestone_completion,
         milestone_signals.days_since_milestone,
-        accounts.segment,
-        accounts.product_category,
-        health_model_versions.model_version,
-        health_model_versions.coverage_floor,
-        health_model_versions.min_peers,
-        health_model_versions.max_missing_peer_share,
+        account_dates.segment,
+        account_dates.product_category,
+        account_dates.stage,
+        ranked_versions.track,
+        ranked_versions.model_version,
+        ranked_versions.coverage_floor,
+        ranked_versions.min_peers,
+        ranked_versions.max_missing_peer_share,
         case
             when measured_signals.is_subscribed = 0 then 'churned'
-            when measured_signals.account_age_days < health_model_versions.min_account_age_days
+            when measured_signals.account_age_days < ranked_versions.min_account_age_days
                 then 'too_early'
             else 'eligible'
         end as eligibility
-    from measured_signals
+    from account_dates
+    inner join ranked_versions
+        on
+            account_dates.date_day = ranked_versions.date_day
+            and account_dates.segment = ranked_versions.segment
+            and account_dates.stage = ranked_versions.stage
+            and ranked_versions.choice = 1
+    inner join measured_signals
+        on
+            account_dates.account_id = measured_signals.account_id
+            and account_dates.date_day = measured_signals.date_day
     inner join milestone_signals
         on
-            measured_signals.account_id = milestone_signals.account_id
-            and measured_signals.date_day = milestone_signals.date_day
-    inner join accounts
-        on measured_signals.account_id = accounts.account_id
-    inner join health_model_versions
-        on
-            measured_signals.date_day >= health_model_versions.effective_from
-            and measured_signals.date_day <= coalesce(
-                health_model_versions.effective_to, cast('9999-12-31' as date)
-            )
-    where
-        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
-        or measured_signals.date_day = accounts.ended_on
+            account_dates.account_id = milestone_signals.account_id
+            and account_dates.date_day = milestone_signals.date_day
 )
 
 select * from score_days

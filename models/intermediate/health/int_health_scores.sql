@@ -31,21 +31,24 @@ totals as (
     select
         account_id,
         score_date,
+        track,
         sum(weight) as weight,
         sum(case when value_status = 'observed' then weight else 0 end) as observed_weight,
         max(total_used_weight) as used_weight,
         sum(weighted_value) as weighted_value
     from metrics
-    group by account_id, score_date
+    group by account_id, score_date, track
 ),
 
 judged as (
     select
         score_days.account_id,
         score_days.score_date,
+        score_days.track,
         score_days.model_version,
         score_days.segment,
         score_days.product_category,
+        score_days.stage,
         {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
             as coverage,
         case
@@ -66,15 +69,18 @@ judged as (
         on
             score_days.account_id = totals.account_id
             and score_days.score_date = totals.score_date
+            and score_days.track = totals.track
 ),
 
 scored as (
     select
         account_id,
         score_date,
+        track,
         model_version,
         segment,
         product_category,
+        stage,
         coverage,
         status,
         case when status = 'scored' then weighted_score end as score

@@ -2,10 +2,12 @@ with
 
 scores as (
     select * from {{ ref('int_health_scores') }}
+    where track = 'live'
 ),
 
 top_drivers as (
     select * from {{ ref('int_health_top_drivers') }}
+    where track = 'live'
 ),
 
 numbered as (

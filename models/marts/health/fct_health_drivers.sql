@@ -4,6 +4,24 @@ with
 
 drivers as (
     select * from {{ ref('int_health_drivers') }}
+    where track = 'live'
+),
+
+live_drivers as (
+    select
+        account_id,
+        score_date,
+        metric,
+        model_version,
+        value_status,
+        value,
+        normalised,
+        weight,
+        points,
+        points_lost,
+        peer_median,
+        change_needed_for_next_band
+    from drivers
 )
 
-select * from drivers
+select * from live_drivers

@@ -1,0 +1,10 @@
+{#- The texts of a group, sorted and joined by commas; null where there are none. -#}
+{% macro joined_texts(expression) %}{{ return(adapter.dispatch('joined_texts')(expression)) }}{% endmacro %}
+
+{% macro default__joined_texts(expression) -%}
+    nullif(array_join(sort_array(collect_list({{ expression }})), ','), '')
+{%- endmacro %}
+
+{% macro duckdb__joined_texts(expression) -%}
+    string_agg({{ expression }}, ',' order by {{ expression }})
+{%- endmacro %}

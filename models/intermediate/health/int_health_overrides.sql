@@ -1,0 +1,122 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+overrides as (
+    select * from {{ ref('stg_crm__health_overrides') }}
+),
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where track = 'live' and status = 'scored'
+),
+
+rules as (
+    select * from {{ ref('manual_inputs') }}
+    where input = 'health_override'
+),
+
+begun as (
+    select
+        overrides.event_id as override_id,
+        overrides.account_id,
+        overrides.user_id,
+        overrides.band,
+        overrides.reason,
+        cast(overrides.occurred_at as date) as starts_on,
+        coalesce(
+            overrides.expires_on,
+            {{ add_days('cast(overrides.occurred_at as date)', 'rules.stale_after_days') }}
+        ) as expires_on,
+        {{ add_days('cast(overrides.occurred_at as date)', 'rules.follow_up_days') }}
+            as followed_until,
+        accounts.churned_on,
+        build_moment.as_of,
+        lead(cast(overrides.occurred_at as date)) over (
+            partition by overrides.account_id
+            order by overrides.occurred_at, overrides.loaded_at, overrides.event_id
+        ) as replaced_on
+    from overrides
+    cross join rules
+    cross join build_moment
+    inner join accounts
+        on
+            overrides.account_id = accounts.account_id
+            and cast(overrides.occurred_at as date) <= accounts.ended_on
+),
+
+measured_dates as (
+    select
+        begun.override_id,
+        max(case when scores.score_date <= begun.starts_on then scores.score_date end)
+            as measured_on,
+        min(
+            case
+                when
+                    scores.band = begun.band
+                    and scores.score_date > begun.starts_on
+                    and scores.score_date <= begun.followed_until
+                    then scores.score_date
+            end
+        ) as reached_on
+    from begun
+    inner join scores
+        on begun.account_id = scores.account_id
+    group by begun.override_id
+),
+
+measured as (
+    select
+        begun.*,
+        measured_dates.measured_on,
+        measured_dates.reached_on,
+        scores.model_version as measured_version,
+        scores.score as measured_score,
+        scores.band as measured_band,
+        least(
+            begun.expires_on,
+            coalesce({{ add_days('begun.replaced_on', -1) }}, begun.expires_on),
+            coalesce(begun.churned_on, begun.expires_on)
+        ) as ends_on
+    from begun
+    left join measured_dates
+        on begun.override_id = measured_dates.override_id
+    left join scores
+        on
+            begun.account_id = scores.account_id
+            and measured_dates.measured_on = scores.score_date
+),
+
+followed as (
+    select
+        override_id,
+        account_id,
+        user_id,
+        band,
+        reason,
+        starts_on,
+        expires_on,
+        ends_on,
+        coalesce(churned_on > as_of, true) and starts_on <= as_of and ends_on >= as_of as is_active,
+        measured_on,
+        measured_version,
+        measured_score,
+        measured_band,
+        reached_on,
+        case when churned_on <= followed_until then churned_on end as churned_on,
+        case
+            when churned_on <= followed_until then 'churned'
+            when reached_on is not null then 'reached'
+            when as_of < followed_until then 'open'
+            else 'not_reached'
+        end as outcome
+    from measured
+)
+
+select * from followed

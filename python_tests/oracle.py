@@ -539,6 +539,15 @@ def attribute(account_id, events, key):
     return last
 
 
+def is_on_excluded_day(event, seeds):
+    """Section 3: whether a product event lies on a day that the seed excluded_days takes out."""
+    return event.source == "product" and any(
+        row["event_type"] in (event.event_type, "any")
+        and date.fromisoformat(row["excluded_from"]) <= event.occurred_at.date()
+        <= date.fromisoformat(row["excluded_to"])
+        for row in seeds["excluded_days"])
+
+
 def build_accounts(accepted, survivors, seeds, as_of):
     """Section 3: the in-scope accounts, sorted by id. accepted: Events; survivors: {account_id: canonical}."""
     states_by_account = defaultdict(list)
@@ -546,7 +555,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
         states_by_account[state.account].append(state)
     events_by_account = defaultdict(list)
     for event in accepted:
-        events_by_account[event.account].append(event)
+        if not is_on_excluded_day(event, seeds):
+            events_by_account[event.account].append(event)
     excluded_reasons = {row["reason"] for row in seeds["exclusion_rules"] if is_true(row["is_excluded"])}
     categories = {row["product_category"] for row in seeds["journeys"]}
 

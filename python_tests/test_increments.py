@@ -81,6 +81,10 @@ def corrections(company, rng):
 def changed_opinion(rng):
     """A seed and its rows with one opinion changed."""
     seeds = warehouse.seed_rows()
+    if rng.random() < 0.15:
+        month = rng.randrange(1, 13)
+        excluded = {"event_type": rng.choice(("any", "session_started", "seat_configured")), "reason": "import"}
+        return "excluded_days", [excluded | {"excluded_from": f"2025-{month:02}-05", "excluded_to": "2025-12-20"}]
     name, column, value = rng.choice(
         [
             ("health_bands", "lower_edge", "55"),

@@ -39,11 +39,24 @@ TABLES = {
 # Steps of the replay that no model publishes.
 UNPUBLISHED = {"accounts": {"first_seats_on"}, "milestones": {"first_seats_on", "achieved_on", "waived_on"}}
 
+# Every month: all product events of one day, the logins of some, one of which is excluded twice, and what milestones count.
+EXCLUDED_DAYS = [
+    {"event_type": event_type, "excluded_from": f"{month}-{first}", "excluded_to": f"{month}-{last}", "reason": "test"}
+    for month in (f"{2025 + number // 12}-{number % 12 + 1:02}" for number in range(18))
+    for event_type, first, last in (
+        ("any", "10", "10"),
+        ("session_started", "08", "12"),
+        ("session_started", "12", "14"),
+        ("seat_configured", "01", "20"),
+        ("channel_created", "05", "25"),
+    )
+]
+
 
 @pytest.fixture(scope="module")
 def small_peer_groups():
-    """The seeds with peers that a handful of accounts can have, so that an account's own group is used, and a version
-    of its own from some day on, for a segment, for a stage and for both."""
+    """The seeds with peers that a handful of accounts can have, so that an account's own group is used, a version
+    of its own from some day on, for a segment, for a stage and for both, and excluded days."""
     seeds = warehouse.seed_rows()
     (first,) = (
         row | {"min_peers": "2", "max_missing_peer_share": "0.5"} for row in seeds["health_model_versions"]
@@ -73,6 +86,7 @@ def small_peer_groups():
         "health_weights": weights,
         "health_bands": bands,
         "health_metrics": seeds["health_metrics"] + own,
+        "excluded_days": EXCLUDED_DAYS,
     }
 
 

@@ -103,9 +103,10 @@ def _literal(value: str | None) -> str:
 
 def _seed_sql(node: dict, rows: list[dict]) -> str:
     types = node["config"]["column_types"]
-    columns = ", ".join(f"{column} {types[column]}" for column in rows[0])
-    values = ", ".join(f"({', '.join(map(_literal, row.values()))})" for row in rows)
-    return f"create table {node['name']} ({columns}); insert into {node['name']} values {values};"
+    columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
+    values = ", ".join(f"({', '.join(_literal(row[column]) for column in types)})" for row in rows)
+    insert = f"insert into {node['name']} values {values};" if rows else ""
+    return f"create table {node['name']} ({columns}); {insert}"
 
 
 @functools.cache
@@ -116,7 +117,7 @@ def _default_seeds() -> dict[str, str]:
 def seeded(seeds: dict[str, list[dict]] | None = None, threads: int = 1) -> duckdb.DuckDBPyConnection:
     """Return a connection to a new in-memory DuckDB that holds the seeds and nothing else.
 
-    `seeds` replaces seeds by name with rows of text ('' or None is null), at least one row each.
+    `seeds` replaces seeds by name with rows of text ('' or None is null).
     """
     config = {
         "threads": threads,

@@ -177,7 +177,7 @@ day_events as (
         events.user_id,
         events.event_id,
         events.occurred_at
-    from {{ ref('base_resolved_events') }} as events
+    from {{ ref('base_counted_events') }} as events
     inner join subjects
         on
             events.event_type = subjects.event_type
@@ -187,7 +187,6 @@ day_events as (
             events.account_id = sought_days.account_id
             and cast(events.occurred_at as date) = sought_days.date_day
             and subjects.subject = sought_days.subject
-    where events.reject_reason is null
 ),
 
 first_of_users as (

@@ -7,8 +7,8 @@ events as (
         source,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ ref('base_resolved_events') }}
-    where reject_reason is null and user_id is not null
+    from {{ ref('base_counted_events') }}
+    where user_id is not null
 ),
 
 updates as (

@@ -1,8 +1,8 @@
 with
 
 source as (
-    select * from {{ ref('base_resolved_events') }}
-    where source = 'product' and reject_reason is null
+    select * from {{ ref('base_counted_events') }}
+    where source = 'product'
 ),
 
 renamed as (

@@ -77,13 +77,14 @@ treated as (
             and coalesce(labelled.churned_on > interventions.treated_on, true)
 ),
 
+-- By closed windows and not by labels, so that no outcome moves a split.
 dates as (
     select
         horizon_days,
         score_date,
         train_share,
         validation_share,
-        sum(case when outcome in ('churned', 'retained') then 1 else 0 end) as observations
+        sum(case when outcome = 'window_open' then 0 else 1 end) as observations
     from labelled
     group by horizon_days, score_date, train_share, validation_share
 ),

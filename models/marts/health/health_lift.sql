@@ -53,16 +53,12 @@ crossed as (
 cut as (
     select
         crossed.*,
-        cast(
-            greatest(
-                least(buckets * up_to_here, bucket * observations)
-                - greatest(
-                    buckets * (up_to_here - tied),
-                    (bucket - 1) * observations
-                ),
-                0
-            ) as double
-        ) / (buckets * tied) as share_inside
+        {{ round_half_up(
+            'cast(greatest('
+            ~ '    least(buckets * up_to_here, bucket * observations)'
+            ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * observations), 0'
+            ~ ') as double) / (buckets * tied)', 12
+        ) }} as share_inside
     from crossed
 ),
 
@@ -80,8 +76,8 @@ buckets as (
         churners,
         min(score) as lowest_score,
         max(score) as highest_score,
-        sum({{ round_half_up('tied * share_inside', 8) }}) as bucket_observations,
-        sum({{ round_half_up('tied_churners * share_inside', 8) }}) as bucket_churners
+        sum(cast(tied as decimal(18, 0)) * share_inside) as bucket_observations,
+        sum(cast(tied_churners as decimal(18, 0)) * share_inside) as bucket_churners
     from cut
     where share_inside > 0
     group by

@@ -64,9 +64,7 @@ def _judge(options):
     base = candidate.live_version(options.opinions)
     weights = dict(zip(judged.metrics, as_weights(judged.weights), strict=True))
     rationale = f"Pairwise judgements of {len(weights)} metrics; consistency ratio {judged.consistency_ratio:.2f}"
-    candidate.write(
-        options.out, options.opinions, base, options.version, weights, options.effective_from, rationale
-    )
+    candidate.write(options.out, options.opinions, base, options.version, weights, options.effective_from, rationale)
     live = candidate.live_weights(options.opinions, base)
     print(f"{rationale}. Read {report.write_judged(options.out, judged, live, base, options.version)}.")
     return 0

@@ -123,7 +123,7 @@ def read(warehouse, horizon):
     history = History(
         metrics=list(x.columns),
         x=x.to_numpy(dtype=float, na_value=np.nan),
-        observed=observed.to_numpy(dtype=object) == True,  # noqa: E712: null is not observed
+        observed=observed.astype("boolean").fillna(False).to_numpy(dtype=bool),
         churned=rows.has_churned.to_numpy(dtype=int),
         account=rows.account_id.to_numpy(dtype=str),
         date=rows.score_date.to_numpy(dtype="datetime64[D]"),

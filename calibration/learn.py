@@ -13,6 +13,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from .data import TooLittleData
 
@@ -244,9 +245,7 @@ def shares(history, settings):
         import xgboost
     except ImportError:
         model = Boosted(x, history.churned, settings.monotone, settings.seed).model
-        found = permutation_importance(
-            model, x, history.churned, scoring="roc_auc", n_repeats=10, random_state=settings.seed
-        )
+        found = permutation_importance(model, x, history.churned, scoring="roc_auc", n_repeats=10, random_state=settings.seed)
         size, method = np.maximum(found.importances_mean, 0), "loss of AUC when shuffled, scikit-learn's boosting"
     else:
         constraint = {"monotone_constraints": (-1,) * x.shape[1]} if settings.monotone else {}
@@ -277,6 +276,7 @@ class Learned:
     holdout: object
 
 
+@threadpool_limits.wrap(limits=1)  # the fits are small: more threads wait for each other
 def learn(history, needs, settings):
     """Learn weights from a History that has at least what Needs says.
 
@@ -302,9 +302,7 @@ def learn(history, needs, settings):
 
     models = {f"logistic, weights of 0 or more ({best})": tried[best]}
     boosted = "boosted trees" + (", monotone" if settings.monotone else "")
-    models[boosted] = cross_validate(
-        lambda x, y: Boosted(x, y, settings.monotone, settings.seed), development, settings.folds
-    )
+    models[boosted] = cross_validate(lambda x, y: Boosted(x, y, settings.monotone, settings.seed), development, settings.folds)
     models["logistic, any sign (L2)"] = cross_validate(Free, development, settings.folds)
     sizes, method = shares(development, settings)
     free = Free(x, development.churned).model.coef_[0]

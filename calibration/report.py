@@ -8,7 +8,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
-from scipy.special import logit  # noqa: E402
 from sklearn.calibration import calibration_curve  # noqa: E402
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve  # noqa: E402
 
@@ -39,9 +38,7 @@ def _plot_weights(learned, live, path):
     figure, axes = plt.subplots(figsize=(7, 0.35 * len(metrics) + 1))
     place = np.arange(len(metrics))
     axes.barh(place + 0.2, [live.get(metric, 0) for metric in metrics], 0.4, label="live", color="#9aa5b1")
-    axes.barh(
-        place - 0.2, [learned.weights.get(m, 0) / 10_000 for m in metrics], 0.4, label="candidate", color="#2563eb"
-    )
+    axes.barh(place - 0.2, [learned.weights.get(m, 0) / 10_000 for m in metrics], 0.4, label="candidate", color="#2563eb")
     axes.set_yticks(place, metrics)
     axes.invert_yaxis()
     axes.set_xlabel("weight")
@@ -57,9 +54,7 @@ def _plot_roc(development, scores, path):
         ("candidate", scores.probability[seen], "#2563eb"),
     ):
         false_share, true_share, _ = roc_curve(development.churned[seen], risk)
-        axes.plot(
-            false_share, true_share, color=colour, label=f"{name}, AUC {_auc(development.churned[seen], risk):.2f}"
-        )
+        axes.plot(false_share, true_share, color=colour, label=f"{name}, AUC {_auc(development.churned[seen], risk):.2f}")
     axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
     axes.set_xlabel("of those that stayed")
     axes.set_ylabel("of the churners")
@@ -169,10 +164,10 @@ def write(folder, learned, needs, live, base, version, horizon, settings):
 
 {_table(["metric", "observed", "AUC alone", base, version, "share", "note"], rows)}
 
-`AUC alone` says how well the metric sorts churners below the others by itself; 0.5 is a coin. `share` is how much it counts in boosted
-trees ({learned.shares_method}), which know no weights: where it and the weight disagree, the metric acts through others or not in a
-straight line. A note "higher churns more" means that without the constraint the metric would count against its own direction, so look at
-its definition before its weight.
+`AUC alone` says how well the metric sorts churners below the others by itself; 0.5 is a coin. `share` is how much it counts
+in boosted trees ({learned.shares_method}), which know no weights: where it and the weight disagree, the
+metric acts through others or not in a straight line. "Higher churns more" means that without the constraint the metric
+would count against its own direction, so look at its definition before its weight.
 
 ## Does it predict better
 
@@ -191,18 +186,20 @@ Each block of time is predicted from what precedes it, by models that never saw 
 
 ![Reliability](reliability.png)
 
-Out of sample, the mean prediction is {raw.mean():.4f} and the churn rate {truth.mean():.4f}; logit of the mean
-{logit(raw.mean()):.2f}. Platt and isotonic calibration are fitted on these same predictions; judge them on the holdout.
+Out of sample, the mean prediction is {raw.mean():.4f} and the churn rate {truth.mean():.4f}.
+Platt and isotonic calibration are fitted on these same predictions; judge them on the holdout.
 
 ## Limits
 
-- Scores are restated: they know events that came late. Treated accounts are in, so a metric that people act on looks weaker than it is.
+- Scores are restated: they know events that came late. Treated accounts are in, so a metric that people act on looks
+  weaker than it is.
 - The labels of one account at several dates are not independent; accounts never stand on both sides of a fold.
 - {int(learned.development.churned.sum())} churners carry {len(learned.metrics)} weights. Ten for each is the usual least.
 
 ## To accept it
 
-1. Append the rows of health_model_versions.csv, health_weights.csv and health_bands.csv to the files of that name in `seeds/scoring/`.
+1. Append the rows of health_model_versions.csv, health_weights.csv and health_bands.csv to the files of that name in
+   `scoring/`.
 2. In health_model_versions.csv, let {base} end on the day before {version} begins.
 3. `dbt build`, and compare health_validation of both versions.
 
@@ -227,7 +224,7 @@ predict is for health_validation to say once there is history.
 
 {_table(["metric", base, version], rows)}
 
-Consistency ratio {judged.consistency_ratio:.3f} (up to 0.1 is accepted), largest eigenvalue {judged.eigenvalue:.3f}. Most strained:
-{judged.worst}.
+Consistency ratio {judged.consistency_ratio:.3f} (up to 0.1 is accepted), largest eigenvalue {judged.eigenvalue:.3f}.
+Most strained: {judged.worst}.
 """)
     return path

@@ -36,6 +36,11 @@ SOUND = {
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
     ),
     "fct_milestones": ("account_id, journey, milestone_id", "('a', 'j', 'M1'), ('b', 'j', 'M1')"),
+    "health_validation": (
+        "cohort_key, predictor, segment, split, population, finding, verdict",
+        "('k', 'score', 'all', 'all', 'all', 'predicts', 'w'), ('l', 'score', 'smb', 'all', 'all', 'predicts_weakly', 'w'),"
+        "('m', 'nps', 'all', 'all', 'all', 'does_not_predict', 'w'), ('n', 'score', 'all', 'holdout', 'all', 'too_young', 'w')",
+    ),
     "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
     "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
@@ -72,6 +77,11 @@ BROKEN = {
         ("health_weights", "('v1', 'm', 0.5), ('v1', 'n', 0.5), ('v1', 'o', 0.0)"),
         ("health_weights", "('v1', 'm', 0.5)"),
         ("fct_account_health", "('a', 1, 'too_early', 'v1', null)"),
+    ],
+    "score_predicts_where_it_can_be_judged": [
+        ("health_validation", "('k', 'score', 'all', 'all', 'all', 'predicts_weakly', 'w')"),
+        ("health_validation", "('k', 'score', 'all', 'holdout', 'all', 'does_not_predict', 'w')"),
+        ("health_validation", "('k', 'score', 'all', 'all', 'all', 'predicts_the_wrong_way', 'w')"),
     ],
     "signal_register_is_complete": [
         ("signals", f"{REGISTER}, ('x')"),

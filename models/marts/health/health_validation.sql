@@ -256,7 +256,7 @@ found as (
             when auc < min_auc or recall_at_worst < min_recall then 'predicts_weakly'
             else 'predicts'
         end as finding,
-        'AUC ' || cast({{ round_half_up('auc', 2) }} as {{ dbt.type_string() }})
+        'AUC ' || cast(cast(floor(100 * auc) / 100 as decimal(9, 2)) as {{ dbt.type_string() }})
         || ' (' || cast({{ round_half_up('auc_lower', 2) }} as {{ dbt.type_string() }})
         || ' to ' || cast({{ round_half_up('auc_upper', 2) }} as {{ dbt.type_string() }}) || ')'
             as auc_words,

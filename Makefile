@@ -8,6 +8,7 @@ CONNECTOR ?=
 SOURCE ?=
 ACCOUNTS ?= 500
 SEED ?= 7
+HORIZON ?= 30
 
 ifneq ($(CONNECTOR),)
 streams := $(CURDIR)/raw_$(CONNECTOR)
@@ -18,7 +19,7 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary test test-spark lint docs clean
+.PHONY: help build streams summary calibrate test test-spark lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +45,9 @@ endif
 summary: .venv/installed  ## Print the summary of the last build
 	@$(BIN)/python analyses/summary.py
 
+calibrate: .venv/calibrated  ## Propose weights learned from the last build, in candidate/, for a pull request
+	@$(BIN)/python -m calibration learn --horizon $(HORIZON) --out candidate --opinions $(or $(ONBOARDING_HEALTH_OPINIONS),seeds)
+
 test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build ACCOUNTS=200
@@ -67,7 +71,11 @@ clean:  ## Remove what a build made; raw events and the environment stay
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/tested: .venv/installed requirements-dev.txt
+.venv/calibrated: .venv/installed requirements-calibrate.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-calibrate.txt
+	@touch $@
+
+.venv/tested: .venv/installed requirements-dev.txt requirements-calibrate.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

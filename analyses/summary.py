@@ -32,6 +32,12 @@ AT_RISK = """
     order by health.score, health.account_id
     limit 5
 """
+VERDICTS = """
+    select horizon_days, verdict
+    from health_validation
+    where predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'
+    order by horizon_days, model_version
+"""
 REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from stream_reconciliation"
 
 
@@ -60,6 +66,9 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     for account_id, name, score, band, driver, lost, arr in rows(AT_RISK):
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
+
+    lines += ["", "Does the score predict churn"]
+    lines += [f"  within {days} days: {verdict}" for days, verdict in rows(VERDICTS)] or ["  nobody is scored yet"]
 
     rejected, raw = rows(REJECTED)[0]
     lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]

@@ -124,5 +124,37 @@ def test_accounts_are_scored_and_summed_up(connector, request):
     connection, summary = request.getfixturevalue(connector)
     statuses = dict(connection.execute("select status, count(*) from current_account_health group by 1").fetchall())
     assert statuses["scored"] > 300
-    for heading in ("Accounts by band", "Time to value", "Most at risk", "Warehouse"):
+    for heading in ("Accounts by band", "Time to value", "Does the score predict", "Most at risk", "Warehouse"):
         assert heading in summary
+
+
+def verdicts(connection, condition):
+    return connection.execute(f"select churners, verdict from health_validation where {condition}").fetchall()
+
+
+def test_on_ravenstack_the_score_is_not_said_to_predict(ravenstack):
+    """Its accounts cancel subscriptions but never all of them, so nobody is lost and nothing can be judged."""
+    connection, summary = ravenstack
+    assert connection.execute("select count(*) from dim_accounts where churned_on is not null").fetchone()[0] == 0
+    found = verdicts(connection, "true")
+    assert set(found) == {(0, "too few churners: 0, needs 50")}
+    assert summary.count("days: too few churners: 0, needs 50") == 3
+
+
+def test_on_oulad_the_labels_are_the_withdrawals_and_too_few_to_judge(oulad):
+    connection, summary = oulad
+    registrations = pd.read_parquet(source("oulad") / "studentRegistration.parquet").set_index("id_student")
+    left = registrations.date_unregistration
+    outcomes = connection.execute(
+        "select split_part(account_id, '-', 3)::int as id_student, score_date - date '2013-10-01' as day, horizon_days, outcome "
+        "from fct_health_outcomes where outcome <> 'window_open'"
+    ).df()
+    gone = outcomes.id_student.map(left)
+    since = gone - outcomes.day
+    expected = pd.Series("retained", index=outcomes.index)
+    expected[since <= 7 + outcomes.horizon_days] = "churned"
+    expected[since <= 7] = "churned_in_gap"
+    assert (since.dropna() > 0).all() and (outcomes.outcome == expected).all() and (expected == "churned").sum() > 100
+    for churners, verdict in verdicts(connection, "predictor = 'score' and segment = 'all' and split = 'all'"):
+        assert 30 < churners < 50 and verdict == f"too few churners: {churners}, needs 50"
+    assert "within 30 days: too few churners" in summary

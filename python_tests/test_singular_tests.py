@@ -48,6 +48,11 @@ SOUND = {
         "('a', 'scored', 60.00, 1.00, 10.00), ('b', 'scored', 80.00, null, null), ('c', 'too_early', null, null, null)",
     ),
     "fct_milestones": ("account_id, journey, milestone_id", "('a', 'j', 'M1'), ('b', 'j', 'M1')"),
+    "health_validation": (
+        "cohort_key, predictor, segment, split, population, finding, verdict",
+        "('k', 'score', 'all', 'all', 'all', 'predicts', 'w'), ('l', 'score', 'smb', 'all', 'all', 'predicts_weakly', 'w'),"
+        "('m', 'nps', 'all', 'all', 'all', 'does_not_predict', 'w'), ('n', 'score', 'all', 'holdout', 'all', 'too_young', 'w')",
+    ),
     "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
     "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
@@ -97,6 +102,11 @@ BROKEN = {
         ("health_explained_metrics", "('a', 60.00, 1.00, 9.99), ('b', 80.00, null, null)"),
         ("health_explained_metrics", "('a', 60.00, 1.00, 10.00), ('b', 80.00, null, 1.00)"),
         ("health_explained_metrics", "('a', 60.00, 1.00, 10.00)"),
+    ],
+    "score_predicts_where_it_can_be_judged": [
+        ("health_validation", "('k', 'score', 'all', 'all', 'all', 'predicts_weakly', 'w')"),
+        ("health_validation", "('k', 'score', 'all', 'holdout', 'all', 'does_not_predict', 'w')"),
+        ("health_validation", "('k', 'score', 'all', 'all', 'all', 'predicts_the_wrong_way', 'w')"),
     ],
     "signal_register_is_complete": [
         ("signals", f"{REGISTER}, ('x')"),

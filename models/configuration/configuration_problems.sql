@@ -61,6 +61,14 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+validation_horizons as (
+    select * from {{ ref('validation_horizons') }}
+),
+
+lift_targets as (
+    select * from {{ ref('lift_targets') }}
+),
+
 event_subjects as (
     select event_type as subject from tracking_plan
     union
@@ -580,8 +588,58 @@ blank_problems as (
         or metric is null
 ),
 
+validation_problems as (
+    select
+        'reference/validation_horizons.csv' as file_path,
+        'horizon_days ' || cast(horizon_days as {{ dbt.type_string() }}) as row_key,
+        'the horizon stands ' || cast(count(*) as {{ dbt.type_string() }}) || ' times.' as problem,
+        'Keep one row.' as remedy
+    from validation_horizons
+    group by horizon_days
+    having count(*) > 1
+    union all
+    select
+        'reference/validation_horizons.csv' as file_path,
+        'horizon_days ' || coalesce(cast(horizon_days as {{ dbt.type_string() }}), 'nothing')
+            as row_key,
+        'a number is missing or out of range.' as problem,
+        'Let shares lie over 0 and sum to less than 1, and days, bins and least numbers be 1 or more.'
+            as remedy
+    from validation_horizons
+    where
+        not coalesce(
+            horizon_days >= 1
+            and lead_gap_days >= 0
+            and train_share > 0
+            and validation_share > 0
+            and train_share + validation_share < 1
+            and worst_share > 0
+            and worst_share <= 1
+            and probability_bins >= 1
+            and prior_weight >= 1
+            and min_observations >= 1
+            and min_churners >= 1
+            and min_auc >= 0
+            and min_recall >= 0,
+            false
+        )
+    union all
+    select
+        'reference/lift_targets.csv' as file_path,
+        'the buckets' as row_key,
+        'they do not count from 1 without a gap.' as problem,
+        'Number the rows 1, 2, 3 and so on.' as remedy
+    from lift_targets
+    having
+        coalesce(min(bucket), 0) <> 1
+        or max(bucket) <> count(*)
+        or count(distinct bucket) <> count(*)
+),
+
 problems as (
     select file_path, row_key, problem, remedy from blank_problems
+    union all
+    select file_path, row_key, problem, remedy from validation_problems
     union all
     select file_path, row_key, problem, remedy from tracking_plan_problems
     union all

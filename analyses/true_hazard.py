@@ -1,0 +1,70 @@
+"""Prints how well the score of the demo company predicts churn, beside what its true hazard would allow.
+
+`python analyses/true_hazard.py raw/_truth` after `make build`. The truth is the simulator's: no model reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import duckdb
+
+# The area under the curve in ranks; a tie has the mean of its ranks.
+AREAS = """
+    with observed as (
+        select outcomes.horizon_days, outcomes.has_churned::int as churned, outcomes.score, weeks.churn_probability
+        from fct_health_outcomes as outcomes
+        asof inner join read_parquet(?) as weeks
+            on outcomes.account_id = weeks.account_id and outcomes.score_date >= weeks.week_on
+        where outcomes.has_churned is not null
+    ),
+
+    ranked as (
+        select
+            horizon_days,
+            churned,
+            rank() over (partition by horizon_days order by score desc)
+            + (count(*) over (partition by horizon_days, score) - 1) / 2 as score_rank,
+            rank() over (partition by horizon_days order by churn_probability)
+            + (count(*) over (partition by horizon_days, churn_probability) - 1) / 2 as hazard_rank
+        from observed
+    )
+
+    select
+        horizon_days,
+        count(*) as observations,
+        sum(churned) as churners,
+        (sum(churned * score_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as score_auc,
+        (sum(churned * hazard_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as hazard_auc
+    from ranked
+    group by horizon_days
+    having churners > 0
+    order by horizon_days
+"""
+
+
+def areas(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[tuple]:
+    """Return horizon, observations, churners, AUC of the score and of the true hazard, a row per horizon with churners.
+
+    `connection` holds the marts of a simulated company, `truth` is its `_truth` folder. The hazard is the weekly
+    probability of a notice in the week of the score date or, after the notice, the last before.
+    """
+    return connection.execute(AREAS, [str(truth / "account_weeks.parquet")]).fetchall()
+
+
+def main() -> None:
+    """Print the areas of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names."""
+    path = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
+    truth = Path(sys.argv[1] if len(sys.argv) > 1 else "raw/_truth")
+    if not os.path.exists(path) or not (truth / "account_weeks.parquet").is_file():
+        sys.exit(f"This needs the demo's warehouse ({path}) and its truth ({truth}): run `make build` first.")
+    with duckdb.connect(path, read_only=True) as connection:
+        print("horizon  observations  churners  AUC of the score  AUC of the true hazard")
+        for horizon, observations, churners, score, hazard in areas(connection, truth):
+            print(f"{horizon:>7}{observations:>14,}{churners:>10,}{score:>18.3f}{hazard:>24.3f}")
+
+
+if __name__ == "__main__":
+    main()

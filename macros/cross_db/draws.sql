@@ -1,0 +1,14 @@
+{#- A draw from 0 to 0.9999 that a text has on every engine: the first eight hexadecimal digits of its MD5, modulo 10,000. -#}
+{% macro draw_of(expression) -%}
+    cast({{ hex_number("substring(md5(" ~ expression ~ "), 1, 8)") }} % 10000 as decimal(9, 4)) * cast(0.0001 as decimal(9, 4))
+{%- endmacro %}
+
+{% macro hex_number(digits) %}{{ return(adapter.dispatch('hex_number')(digits)) }}{% endmacro %}
+
+{% macro default__hex_number(digits) -%}
+    cast(conv({{ digits }}, 16, 10) as bigint)
+{%- endmacro %}
+
+{% macro duckdb__hex_number(digits) -%}
+    cast('0x' || {{ digits }} as bigint)
+{%- endmacro %}

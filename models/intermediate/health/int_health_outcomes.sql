@@ -1,0 +1,192 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where status = 'scored' and track = 'live'
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+interventions as (
+    select * from {{ ref('int_interventions') }}
+),
+
+validation_horizons as (
+    select * from {{ ref('validation_horizons') }}
+),
+
+-- 2000-01-03 is a Monday: every so many weeks as a horizon fills, on the same days in every build.
+sampled as (
+    select
+        scores.account_id,
+        scores.score_date,
+        scores.model_version,
+        scores.segment,
+        scores.score,
+        validation_horizons.horizon_days,
+        validation_horizons.train_share,
+        validation_horizons.validation_share,
+        {{ add_days('scores.score_date', 'validation_horizons.lead_gap_days') }} as gap_ends_on,
+        {{ add_days(
+            'scores.score_date',
+            'validation_horizons.lead_gap_days + validation_horizons.horizon_days'
+        ) }} as window_ends_on
+    from scores
+    cross join validation_horizons
+    where
+        {{ iso_weekday('scores.score_date') }} = {{ var('score_weekday') }}
+        and cast(
+            floor({{ days_between("cast('2000-01-03' as date)", 'scores.score_date') }} / 7.0)
+            as bigint
+        ) % cast(ceil(validation_horizons.horizon_days / 7.0) as bigint) = 0
+),
+
+labelled as (
+    select
+        sampled.*,
+        accounts.churned_on,
+        case
+            when sampled.window_ends_on > build_moment.as_of then 'window_open'
+            when accounts.churned_on <= sampled.gap_ends_on then 'churned_in_gap'
+            when accounts.churned_on <= sampled.window_ends_on then 'churned'
+            else 'retained'
+        end as outcome
+    from sampled
+    cross join build_moment
+    inner join accounts
+        on sampled.account_id = accounts.account_id
+),
+
+treated as (
+    select distinct
+        labelled.account_id,
+        labelled.score_date,
+        labelled.horizon_days
+    from labelled
+    inner join interventions
+        on
+            labelled.account_id = interventions.account_id
+            and labelled.score_date < interventions.treated_on
+            and labelled.window_ends_on >= interventions.treated_on
+            and coalesce(labelled.churned_on > interventions.treated_on, true)
+),
+
+-- By closed windows and not by labels, so that no outcome moves a split.
+dates as (
+    select
+        horizon_days,
+        score_date,
+        train_share,
+        validation_share,
+        sum(case when outcome = 'window_open' then 0 else 1 end) as observations
+    from labelled
+    group by horizon_days, score_date, train_share, validation_share
+),
+
+dates_so_far as (
+    select
+        dates.*,
+        sum(observations) over (partition by horizon_days) as all_observations,
+        sum(observations) over (
+            partition by horizon_days order by score_date
+        ) as observations_so_far
+    from dates
+),
+
+split_dates as (
+    select
+        horizon_days,
+        score_date,
+        case
+            when observations_so_far <= train_share * all_observations then 1
+            when observations_so_far <= (train_share + validation_share) * all_observations then 2
+            else 3
+        end as split_number
+    from dates_so_far
+),
+
+dated as (
+    select
+        labelled.*,
+        split_dates.split_number,
+        min(split_dates.split_number) over (
+            partition by labelled.account_id, labelled.horizon_days
+        ) as first_split_number
+    from labelled
+    inner join split_dates
+        on
+            labelled.horizon_days = split_dates.horizon_days
+            and labelled.score_date = split_dates.score_date
+),
+
+-- An account first seen late can only be allotted to a split that is not over by then.
+reachable as (
+    select
+        dated.*,
+        case first_split_number
+            when 1 then cast(0 as decimal(9, 4))
+            when 2 then train_share
+            else train_share + validation_share
+        end as passed_share
+    from dated
+),
+
+allotted as (
+    select
+        reachable.*,
+        passed_share + (1 - passed_share) * {{ draw_of('account_id') }} as split_point
+    from reachable
+),
+
+numbered as (
+    select
+        allotted.*,
+        case
+            when split_point < train_share then 1
+            when split_point < train_share + validation_share then 2
+            else 3
+        end as account_split_number
+    from allotted
+),
+
+outcomes as (
+    select
+        numbered.account_id,
+        numbered.score_date,
+        numbered.horizon_days,
+        numbered.model_version,
+        numbered.segment,
+        numbered.score,
+        'restated' as basis,
+        numbered.gap_ends_on,
+        numbered.window_ends_on,
+        numbered.outcome,
+        case numbered.outcome when 'churned' then true when 'retained' then false end
+            as has_churned,
+        treated.account_id is not null as is_treated,
+        case numbered.account_split_number
+            when 1 then 'train'
+            when 2 then 'validation'
+            else 'holdout'
+        end as account_split,
+        case
+            when numbered.split_number <> numbered.account_split_number then 'none'
+            when numbered.split_number = 1 then 'train'
+            when numbered.split_number = 2 then 'validation'
+            else 'holdout'
+        end as split
+    from numbered
+    left join treated
+        on
+            numbered.account_id = treated.account_id
+            and numbered.score_date = treated.score_date
+            and numbered.horizon_days = treated.horizon_days
+)
+
+select * from outcomes

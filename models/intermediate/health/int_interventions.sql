@@ -1,0 +1,21 @@
+with
+
+tasks as (
+    select * from {{ ref('stg_crm__tasks') }}
+),
+
+task_outcomes as (
+    select * from {{ ref('task_outcomes') }}
+),
+
+intervention_days as (
+    select distinct
+        tasks.account_id,
+        cast(tasks.occurred_at as date) as treated_on
+    from tasks
+    left join task_outcomes
+        on tasks.outcome = task_outcomes.outcome
+    where coalesce(task_outcomes.is_intervention, true)
+)
+
+select * from intervention_days

@@ -1,0 +1,9 @@
+{{ config(materialized='view') }}
+
+with
+
+outcomes as (
+    select * from {{ ref('int_health_outcomes') }}
+)
+
+select * from outcomes

@@ -1,0 +1,124 @@
+with
+
+members as (
+    select * from {{ ref('int_validation_members') }}
+    where predictor = 'score'
+),
+
+lift_targets as (
+    select * from {{ ref('lift_targets') }}
+),
+
+bucket_counts as (
+    select count(*) as buckets from lift_targets
+),
+
+scores as (
+    select
+        cohort_key,
+        model_version,
+        segment,
+        horizon_days,
+        split,
+        population,
+        predictor_value as score,
+        count(*) as tied,
+        sum(churned) as tied_churners
+    from members
+    group by
+        cohort_key, model_version, segment, horizon_days, split, population, predictor_value
+),
+
+positioned as (
+    select
+        scores.*,
+        sum(tied) over (partition by cohort_key order by score) as up_to_here,
+        sum(tied) over (partition by cohort_key) as observations,
+        sum(tied_churners) over (partition by cohort_key) as churners
+    from scores
+),
+
+crossed as (
+    select
+        positioned.*,
+        lift_targets.bucket,
+        lift_targets.published_lift,
+        bucket_counts.buckets
+    from positioned
+    cross join lift_targets
+    cross join bucket_counts
+),
+
+-- Positions times the number of buckets, so that the edges are whole numbers.
+cut as (
+    select
+        crossed.*,
+        {{ round_half_up(
+            'cast(greatest('
+            ~ '    least(buckets * up_to_here, bucket * observations)'
+            ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * observations), 0'
+            ~ ') as double) / (buckets * tied)', 12
+        ) }} as share_inside
+    from crossed
+),
+
+buckets as (
+    select
+        cohort_key,
+        model_version,
+        segment,
+        horizon_days,
+        split,
+        population,
+        bucket,
+        published_lift,
+        observations,
+        churners,
+        min(score) as lowest_score,
+        max(score) as highest_score,
+        sum(cast(tied as decimal(18, 0)) * share_inside) as bucket_observations,
+        sum(cast(tied_churners as decimal(18, 0)) * share_inside) as bucket_churners
+    from cut
+    where share_inside > 0
+    group by
+        cohort_key, model_version, segment, horizon_days, split, population, bucket,
+        published_lift, observations, churners
+),
+
+accumulated as (
+    select
+        buckets.*,
+        sum(bucket_churners) over (
+            partition by cohort_key order by bucket
+        ) as churners_so_far
+    from buckets
+),
+
+lift as (
+    select
+        cohort_key,
+        model_version,
+        segment,
+        horizon_days,
+        split,
+        population,
+        'restated' as basis,
+        bucket,
+        cast(lowest_score as decimal(9, 2)) as lowest_score,
+        cast(highest_score as decimal(9, 2)) as highest_score,
+        {{ round_half_up('bucket_observations', 6) }} as observations,
+        {{ round_half_up('bucket_churners', 6) }} as churners,
+        {{ round_half_up(
+            'cast(bucket_churners as double) / cast(bucket_observations as double)', 10
+        ) }} as churn_rate,
+        {{ round_half_up(
+            'cast(bucket_churners as double) / cast(bucket_observations as double)'
+            ~ ' * observations / nullif(churners, 0)', 8
+        ) }} as lift,
+        {{ round_half_up('cast(churners_so_far as double) / nullif(churners, 0)', 10) }}
+            as captured_share,
+        published_lift
+    from accumulated
+)
+
+select * from lift

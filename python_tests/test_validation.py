@@ -1,0 +1,384 @@
+"""The validation marts equal scikit-learn and plain numpy, on random observations with ties and on a simulated company."""
+
+import datetime
+import itertools
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+import warehouse
+from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_score, roc_auc_score, roc_curve
+
+TOLERANCE = 1e-9  # the marts hold 12 decimals, lift and counts fewer
+Z = 1.959963984540054
+DRAWS = 60
+KEY = ["model_version", "segment", "horizon_days", "split", "population", "predictor"]
+MARTS = ("health_validation", "health_lift", "health_calibration")
+DAY = datetime.timedelta(days=1)
+
+
+def observations(rng):
+    """Random outcomes and drivers in which every draw is a model version of its own."""
+    outcomes, drivers = [], []
+    for draw in range(DRAWS):
+        size = rng.choice((1, 2, 3, 8, 30, 150))
+        accounts = rng.choice((1, 2, size, max(1, size // 3)))
+        step = rng.choice((0.01, 0.01, 5, 50))  # large steps make ties
+        rate = rng.choice((0, 0.1, 0.5, 0.5, 1))
+        pull = rng.choice((0, 20, 40))
+        splits = rng.choice((["none", "train", "validation", "holdout"], ["train"], ["holdout", "none"]))
+        for number in range(size):
+            has_churned = rng.random() < rate
+            score = round(min(100, max(0, rng.gauss(60 - pull * has_churned, 20))) / step) * step
+            account_id, score_date = f"a{rng.randrange(accounts)}", datetime.date(2024, 1, 1) + number * DAY
+            score_date += 1000 * draw * DAY  # a driver belongs to one draw
+            outcome = "churned" if has_churned else "retained"
+            if rng.random() < 0.1:
+                outcome = rng.choice(("window_open", "churned_in_gap"))
+            outcomes.append(
+                (account_id, score_date, rng.choice((30, 60)), f"v{draw}", rng.choice(("smb", "mid")), round(score, 2))
+                + (outcome, {"churned": True, "retained": False}.get(outcome), rng.random() < 0.3, rng.choice(splits))
+                + (score_date + 40 * DAY,)
+            )
+            drivers.append(
+                (account_id, score_date, "dau_mau", rng.choice(("observed", "observed", "imputed", "dropped")))
+                + (round(rng.choice((rng.random(), 0, 1, 0.5)), 6),)
+            )
+    columns = ["account_id", "score_date", "horizon_days", "model_version", "segment", "score", "outcome"]
+    columns += ["has_churned", "is_treated", "split", "window_ends_on"]
+    outcomes = pd.DataFrame(outcomes, columns=columns).astype({"has_churned": "boolean"})
+    drivers = pd.DataFrame(drivers, columns=["account_id", "score_date", "metric", "value_status", "normalised"])
+    return outcomes, drivers
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    outcomes, drivers = observations(random.Random(7))
+    with warehouse.seeded() as connection:
+        connection.register("outcomes", outcomes)
+        connection.register("drivers", drivers)
+        connection.execute(
+            "create table int_health_outcomes as select * replace (score::decimal(18, 2) as score, "
+            "score_date::date as score_date, window_ends_on::date as window_ends_on) from outcomes;"
+            "create table int_health_drivers as select * replace (normalised::decimal(18, 6) as normalised, "
+            "score_date::date as score_date), 'live' as track from drivers;"
+            "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, "
+            "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score "
+            "from int_health_outcomes"
+        )
+        for model in ("int_health_predictions", "int_validation_members", *MARTS):
+            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+        yield connection
+
+
+def expected_cohorts(outcomes, drivers, candidates):
+    """The labelled observations of every cohort, from outcomes, drivers and candidates by pandas alone: key -> frame."""
+    labelled = outcomes[outcomes.has_churned.notna()].copy()
+    labelled["churned"] = labelled.has_churned.astype(int)
+    scores = labelled.assign(predictor="score", value=labelled.score.astype(float))
+    metrics = drivers[drivers.value_status == "observed"]
+    metrics = labelled.merge(metrics, on=["account_id", "score_date"])
+    metrics = metrics.assign(predictor=metrics.metric, value=metrics.normalised.astype(float).mul(100).round(6))
+    ideas = labelled.drop(columns="score").merge(candidates, on=["account_id", "score_date"])
+    ideas = ideas.assign(predictor="candidate " + ideas.track, value=ideas.score.astype(float))
+    rows = pd.concat([scores, ideas, metrics], ignore_index=True)
+    rows["bin"] = np.minimum(np.floor(rows.value.round(6) / 10) + 1, 10).astype(int)
+    rows["probability"] = np.nan
+    for _, group in rows.groupby(["model_version", "horizon_days", "predictor"]):
+        train = group[group.split == "train"]
+        if len(train):
+            base = (train.churned.sum() + 0.5) / (len(train) + 1)
+            for number, members in group.groupby("bin"):
+                inside = train[train.bin == number]
+                rows.loc[members.index, "probability"] = (inside.churned.sum() + 10 * base) / (len(inside) + 10)
+    cohorts = {}
+    for (version, horizon, predictor), group in rows.groupby(["model_version", "horizon_days", "predictor"]):
+        for segment, split, population in itertools.product(
+            ["all", *group.segment.unique()], ["all", *set(group.split) - {"none"}], ["all", "untreated"]
+        ):
+            chosen = group[
+                ((group.segment == segment) | (segment == "all"))
+                & ((group.split == split) | (split == "all"))
+                & (~group.is_treated | (population == "all"))
+            ]
+            if len(chosen):
+                cohorts[version, segment, horizon, split, population, predictor] = chosen
+    return cohorts
+
+
+def placements(value, churned):
+    """DeLong's components: for churners the share of others placed above them, for the others that of churners below."""
+    churners, others = value[churned == 1], value[churned == 0]
+    kernel = (churners[:, None] < others[None, :]) + 0.5 * (churners[:, None] == others[None, :])
+    return kernel.mean(1), kernel.mean(0)
+
+
+def delong(value, churned):
+    """DeLong's variance of the AUC of independent observations."""
+    first, second = placements(value, churned)
+    return np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)
+
+
+def obuchowski(value, churned, account):
+    """Obuchowski's variance of the AUC of observations in clusters; nan where a group has one cluster only."""
+    first, second = placements(value, churned)
+    area, m, n = first.mean(), len(first), len(second)
+    ours, theirs = account[churned == 1], account[churned == 0]
+    sums = []
+    for name in np.unique(account):
+        a, b = first[ours == name], second[theirs == name]
+        sums.append((len(a), len(b), a.sum() - len(a) * area, b.sum() - len(b) * area))
+    counts, rests, x, y = map(np.array, zip(*sums, strict=True))
+    i10, i01, i = (counts > 0).sum(), (rests > 0).sum(), len(sums)
+    if min(i10, i01) < 2:
+        return np.nan
+    s10, s01 = i10 / ((i10 - 1) * m) * (x**2).sum(), i01 / ((i01 - 1) * n) * (y**2).sum()
+    return s10 / m + s01 / n + 2 * i / (i - 1) * (x * y).sum() / (m * n)
+
+
+def near(found, expected):
+    return abs(float(found) - expected) < TOLERANCE
+
+
+@pytest.fixture(scope="module", params=["drawn", "dirty_house"])
+def world(request):
+    """The connection, the cohorts by pandas, and the rows of health_validation by the same keys."""
+    connection = request.getfixturevalue(request.param)
+    outcomes = connection.execute("from int_health_outcomes").df().astype({"has_churned": "boolean"})
+    drivers = "select account_id, score_date, metric, value_status, normalised from int_health_drivers where track = 'live'"
+    candidates = (
+        "select account_id, score_date, track, score from int_health_scores where track <> 'live' and status = 'scored'"
+    )
+    expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df())
+    rows = {tuple(row[KEY]): row for _, row in connection.execute("from health_validation").df().iterrows()}
+    assert expected.keys() <= rows.keys()
+    assert all(rows[key].observations == 0 for key in rows.keys() - expected.keys())
+    return connection, expected, rows
+
+
+def test_discrimination(world):
+    for key, cohort in world[1].items():
+        row, value, churned = world[2][key], cohort.value.to_numpy(), cohort.churned.to_numpy()
+        assert (row.observations, row.accounts, row.churners) == (
+            len(cohort), cohort.account_id.nunique(), churned.sum(),
+        )  # fmt: skip
+        assert near(row.base_rate, churned.mean())
+        if len(set(churned)) < 2:
+            assert all(map(pd.isna, (row.auc, row.auc_standard_error, row.auc_lower, row.auc_upper, row.ks))), key
+            continue
+        area = roc_auc_score(churned, -value)
+        assert near(row.auc, area), key
+        false_share, true_share, _ = roc_curve(churned, -value, drop_intermediate=False)
+        assert near(row.ks, np.abs(true_share - false_share).max()), key
+        variance = obuchowski(value, churned, cohort.account_id.to_numpy())
+        if np.isnan(variance):
+            assert pd.isna(row.auc_standard_error) and pd.isna(row.auc_lower) and pd.isna(row.auc_upper), key
+            continue
+        # A variance near 0 loses digits under the root, so the variances are compared.
+        assert near(float(row.auc_standard_error) ** 2, max(variance, 0)), key
+        error = float(row.auc_standard_error)
+        assert near(row.auc_lower, max(area - Z * error, 0)) and near(row.auc_upper, min(area + Z * error, 1)), key
+        if cohort.account_id.is_unique:
+            assert near(error**2, delong(value, churned)), key
+
+
+def expected_at_worst(value, churned, count):
+    """Churners among the worst: the mean over all orders of the tied, from the counts below and on the edge."""
+    edge = np.sort(value)[count - 1]
+    below, tied = churned[value < edge], churned[value == edge]
+    return below.sum() + (count - len(below)) * tied.mean()
+
+
+def test_worst_part(world):
+    for key, cohort in world[1].items():
+        row, value, churned = world[2][key], cohort.value.to_numpy(), cohort.churned.to_numpy()
+        count = -(-len(cohort) // 5)
+        hits = expected_at_worst(value, churned, count)
+        assert row.worst_observations == count
+        assert near(row.precision_at_worst, hits / count), key
+        assert pd.isna(row.recall_at_worst) if churned.sum() == 0 else near(row.recall_at_worst, hits / churned.sum())
+        flagged = value <= np.sort(value)[count - 1]
+        if flagged.sum() == count:  # no tie over the edge
+            assert near(row.precision_at_worst, precision_score(churned, flagged)), key
+            if churned.sum():
+                assert near(row.recall_at_worst, recall_score(churned, flagged)), key
+
+
+def test_probabilities(world):
+    for key, cohort in world[1].items():
+        row, churned, probability = world[2][key], cohort.churned.to_numpy(), cohort.probability.to_numpy()
+        if np.isnan(probability).any():
+            assert pd.isna(row.log_loss) and pd.isna(row.brier_score), key
+            continue
+        assert near(row.log_loss, log_loss(churned, probability, labels=[0, 1])), key
+        assert near(row.brier_score, brier_score_loss(churned, probability, labels=[0, 1])), key
+
+
+def test_lift(world):
+    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY[:-1])}
+    assert lift.keys() == {key[:-1] for key in world[1] if key[-1] == "score"}
+    for key, table in lift.items():
+        cohort = world[1][*key, "score"].sort_values("value")
+        size, churned = len(cohort), cohort.churned.groupby(cohort.value).transform("mean").to_numpy()
+        captured = np.interp(np.arange(11) * size / 10, np.arange(size + 1), np.concatenate([[0], churned.cumsum()]))
+        assert list(table.bucket) == list(range(1, 11))
+        assert np.abs(table.observations.astype(float) - size / 10).max() < 1e-6
+        assert np.abs(table.churners.astype(float) - np.diff(captured)).max() < 1e-6, key
+        if churned.sum():
+            rates = np.diff(captured) / (size / 10) / churned.mean()
+            assert np.abs(table.lift.astype(float) - rates).max() < 1e-7, key
+            assert np.abs(table.captured_share.astype(float) - captured[1:] / captured[-1]).max() < TOLERANCE, key
+        else:
+            assert table.lift.isna().all()
+
+
+def test_reliability(world):
+    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY[:-1])}
+    for key, cohort in world[1].items():
+        if key[-1] != "score" or cohort.probability.isna().any():
+            assert key[-1] != "score" or key[:-1] not in tables
+            continue
+        table = tables.pop(key[:-1]).set_index("bin")
+        groups = cohort.groupby("bin")
+        assert (table.observations == groups.size().reindex(table.index)).all() and len(table) == groups.ngroups
+        for number, group in groups:
+            row, rate, count = table.loc[number], group.churned.mean(), len(group)
+            assert near(row.observed_rate, rate) and near(row.predicted_rate, group.probability.iloc[0])
+            # Wilson: the rates p with (rate - p) ** 2 = z ** 2 * p * (1 - p) / n.
+            low, high = sorted(np.roots([1 + Z**2 / count, -2 * rate - Z**2 / count, rate**2]).real)
+            assert near(row.observed_lower, max(low, 0)) and near(row.observed_upper, min(high, 1)), key
+    assert not tables
+
+
+def test_the_draws_meet_the_edges(drawn):
+    queries = {
+        "one class only": "auc is null and observations > 5",
+        "everybody churned": "churners = observations and observations > 5",
+        "nobody churned": "churners = 0 and observations > 5",
+        "one account with churners only": "auc is not null and auc_standard_error is null",
+        "accounts that stand often": "accounts < observations and auc_standard_error > 0",
+        "each account once": "accounts = observations and auc_standard_error > 0",
+        "no training split": "log_loss is null and observations > 0",
+        "nothing labelled": "observations = 0",
+    }
+    for edge, condition in queries.items():
+        found = drawn.execute(f"select count(*) from health_validation where {condition}").fetchone()[0]
+        assert found >= 3, edge
+
+
+# Outcomes
+
+
+@pytest.fixture(scope="module")
+def history():
+    """Random scores, churn dates and tasks, with what became of them in plain Python."""
+    rng, first = random.Random(11), datetime.date(2024, 1, 1)
+    as_of, accounts, scores, tasks = first + 400 * DAY, [], [], []
+    for number in range(120):
+        account_id, start = f"a-{number}", rng.choice((0, 0, rng.randrange(380)))
+        end = start + rng.choice((999, rng.randrange(1, 300)))
+        churned_on = first + end * DAY if end <= 400 else None
+        accounts.append((account_id, churned_on))
+        for day in range(start, min(end, 401)):
+            date = first + day * DAY
+            if date.weekday() == 0 or day == 400:
+                status = rng.choice(("scored", "scored", "scored", "too_early"))
+                scores.append((account_id, date, "v1", "smb", status, 50 if status == "scored" else None))
+        tasks += [(account_id, first + rng.randrange(400) * DAY) for _ in range(rng.choice((0, 1, 3)))]
+    return as_of, accounts, scores, tasks
+
+
+def outcomes_of(as_of, accounts, scores, tasks):
+    """The rows of int_health_outcomes over these tables, by account, date and horizon."""
+    with warehouse.seeded() as connection:
+        for name, columns, types, rows in (
+            ("base_build_moment", "as_of", "date", [(as_of,)]),
+            ("int_accounts", "account_id, churned_on", "varchar, date", accounts),
+            ("int_interventions", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
+            (
+                "int_health_scores",
+                "account_id, score_date, model_version, segment, status, track, score",
+                "varchar, date, varchar, varchar, varchar, varchar, decimal(18, 2)",
+                [(*score[:-1], "live", score[-1]) for score in scores],
+            ),
+        ):
+            declared = ", ".join(
+                map(" ".join, zip(columns.split(", "), types.split(", ", columns.count(",")), strict=True))
+            )
+            connection.execute(f"create table {name} ({declared})")
+            connection.executemany(f"insert into {name} values ({', '.join('?' * (columns.count(',') + 1))})", rows)
+        table = connection.execute(warehouse.model_sql("int_health_outcomes")).df()
+    for column in ("score_date", "window_ends_on"):
+        table[column] = table[column].dt.date
+    return table.astype(object).where(table.notna(), None).set_index(["account_id", "score_date", "horizon_days"])
+
+
+@pytest.fixture(scope="module")
+def outcomes(history):
+    return outcomes_of(*history)
+
+
+def test_outcomes_are_what_plain_python_says(history, outcomes):
+    as_of, accounts, scores, tasks = history
+    ends, monday, expected = dict(accounts), datetime.date(2000, 1, 3), {}
+    for account_id, date, _, _, status, _ in scores:
+        for horizon in (30, 60, 90):
+            weeks = -(-horizon // 7)
+            if status != "scored" or (date - monday).days % (7 * weeks):
+                continue
+            gap, end, left = date + 7 * DAY, date + (7 + horizon) * DAY, ends[account_id]
+            if end > as_of:
+                outcome = "window_open"
+            elif left and left <= gap:
+                outcome = "churned_in_gap"
+            else:
+                outcome = "churned" if left and left <= end else "retained"
+            treated = any(
+                name == account_id and date < day <= end and (left is None or day < left) for name, day in tasks
+            )
+            expected[account_id, date, horizon] = outcome, treated
+    found = {key: (row.outcome, row.is_treated) for key, row in outcomes.iterrows()}
+    assert found == expected
+    assert {outcome for outcome, _ in found.values()} == {"window_open", "churned_in_gap", "churned", "retained"}
+
+
+def test_windows_of_an_account_never_overlap(outcomes):
+    for (_, horizon), rows in outcomes.reset_index().groupby(["account_id", "horizon_days"]):
+        dates = sorted(rows.score_date)
+        assert all((later - earlier).days >= horizon for earlier, later in itertools.pairwise(dates))
+
+
+def test_no_account_stands_on_two_sides_and_no_holdout_precedes_its_training(outcomes):
+    rows = outcomes.reset_index()
+    assert (rows.groupby(["account_id", "horizon_days"]).account_split.nunique() == 1).all()
+    for _, table in rows[rows.outcome.isin(["churned", "retained"])].groupby("horizon_days"):
+        days = table.groupby("split").score_date.agg(["min", "max"])
+        assert set(days.index) >= {"train", "holdout"}
+        assert days.loc["train", "max"] < days.loc["holdout", "min"]
+        share = (table.score_date <= days.loc["train", "max"]).mean()
+        assert share <= 0.7
+
+
+def test_labels_change_no_split_and_no_score(history, outcomes):
+    as_of, accounts, scores, tasks = history
+    rng = random.Random(3)
+    others = [(name, None if left and rng.random() < 0.5 else left) for name, left in accounts]
+    other = outcomes_of(as_of, others, scores, tasks)
+    assert (outcomes.outcome != other.outcome).sum() > 20
+    kept = [column for column in outcomes if column not in ("outcome", "has_churned", "is_treated")]
+    pd.testing.assert_frame_equal(outcomes[kept], other[kept])
+
+
+def test_what_happens_after_a_closed_window_changes_nothing(history):
+    as_of, accounts, scores, tasks = history
+    early = as_of - 100 * DAY
+    before = [(name, left if left and left <= early else None) for name, left in accounts]
+    known = outcomes_of(
+        early, before, [row for row in scores if row[1] <= early], [row for row in tasks if row[1] <= early]
+    )
+    later = outcomes_of(*history)
+    closed = known[known.outcome != "window_open"]
+    columns = ["outcome", "is_treated", "score", "model_version"]
+    assert len(closed) > 100
+    pd.testing.assert_frame_equal(closed[columns], later.loc[closed.index, columns])

@@ -603,7 +603,7 @@ validation_problems as (
         'horizon_days ' || coalesce(cast(horizon_days as {{ dbt.type_string() }}), 'nothing')
             as row_key,
         'a number is missing or out of range.' as problem,
-        'Let shares lie over 0 and sum to less than 1, and days, bins and least numbers be 1 or more.'
+        'Let shares lie over 0 and sum to less than 1, and days, bins and minima be 1 or more.'
             as remedy
     from validation_horizons
     where

@@ -374,10 +374,15 @@ class _Company:
         for event_type, payload in (
                 ("task_completed", {"task_id": "k1", "outcome": "done"}),
                 ("opportunity_stage_changed", {"opportunity_id": "o1", "stage": "won", "kind": "renewal"}),
-                ("health_overridden", {"band": "red", "reason": "call", "expires_on": "2026-01-01"}),
                 ("experiment_assigned", {"experiment_id": "x1", "variant": "a"})):
             if self.chance(0.1):
                 self.add("crm", event_type, account_id, self.moment(self.some_day(begin)), payload)
+        while self.chance(0.4):
+            day = self.some_day(begin)
+            override = {"band": rng.choice(("red", "yellow", "green")), "reason": "call"}
+            if self.chance(0.7):
+                override["expires_on"] = str(self.first_day + timedelta(days=day + rng.randrange(-2, 60)))
+            self.add("crm", "health_overridden", account_id, self.moment(day), override)
 
     # -- the company --------------------------------------------------------------------------------------------------
 

@@ -1293,6 +1293,56 @@ def judge_date(d, version, judged, seeds, scored, health, drivers):
         health.append(row)
 
 
+def steady_bands(health, seeds):
+    """Rows (account_id, score_date, model_version, steady_band) of the scored health rows: bands with hysteresis."""
+    edges = defaultdict(list)                                 # version -> [(lower edge, margin, band)] ascending
+    for row in seeds["health_bands"]:
+        edges[row["model_version"]].append((Fraction(row["lower_edge"]), Fraction(row["hold_margin"]), row["band"]))
+    found, sides = [], {}                                     # (account, version) -> {edge: is the account above}
+    for row in sorted((r for r in health if r["status"] == "scored"), key=lambda r: (r["account_id"], r["score_date"])):
+        name, score = row["model_version"], row["score"]
+        own = sides.setdefault((row["account_id"], name), {edge: score >= edge for edge, _, _ in edges[name]})
+        for edge, margin, _ in edges[name]:
+            if score >= edge + margin:
+                own[edge] = True
+            elif score < edge - margin:
+                own[edge] = False
+        band = max((edge, band) for edge, _, band in edges[name] if own[edge])[1]
+        found.append({"account_id": row["account_id"], "score_date": row["score_date"], "model_version": name,
+                      "steady_band": band})
+    return found
+
+
+def build_overrides(accounts, health, seeds, as_of):
+    """Rows of health_overrides. health: rows of build_health."""
+    (rule,) = (row for row in seeds["manual_inputs"] if row["input"] == "health_override")
+    found = []
+    for account in accounts:
+        scored = [r for r in health if r["account_id"] == account.account_id and r["status"] == "scored"]
+        given = sorted((e for e in account.events if (e.source, e.event_type) == ("crm", "health_overridden")
+                        and e.occurred_at.date() <= account.ended_on), key=lambda e: e.order)
+        for number, event in enumerate(given):
+            starts_on, band = event.occurred_at.date(), as_text(event.get("band"))
+            expires_on = as_date(event.get("expires_on")) or starts_on + timedelta(days=int(rule["stale_after_days"]))
+            followed_until = starts_on + timedelta(days=int(rule["follow_up_days"]))
+            ends_on = min([expires_on] + [e.occurred_at.date() - ONE_DAY for e in given[number + 1:number + 2]]
+                          + ([account.churned_on] if account.churned_on else []))
+            before = max((r for r in scored if r["score_date"] <= starts_on), key=lambda r: r["score_date"], default={})
+            reached_on = min((r["score_date"] for r in scored if starts_on < r["score_date"] <= followed_until
+                              and r["band"] == band), default=None)
+            churned_on = account.churned_on if account.churned_on and account.churned_on <= followed_until else None
+            outcome = ("churned" if churned_on else "reached" if reached_on
+                       else "open" if as_of < followed_until else "not_reached")
+            found.append({
+                "override_id": event.event_id, "account_id": account.account_id, "band": band, "starts_on": starts_on,
+                "expires_on": expires_on, "ends_on": ends_on,
+                "is_active": account.churned_on is None and starts_on <= as_of <= ends_on,
+                "measured_on": before.get("score_date"), "measured_score": before.get("score"),
+                "measured_band": before.get("band"), "reached_on": reached_on, "churned_on": churned_on,
+                "outcome": outcome})
+    return found
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Section 7: time to value
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1357,12 +1407,13 @@ def replay(events, seeds, as_of=None, known_at=None):
     Returns {table: [row dict]}: rejected_events (source, event_id, event_type, account_id, user_id, occurred_at,
     loaded_at, reason), reject_counts (source, reason, rows), accepted_events (source, event_id, event_type,
     account_id = canonical, user_id, occurred_at), accounts, signals (one row per account and spine day, one key per
-    row of the seed signals), milestones, health, drivers, time_to_value. Numbers are int or float; days are dates.
+    row of the seed signals), milestones, health, drivers, steady_bands, overrides, time_to_value. Numbers are int or
+    float; days are dates.
     Raises ValueError on a merge cycle or an unknown operator, measure or method in the seeds, KeyError on an
     unknown source.
     """
     tables = {name: [] for name in ("rejected_events", "reject_counts", "accepted_events", "accounts", "signals",
-                                    "milestones", "health", "drivers", "time_to_value")}
+                                    "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value")}
     known_at, as_of = resolve_moments(events, as_of, known_at)
     if known_at is None:                 # no row was ever loaded: every row is visible and none can be accepted
         known_at, as_of = OLDEST_MOMENT, as_of or OLDEST_MOMENT.date()
@@ -1404,5 +1455,7 @@ def replay(events, seeds, as_of=None, known_at=None):
                                  for row in milestones[account.account_id]]
     tables["health"] = [plain(row) for row in health]
     tables["drivers"] = [plain(row) for row in drivers]
+    tables["steady_bands"] = steady_bands(health, seeds)
+    tables["overrides"] = [plain(row) for row in build_overrides(accounts, health, seeds, as_of)]
     tables["time_to_value"] = build_time_to_value(accounts, milestones, seeds)
     return tables

@@ -30,6 +30,8 @@ TABLES = {
         ["account_id", "score_date", "metric"],
         {"change_needed_x": "change_needed_for_next_band"},
     ),
+    "steady_bands": ("int_health_steady_bands", ["account_id", "score_date"], {}),
+    "overrides": ("health_overrides", ["override_id"], {}),
     "time_to_value": (
         "fct_time_to_value",
         ["account_id", "persona"],

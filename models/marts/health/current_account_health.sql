@@ -8,6 +8,36 @@ health as (
     select * from {{ ref('fct_account_health') }}
 ),
 
+steady_bands as (
+    select * from {{ ref('int_health_steady_bands') }}
+),
+
+last_steady_dates as (
+    select
+        account_id,
+        max(score_date) as score_date
+    from steady_bands
+    group by account_id
+),
+
+overrides as (
+    select * from {{ ref('int_health_overrides') }}
+    where is_active
+),
+
+account_signals as (
+    select
+        account_id,
+        date_day,
+        days_since_note
+    from {{ ref('fct_account_signals') }}
+),
+
+rules as (
+    select * from {{ ref('manual_inputs') }}
+    where input = 'note_sentiment'
+),
+
 ranked as (
     select
         health.*,
@@ -29,6 +59,12 @@ current_health as (
         ranked.status,
         ranked.score,
         ranked.band,
+        case when ranked.score is not null then steady_bands.steady_band end as steady_band,
+        overrides.band as override_band,
+        overrides.reason as override_reason,
+        overrides.ends_on as override_ends_on,
+        coalesce(account_signals.days_since_note > rules.stale_after_days, true)
+            as is_sentiment_stale,
         ranked.coverage,
         ranked.change_7d,
         ranked.change_30d,
@@ -37,6 +73,19 @@ current_health as (
     from accounts
     inner join ranked
         on accounts.account_id = ranked.account_id and ranked.recency = 1
+    cross join rules
+    inner join account_signals
+        on
+            ranked.account_id = account_signals.account_id
+            and ranked.score_date = account_signals.date_day
+    left join last_steady_dates
+        on ranked.account_id = last_steady_dates.account_id
+    left join steady_bands
+        on
+            last_steady_dates.account_id = steady_bands.account_id
+            and last_steady_dates.score_date = steady_bands.score_date
+    left join overrides
+        on ranked.account_id = overrides.account_id
 )
 
 select * from current_health

@@ -81,7 +81,7 @@ ranked as (
     from drivers_now
 ),
 
--- The metric with the smallest change that is enough alone, else those that lost most, one after the other.
+-- The metric with the smallest change that is enough alone, else those that lost most, in turn.
 stepped as (
     select
         ranked.*,
@@ -91,7 +91,7 @@ stepped as (
         end as step_from,
         case
             when one_is_enough = 1 and change_rank = 1 then weight_needed
-            when one_is_enough = 1 or total_weight_lost < weight_needed or weight_needed is null then 0
+            when one_is_enough = 1 or coalesce(total_weight_lost < weight_needed, true) then 0
             else least(weight_lost_so_far, weight_needed) - (weight_lost_so_far - weight_lost)
         end as step_weight
     from ranked

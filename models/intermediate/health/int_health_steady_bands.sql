@@ -1,0 +1,81 @@
+with
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where track = 'live' and status = 'scored'
+),
+
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
+ranked_bands as (
+    select
+        model_version,
+        band,
+        lower_edge,
+        hold_margin,
+        row_number() over (partition by model_version order by lower_edge) as band_rank
+    from health_bands
+),
+
+-- At an edge a score decides only beyond the margin; within it the last one that did holds.
+sides as (
+    select
+        scores.account_id,
+        scores.score_date,
+        scores.model_version,
+        ranked_bands.band_rank,
+        case when scores.score >= ranked_bands.lower_edge then 1 else 0 end as plain_side,
+        case
+            when scores.score >= ranked_bands.lower_edge + ranked_bands.hold_margin then 1
+            when scores.score < ranked_bands.lower_edge - ranked_bands.hold_margin then 0
+        end as decided_side
+    from scores
+    inner join ranked_bands
+        on scores.model_version = ranked_bands.model_version
+),
+
+held as (
+    select
+        account_id,
+        score_date,
+        model_version,
+        coalesce(
+            {{ last_known('decided_side') }} over (
+                partition by account_id, model_version, band_rank order by score_date
+                rows between unbounded preceding and current row
+            ),
+            first_value(plain_side) over (
+                partition by account_id, model_version, band_rank order by score_date
+                rows between unbounded preceding and current row
+            )
+        ) as side
+    from sides
+),
+
+counted as (
+    select
+        account_id,
+        score_date,
+        model_version,
+        sum(side) as band_rank
+    from held
+    group by account_id, score_date, model_version
+),
+
+steady as (
+    select
+        counted.account_id,
+        counted.score_date,
+        counted.model_version,
+        ranked_bands.band as steady_band,
+        cast(counted.band_rank as bigint) as band_rank
+    from counted
+    inner join ranked_bands
+        on
+            counted.model_version = ranked_bands.model_version
+            and counted.band_rank = ranked_bands.band_rank
+)
+
+select * from steady

@@ -1,0 +1,55 @@
+with
+
+steady_bands as (
+    select * from {{ ref('int_health_steady_bands') }}
+),
+
+health as (
+    select * from {{ ref('fct_account_health') }}
+),
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
+followed as (
+    select
+        steady_bands.*,
+        lag(score_date) over (partition by account_id order by score_date) as previous_score_date,
+        lag(steady_band) over (partition by account_id order by score_date) as previous_band,
+        lag(band_rank) over (partition by account_id order by score_date) as previous_rank,
+        lag(model_version) over (partition by account_id order by score_date) as previous_version
+    from steady_bands
+),
+
+alerts as (
+    select
+        {{ id_of(
+            "followed.account_id || '|' || cast(followed.previous_score_date as " ~ dbt.type_string()
+            ~ ") || '|' || followed.previous_band || '|' || followed.steady_band"
+        ) }} as alert_id,
+        followed.account_id,
+        accounts.owner_id,
+        followed.previous_score_date,
+        followed.score_date,
+        followed.previous_band,
+        followed.steady_band,
+        case
+            when followed.model_version <> followed.previous_version then 'new_version'
+            when followed.band_rank < followed.previous_rank then 'worse'
+            else 'better'
+        end as direction,
+        health.score,
+        health.change_7d,
+        health.top_driver_down
+    from followed
+    inner join health
+        on
+            followed.account_id = health.account_id
+            and followed.score_date = health.score_date
+    inner join accounts
+        on followed.account_id = accounts.account_id
+    where followed.steady_band <> followed.previous_band
+)
+
+select * from alerts

@@ -1,0 +1,27 @@
+with
+
+overrides as (
+    select * from {{ ref('int_health_overrides') }}
+),
+
+audited as (
+    select
+        override_id,
+        account_id,
+        user_id,
+        band,
+        reason,
+        starts_on,
+        expires_on,
+        ends_on,
+        is_active,
+        measured_on,
+        cast(measured_score as decimal(9, 2)) as measured_score,
+        measured_band,
+        outcome,
+        reached_on,
+        churned_on
+    from overrides
+)
+
+select * from audited

@@ -1,7 +1,6 @@
 """Command line of the calibration: ``python -m calibration learn`` and ``python -m calibration ahp``."""
 
 import argparse
-import datetime
 import os
 import sys
 from pathlib import Path
@@ -31,21 +30,19 @@ def _parser():
     learn.add_argument("--min-observed", type=float, default=0.2, help="share of observations that have a metric (0.2)")
     learn.add_argument("--free", action="store_true", help="let the trees go against a metric's direction")
     judge.add_argument("judgements", type=Path, help="CSV of metric, other_metric, preference (1/9 to 9)")
-    judge.add_argument("--from", dest="effective_from", type=datetime.date.fromisoformat, required=True)
     return parser
 
 
 def _learn(options):
     from . import learn, report
 
-    history, needs, as_of = data.read(options.warehouse, options.horizon)
+    history, needs = data.read(options.warehouse, options.horizon)
     settings = learn.Settings(options.folds, options.max_correlation, options.min_observed, not options.free)
     learned = learn.learn(history, needs, settings)
     base = candidate.live_version(options.opinions)
     live = candidate.live_weights(options.opinions, base)
-    effective_from = as_of + datetime.timedelta(1)
     rationale = report.headline(learned)
-    candidate.write(options.out, options.opinions, base, options.version, learned.weights, effective_from, rationale)
+    candidate.write(options.out, options.opinions, base, options.version, learned.weights, rationale)
     page = report.write(options.out, learned, needs, live, base, options.version, options.horizon, settings)
     print(f"{rationale}. Read {page}.")
     return 0
@@ -64,7 +61,7 @@ def _judge(options):
     base = candidate.live_version(options.opinions)
     weights = dict(zip(judged.metrics, as_weights(judged.weights), strict=True))
     rationale = f"Pairwise judgements of {len(weights)} metrics; consistency ratio {judged.consistency_ratio:.2f}"
-    candidate.write(options.out, options.opinions, base, options.version, weights, options.effective_from, rationale)
+    candidate.write(options.out, options.opinions, base, options.version, weights, rationale)
     live = candidate.live_weights(options.opinions, base)
     print(f"{rationale}. Read {report.write_judged(options.out, judged, live, base, options.version)}.")
     return 0

@@ -14,16 +14,17 @@ def _rows(path):
 
 
 def live_version(opinions):
-    """Name of the version that holds last in <opinions>/scoring/health_model_versions.csv.
+    """Name of the version in <opinions>/scoring/health_model_versions.csv that is live for everybody and holds last.
 
     ValueError where the file is missing or empty.
     """
     path = Path(opinions) / "scoring" / "health_model_versions.csv"
     if not path.is_file():
         raise ValueError(f"There is no {path}: --opinions names a folder with scoring/health_model_versions.csv in it.")
-    _, rows = _rows(path)
+    everybody = {"track": "live", "segment": "any", "stage": "any"}
+    rows = [row for row in _rows(path)[1] if everybody.items() <= row.items()]
     if not rows:
-        raise ValueError(f"{path} has no version.")
+        raise ValueError(f"{path} has no version that is live for any segment and stage.")
     return max(rows, key=lambda row: (row["effective_from"], row["model_version"]))["model_version"]
 
 
@@ -37,13 +38,13 @@ def live_weights(opinions, version):
     return {metric: sum(values) / len(values) for metric, values in found.items()}
 
 
-def write(folder, opinions, base, version, weights, effective_from, rationale):
+def write(folder, opinions, base, version, weights, rationale):
     """Write the rows that a pull request would add to the scoring seeds.
 
     folder takes health_model_versions.csv, health_weights.csv and health_bands.csv with the columns of the live files
     under opinions and the rows of the base version under the new name; weights maps metrics to ten thousandths that sum
-    to 10,000, all others get 0; effective_from is a datetime.date. Returns the paths. ValueError where the name is taken or a
-    metric is unknown to the base version.
+    to 10,000, all others get 0. The version is a candidate from the base version's first day on, on a track of its own name.
+    Returns the paths. ValueError where the name is taken or a metric is unknown to the base version.
     """
     folder, written = Path(folder), []
     _, taken = _rows(Path(opinions) / "scoring" / "health_model_versions.csv")
@@ -62,7 +63,8 @@ def write(folder, opinions, base, version, weights, effective_from, rationale):
             if name == "health_weights":
                 row["weight"] = str(Decimal(weights.get(row["metric"], 0)) / 10_000)
             elif name == "health_model_versions":
-                row |= {"effective_from": str(effective_from), "effective_to": "", "rationale": rationale}
+                row |= {"track": version, "effective_to": "", "author_role": "calibration", "rationale": rationale}
+                row |= {"expected_effect": "What health_validation says of the candidate beside the live score"}
         path = folder / f"{name}.csv"
         with open(path, "w", newline="") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")

@@ -1,7 +1,6 @@
 """The calibration recovers what it should, refuses what it must, and writes the same rows again."""
 
 import csv
-import datetime
 import os
 import shutil
 import subprocess
@@ -200,7 +199,7 @@ def test_the_rows_fit_the_live_seeds(proposals):
     assert [row["metric"] for row in weights] == [row["metric"] for row in rows(PROJECT / "seeds/scoring/health_weights.csv")]
     assert sum(candidate.Decimal(row["weight"]) for row in weights) == 1
     (version,) = rows(proposals / "one/health_model_versions.csv")
-    assert version["effective_from"] == "2026-01-01" and "AUC" in version["rationale"]
+    assert (version["track"], version["effective_from"]) == ("v2", "2000-01-01") and "AUC" in version["rationale"]
 
 
 def test_the_report_says_what_a_reviewer_asks(proposals):
@@ -230,9 +229,9 @@ def test_wrong_input_is_named(tmp_path, capsys):
     assert main(["learn", "--warehouse", str(path), "--horizon", "31"]) == 1
     assert "31 is no horizon of validation_horizons.csv. Take one of 30, 60." in capsys.readouterr().err
     with pytest.raises(ValueError, match="The version v1 exists already"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v1", {"nps": 10_000}, datetime.date(2026, 1, 1), "")
+        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v1", {"nps": 10_000}, "")
     with pytest.raises(ValueError, match="has no metric weather"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v2", {"weather": 10_000}, datetime.date(2026, 1, 1), "")
+        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v2", {"weather": 10_000}, "")
 
 
 # Pairwise judgements
@@ -264,7 +263,7 @@ def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
         "nps": round(2 / 9, 9), "csat": round(1 / 9, 9), "depth": round(6 / 9, 9),
     }  # fmt: skip
     assert judged.consistency_ratio < 1e-9
-    assert main(["ahp", str(path), "--from", "2026-01-01", "--out", str(tmp_path / "out")]) == 0
+    assert main(["ahp", str(path), "--out", str(tmp_path / "out")]) == 0
     weights = {row["metric"]: row["weight"] for row in rows(tmp_path / "out/health_weights.csv")}
     assert (weights["nps"], weights["csat"], weights["depth"]) == ("0.2222", "0.1111", "0.6667")
 
@@ -283,7 +282,7 @@ def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
 )
 def test_judgements_that_cannot_be_used_are_named(pairs, words, tmp_path, capsys):
     path = judgements(tmp_path / "j.csv", pairs)
-    assert main(["ahp", str(path), "--from", "2026-01-01", "--out", str(tmp_path / "out")]) == 1
+    assert main(["ahp", str(path), "--out", str(tmp_path / "out")]) == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

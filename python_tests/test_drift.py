@@ -57,11 +57,11 @@ def draw(seed):
                     value = None if value_status == "dropped" else draw_value(metric, week, rng)
                     metrics.append(("live", account, day, metric, value_status, value))
                     metrics.append(("idea", account, day, metric, "observed", 1))
-    names = "track account_id score_date model_version segment status score band coverage".split()
+    names = ["track", "account_id", "score_date", "model_version", "segment", "status", "score", "band", "coverage"]
     return {
         "int_health_scores": pd.DataFrame(scores, columns=names),
         "int_health_metrics": pd.DataFrame(
-            metrics, columns="track account_id score_date metric value_status normalised_value".split()
+            metrics, columns=["track", "account_id", "score_date", "metric", "value_status", "normalised_value"]
         ),
         "dim_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on", "as_of"]),
     }
@@ -176,9 +176,7 @@ def test_drift_equals_numpy(seed):
         "smoothing": rng.choice(("0.5", "1", "0.01")),
         "churn_horizon_days": str(rng.choice((7, 20, 45))),
     }
-    thresholds = [
-        row | {"noise_multiple": str(rng.choice((0, 1, 2)))} for row in warehouse.seed_rows()["drift_thresholds"]
-    ]
+    thresholds = [row | {"noise_multiple": str(rng.choice((0, 1, 2)))} for row in warehouse.seed_rows()["drift_thresholds"]]
     frames = draw(seed)
     rows, wanted = built(frames, settings, thresholds), expected(frames, settings)
     limits = {row["measure"]: {name: float(row[name] or "inf") for name in row if name != "measure"} for row in thresholds}

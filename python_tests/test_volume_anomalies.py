@@ -73,9 +73,7 @@ def test_planted_days_are_named(company, false_alarms):
 def test_excluded_days_are_marked_and_leave_signals_as_without_such_events(company):
     frames, imported, _, last = planted(company)
     cut = {
-        stream: rows[
-            ~((rows["event_type"] == "search_run") & rows["occurred_at"].dt.date.between(imported, imported + DAY))
-        ]
+        stream: rows[~((rows["event_type"] == "search_run") & rows["occurred_at"].dt.date.between(imported, imported + DAY))]
         for stream, rows in frames.items()
     }
     moment = {"as_of": last, "known_at": max(rows["loaded_at"].max() for rows in frames.values())}

@@ -177,20 +177,21 @@ compared as (
         summed.*,
         {{ round_half_up('cast(summed.coverage_sum as double) / summed.row_count', 10) }}
             as coverage,
-        {{ round_half_up('cast(summed.value_sum as double) / summed.value_count', 10) }}
+        {{ round_half_up('cast(summed.value_sum as double) / nullif(summed.value_count, 0)', 10) }}
             as value_mean,
         coalesce(reference.accounts, 0) as reference_accounts,
         coalesce(reference.value_accounts, 0) as reference_value_accounts,
         {{ round_half_up('cast(reference.coverage_sum as double) / reference.row_count', 10) }}
             as reference_coverage,
-        {{ round_half_up('cast(reference.value_sum as double) / reference.value_count', 10) }}
+        {{ round_half_up('cast(reference.value_sum as double) / nullif(reference.value_count, 0)', 10) }}
             as reference_mean,
-        cast(summed.value_sum as double) / summed.value_count
-        - cast(reference.value_sum as double) / reference.value_count as mean_difference,
+        cast(summed.value_sum as double) / nullif(summed.value_count, 0)
+        - cast(reference.value_sum as double) / nullif(reference.value_count, 0)
+            as mean_difference,
         -- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
         sqrt(
             cast(
-                cast(reference.value_count as decimal(10, 0))
+                cast(reference.value_count as decimal(9, 0))
                 * cast(reference.square_sum as decimal(28, 12))
                 - cast(reference.value_sum as decimal(18, 6))
                 * cast(reference.value_sum as decimal(18, 6))

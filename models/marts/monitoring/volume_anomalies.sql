@@ -5,7 +5,7 @@ events as (
         source,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ ref('base_events') }}
+    from {{ ref('base_resolved_events') }}
     where reject_reason is null
 ),
 

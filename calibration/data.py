@@ -97,7 +97,7 @@ class Needs:
 def read(warehouse, horizon):
     """Read the history of one horizon (days) from a DuckDB file, without writing to it.
 
-    Returns (History, Needs, last day seen as datetime.date). TooLittleData where the marts hold no labelled
+    Returns (History, Needs). TooLittleData where the marts hold no labelled
     observation, ValueError where the file or a mart is missing or the horizon is none of validation_horizons.
     """
     if not Path(warehouse).is_file():
@@ -108,7 +108,6 @@ def read(warehouse, horizon):
                 "select min_observations, min_churners from validation_horizons where horizon_days = ?", [horizon]
             ).fetchone()
             rows, drivers = (con.execute(query, [horizon]).df() for query in (_OBSERVATIONS, _DRIVERS))
-            as_of = con.execute("select max(as_of) from dim_accounts").fetchone()[0]
             horizons = [str(row[0]) for row in con.execute("from validation_horizons order by all").fetchall()]
         except duckdb.CatalogException as error:
             raise ValueError(f"{warehouse} lacks a mart that calibration reads: {error}. Build it anew.") from error
@@ -132,4 +131,4 @@ def read(warehouse, horizon):
         score=rows.score.to_numpy(dtype=float),
         version=rows.model_version.to_numpy(dtype=str),
     )
-    return history, Needs(*needs), as_of
+    return history, Needs(*needs)

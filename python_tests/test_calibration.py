@@ -293,7 +293,7 @@ def test_the_tool_reads_the_marts_of_a_real_build(tmp_path, dirty_house):
     for name in ("fct_health_outcomes", "fct_health_drivers", "validation_horizons", "dim_accounts"):
         dirty_house.execute(f"create table copied.{name} as from {name}")
     dirty_house.execute("detach copied")
-    observations, needs, _ = data.read(path, 30)
+    observations, needs = data.read(path, 30)
     assert needs == data.Needs(1000, 50)
     expected = dirty_house.execute(
         "select count(*), sum(has_churned::int) from fct_health_outcomes where horizon_days = 30 and has_churned is not null"

@@ -15,17 +15,20 @@ GENERIC = {
 }
 SIGNALS = [row["signal"] for row in seed_rows()["signals"]]
 REGISTER = ", ".join(f"('{signal}')" for signal in SIGNALS)
+DRIFT = "model_version, month, measure, subject, segment, drift, noise, status, level, finding"
 DAYS = "('a', 1), ('a', 2), ('b', 2)"
 
 # A world in which every singular test finds nothing: the tables' columns and rows. Days are numbers here.
 SOUND = {
     "base_accounts": ("source_account_id, account_id", "('a', 'a'), ('d', 'a')"),
+    "base_build_moment": ("as_of", "(date '2025-01-20')"),
     "configuration_problems": ("problem", "('x') limit 0"),
     "current_account_health": ("account_id, score_date", "('a', 2), ('b', 2)"),
     "dim_accounts": (
         "account_id, journey, started_on, observed_until, as_of, arr",
         "('a', 'j', 1, 2, 2, 12.00), ('b', 'j', 2, 2, 2, null)",
     ),
+    "drift_thresholds": ("measure, fail_at", "('psi', 0.5), ('coverage', null)"),
     "fct_account_health": (
         "account_id, score_date, status, model_version, score",
         "('a', 1, 'scored', 'v1', 60.00), ('a', 8, 'churned', 'v1', 60.00)",
@@ -53,6 +56,13 @@ SOUND = {
         "('k', 'score', 'all', 'all', 'all', 'predicts', 'w'), ('l', 'score', 'smb', 'all', 'all', 'predicts_weakly', 'w'),"
         "('m', 'nps', 'all', 'all', 'all', 'does_not_predict', 'w'), ('n', 'score', 'all', 'holdout', 'all', 'too_young', 'w')",
     ),
+    "health_drift": (
+        DRIFT,
+        "('v1', 1, 'psi', 'm', 'smb', 0.9, 0.1, 'compared', 'alert', ''),"
+        "('v1', 2, 'psi', 'm', 'smb', 0.4, 0.1, 'compared', 'ok', ''),"
+        "('v2', 1, 'coverage', 'm', 'all', -0.9, 0.1, 'compared', 'ok', ''),"
+        "('v2', 1, 'psi', 'm', 'all', 0.9, 0.1, 'too_few_accounts', null, '')",
+    ),
     "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
     "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
@@ -64,6 +74,11 @@ SOUND = {
         "cohort_key, day, survival, at_risk, activated, censored",
         "('c', 3, 0.75, 4, 1, 0), ('c', 5, 0.75, 3, 0, 1), ('c', 9, 0, 2, 2, 0), ('d', 1, 1, 1, 0, 1)",
     ),
+    "volume_anomalies": (
+        "source, date_day, is_excluded",
+        "('crm', date '2025-01-06', false), ('crm', date '2025-01-19', true)",
+    ),
+    "volume_rules": ("source, report_days", "('crm', 14), ('survey', 0)"),
 }
 # Per test: one table at a time whose rows, or columns and rows, are replaced so that the test must fail.
 BROKEN = {
@@ -82,6 +97,18 @@ BROKEN = {
     "rejects_stay_below_fail_share": [
         ("reject_thresholds", "('crm', 0.09, 0.09)"),
         ("reject_thresholds", "('survey', 1, 1)"),
+    ],
+    "drift_stays_below_warn": [
+        ("health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.2, 0.1, 'compared', 'warn', '')"),
+        ("health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.4, 0.1, 'compared', 'alert', '')"),
+    ],
+    "drift_stays_below_fail": [
+        ("health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.5, 0.1, 'compared', 'alert', '')"),
+        ("drift_thresholds", "('psi', 0.5), ('coverage', 0.9)"),
+    ],
+    "volume_has_no_recent_anomaly": [
+        ("volume_anomalies", "('crm', date '2025-01-19', false)"),
+        ("volume_rules", "('crm', 15)"),
     ],
     "driver_points_sum_to_the_score": [
         ("fct_account_health", "('a', 1, 'scored', 'v1', 60.01)"),

@@ -45,6 +45,22 @@ lifecycle_stages as (
     select * from {{ ref('lifecycle_stages') }}
 ),
 
+excluded_days as (
+    select * from {{ ref('excluded_days') }}
+),
+
+drift_settings as (
+    select * from {{ ref('drift_settings') }}
+),
+
+drift_thresholds as (
+    select * from {{ ref('drift_thresholds') }}
+),
+
+volume_rules as (
+    select * from {{ ref('volume_rules') }}
+),
+
 health_model_versions as (
     select * from {{ ref('health_model_versions') }}
 ),
@@ -314,6 +330,88 @@ reference_problems as (
     from signals
     group by signal
     having count(*) > 1
+),
+
+monitoring_problems as (
+    select
+        'reference/excluded_days.csv' as file_path,
+        'the row of event_type ' || coalesce(event_type, 'nothing') as row_key,
+        case
+            when
+                event_type is null
+                or excluded_from is null
+                or excluded_to is null
+                or reason is null
+                then 'a cell is blank that must be filled.'
+            when excluded_to < excluded_from then 'it ends before it starts.'
+            when event_type in (select event_type from event_schemas)
+                then 'only product events can be taken out, and this is one of another stream.'
+        end as problem,
+        'Fill in event_type (of a product event, or any), excluded_from, excluded_to, reason.'
+            as remedy
+    from excluded_days
+    union all
+    select
+        'reference/drift_settings.csv' as file_path,
+        'the only row' as row_key,
+        'there must be exactly one row, with numbers above 0.' as problem,
+        'Correct it.' as remedy
+    from drift_settings
+    having
+        count(*) <> 1
+        or coalesce(min(reference_weeks), 0) <= 0
+        or coalesce(min(min_accounts), 0) <= 0
+        or coalesce(min(bucket_count), 0) <= 0
+        or coalesce(min(smoothing), 0) <= 0
+        or coalesce(min(churn_horizon_days), 0) <= 0
+    union all
+    select
+        'reference/drift_thresholds.csv' as file_path,
+        'measure ' || measures.measure as row_key,
+        'the measure needs one row with warn_at up to alert_at and a noise_multiple.' as problem,
+        'Correct the row, or add it.' as remedy
+    from (
+        select 'psi' as measure
+        union all
+        select 'mean_shift' as measure
+        union all
+        select 'coverage' as measure
+        union all
+        select 'status_share' as measure
+        union all
+        select 'churn_rate' as measure
+    ) as measures
+    left join drift_thresholds
+        on
+            measures.measure = drift_thresholds.measure
+            and drift_thresholds.noise_multiple >= 0
+            and drift_thresholds.warn_at <= drift_thresholds.alert_at
+    group by measures.measure
+    having count(drift_thresholds.measure) <> 1
+    union all
+    select
+        'reference/volume_rules.csv' as file_path,
+        'source ' || sources.source as row_key,
+        'the stream needs one row without a blank, with min_reference_weeks from 1 to '
+        || 'reference_weeks.' as problem,
+        'Correct the row, or add it.' as remedy
+    from (
+        select distinct source from event_schemas
+        union
+        select 'product' as source
+    ) as sources
+    left join volume_rules
+        on
+            sources.source = volume_rules.source
+            and volume_rules.min_reference_weeks between 1 and volume_rules.reference_weeks
+            and volume_rules.settle_days >= 0
+            and volume_rules.min_robust_z > 0
+            and volume_rules.min_ratio >= 1
+            and volume_rules.silent_days > 0
+            and volume_rules.silent_expected > 0
+            and volume_rules.report_days >= 0
+    group by sources.source
+    having count(volume_rules.source) <> 1
 ),
 
 ordered_versions as (
@@ -652,6 +750,8 @@ problems as (
     select file_path, row_key, problem, remedy from activation_problems
     union all
     select file_path, row_key, problem, remedy from reference_problems
+    union all
+    select file_path, row_key, problem, remedy from monitoring_problems
     union all
     select file_path, row_key, problem, remedy from version_problems
     union all

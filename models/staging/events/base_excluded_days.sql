@@ -1,7 +1,14 @@
+{{ config(materialized='table') }}
+
 with
 
 excluded_days as (
     select * from {{ ref('excluded_days') }}
+),
+
+events as (
+    select * from {{ ref('base_events') }}
+    where source = 'product' and event_type is not null
 ),
 
 build_moment as (
@@ -25,11 +32,32 @@ each_excluded_day as (
     where excluded_from <= excluded_to
 ),
 
+whole_days as (
+    select distinct date_day from each_excluded_day
+    where event_type = 'any'
+),
+
+-- Spelled out by type, so that one equality finds an excluded event.
+types_of_whole_days as (
+    select
+        events.event_type,
+        whole_days.date_day
+    from events
+    inner join whole_days
+        on cast(events.occurred_at as date) = whole_days.date_day
+),
+
 single_days as (
-    select distinct
+    select
         event_type,
         date_day
     from each_excluded_day
+    where event_type <> 'any'
+    union
+    select
+        event_type,
+        date_day
+    from types_of_whole_days
 )
 
 select * from single_days

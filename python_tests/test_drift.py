@@ -1,0 +1,201 @@
+"""health_drift equals a computation in numpy, on random scores, metrics and churns."""
+
+import datetime
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+import warehouse
+
+TOLERANCE = 1e-9  # the mart holds 10 decimals
+MONDAY, WEEKS, ACCOUNTS = datetime.date(2024, 1, 1), 30, 90
+AS_OF = MONDAY + datetime.timedelta(7 * WEEKS + 2)
+METRICS = ("coin", "constant", "peaked", "sliding", "uniform")
+BANDS = ("red", "yellow", "green")
+KEY = ["model_version", "segment", "month", "measure", "subject"]
+
+
+def draw_value(metric, week, rng):
+    if metric == "coin":
+        return float(rng.random() < 0.5)
+    if metric == "constant":
+        return 0.7
+    if metric == "peaked":
+        return round(rng.choice((0, 0, 0, 0.1, 0.2, 1)), 6)  # edges of buckets, and empty ones between
+    shift = week / WEEKS if metric == "sliding" else 0
+    return round(min(1, rng.random() * (1 - shift / 2) + shift / 2), 6)
+
+
+def draw(seed):
+    """Frames of the models that health_drift reads; two versions, one of which begins late, and a candidate."""
+    rng = random.Random(seed)
+    scores, metrics, accounts = [], [], []
+    for number in range(ACCOUNTS):
+        account, first = f"a{number:03}", rng.randrange(WEEKS // 2)
+        segment = "smb" if number % 3 else "enterprise" if number % 2 else "mid_market"
+        last = rng.choice((WEEKS, WEEKS, rng.randrange(first, WEEKS)))
+        churned_on = None
+        if last < WEEKS:
+            churned_on = MONDAY + datetime.timedelta(7 * last + rng.randrange(7))
+        accounts.append((account, churned_on, AS_OF))
+        days = [MONDAY + datetime.timedelta(7 * week) for week in range(first, last)]
+        for day in [*days, MONDAY + datetime.timedelta(7 * last + 2)]:
+            week = (day - MONDAY).days // 7
+            version = "v2" if segment == "smb" and week >= WEEKS // 3 else "v1"
+            status = rng.choice(("scored",) * 6 + ("too_early", "too_little_data"))
+            if churned_on and day >= churned_on:
+                status = "churned"
+            score = round(100 * draw_value("sliding", week, rng), 2) if status == "scored" else None
+            band = None if score is None else BANDS[int(score >= 50) + int(score >= 70)]
+            coverage = round(rng.random(), 4) if status in ("scored", "too_little_data") else None
+            row = account, day, version, segment, status, score, band, coverage
+            scores += [("live", *row), ("idea", *row[:5], 100, "green", 1)]
+            if coverage is not None:
+                for metric in METRICS:
+                    value_status = rng.choice(("observed",) * 4 + ("imputed", "dropped"))
+                    value = None if value_status == "dropped" else draw_value(metric, week, rng)
+                    metrics.append(("live", account, day, metric, value_status, value))
+                    metrics.append(("idea", account, day, metric, "observed", 1))
+    names = ["track", "account_id", "score_date", "model_version", "segment", "status", "score", "band", "coverage"]
+    return {
+        "int_health_scores": pd.DataFrame(scores, columns=names),
+        "int_health_metrics": pd.DataFrame(
+            metrics, columns=["track", "account_id", "score_date", "metric", "value_status", "normalised_value"]
+        ),
+        "dim_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on", "as_of"]),
+    }
+
+
+TYPES = {
+    "score_date": "date",
+    "churned_on": "date",
+    "as_of": "date",
+    "score": "decimal(9, 2)",
+    "coverage": "decimal(9, 4)",
+    "normalised_value": "decimal(18, 6)",
+}
+
+
+def built(frames, settings, thresholds):
+    with warehouse.seeded({"drift_settings": [settings], "drift_thresholds": thresholds}) as connection:
+        for table, frame in frames.items():
+            connection.register("frame", frame)
+            columns = ", ".join(f"{name}::{TYPES.get(name, 'varchar')} as {name}" for name in frame)
+            connection.execute(f"create table {table} as select {columns} from frame")
+        rows = connection.execute(warehouse.model_sql("health_drift")).df()
+    return rows.set_index(KEY, verify_integrity=True)
+
+
+def psi(values, reference, buckets, smoothing):
+    counts = [
+        np.histogram(np.floor(np.round(np.array(side) * buckets, 9)).clip(0, buckets - 1), np.arange(buckets + 1))[0]
+        for side in (values, reference)
+    ]
+    seen = (counts[0] + counts[1]) > 0
+    p, q = ((count[seen] + smoothing) / (count[seen].sum() + smoothing * seen.sum()) for count in counts)
+    return ((p - q) * np.log(p / q)).sum(), seen.sum()
+
+
+def expected(frames, settings):
+    """{key: (drift, noise before its multiple)} of every row that has two sides and a drift; who is on them."""
+    horizon = datetime.timedelta(int(settings["churn_horizon_days"]))
+    least, buckets = int(settings["min_accounts"]), int(settings["bucket_count"])
+    scores = frames["int_health_scores"].query("track == 'live' and status != 'churned'")
+    scores = scores[[day.weekday() == 0 for day in scores["score_date"]]]
+    scores = scores.merge(frames["dim_accounts"], on="account_id")
+    metrics = frames["int_health_metrics"].query("track == 'live'")
+    found = {}
+    for version, judged in scores.groupby("model_version"):
+        counts = judged[judged["status"] == "scored"].groupby("score_date").size()
+        start = min(counts.index[counts >= least])
+        end = start + datetime.timedelta(7 * int(settings["reference_weeks"]) - 1)
+        assert end <= AS_OF
+        for segment in ("all", "smb", "mid_market", "enterprise"):
+            own = judged if segment == "all" else judged[judged["segment"] == segment]
+            reference = own[(own["score_date"] >= start) & (own["score_date"] <= end)]
+            current = own[own["score_date"] > end]
+            for month, rows in current.groupby([day.replace(day=1) for day in current["score_date"]]):
+                for measure, subject, drift, noise, sides in compare(rows, reference, metrics, buckets, horizon, settings):
+                    found[version, segment, pd.Timestamp(month), measure, subject] = drift, noise, sides
+    return found
+
+
+def compare(rows, reference, metrics, buckets, horizon, settings):
+    def both(function):
+        return [function(side) for side in (rows, reference)]
+
+    def accounts(sides):
+        return [side["account_id"].nunique() for side in sides]
+
+    def proportion(measure, subject, sides, values):
+        n, m = accounts(sides)
+        if n and m:
+            p, q = (value.mean() for value in values)
+            yield measure, subject, p - q, np.sqrt(q * (1 - q) * (1 / n + 1 / m)), (n, m)
+
+    for subject in ("score", *METRICS):
+        judged = both(lambda side: side[side["coverage"].notna()])
+        if subject == "score":
+            observed = [side.assign(x=side["score"] / 100).dropna(subset="score") for side in judged]
+            coverage = [side["coverage"] for side in judged]
+        else:
+            own = metrics[metrics["metric"] == subject][["account_id", "score_date", "value_status", "normalised_value"]]
+            joined = [side.merge(own, on=["account_id", "score_date"]) for side in judged]
+            coverage = [side["value_status"] == "observed" for side in joined]
+            observed = [side[side["value_status"] == "observed"].assign(x=lambda s: s["normalised_value"]) for side in joined]
+        yield from proportion("coverage", subject, judged, coverage)
+        n, m = accounts(observed)
+        if n and m:
+            x, y = (side["x"].to_numpy(float) for side in observed)
+            value, seen = psi(x, y, buckets, float(settings["smoothing"]))
+            yield "psi", subject, value, (seen - 1) * (1 / n + 1 / m), (n, m)
+            if len(set(y)) > 1:
+                yield "mean_shift", subject, (x.mean() - y.mean()) / y.std(), np.sqrt(1 / n + 1 / m), (n, m)
+    for status in ("too_early", "too_little_data"):
+        yield from proportion("status_share", status, both(lambda s: s), both(lambda s, t=status: s["status"] == t))
+    for band in BANDS:
+        known = both(lambda s, b=band: s[(s["band"] == b) & (s["score_date"] + horizon <= AS_OF)])
+        churns = [
+            pd.Series(
+                [not pd.isna(end) and end <= day + horizon for end, day in zip(s["churned_on"], s["score_date"], strict=True)],
+                dtype=float,
+            )
+            for s in known
+        ]
+        yield from proportion("churn_rate", band, known, churns)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drift_equals_numpy(seed):
+    rng = random.Random(f"settings {seed}")
+    settings = {
+        "reference_weeks": str(rng.choice((2, 4, 7))),
+        "min_accounts": str(rng.choice((3, 8))),
+        "bucket_count": str(rng.choice((2, 5, 10, 13))),
+        "smoothing": rng.choice(("0.5", "1", "0.01")),
+        "churn_horizon_days": str(rng.choice((7, 20, 45))),
+    }
+    thresholds = [row | {"noise_multiple": str(rng.choice((0, 1, 2)))} for row in warehouse.seed_rows()["drift_thresholds"]]
+    frames = draw(seed)
+    rows, wanted = built(frames, settings, thresholds), expected(frames, settings)
+    limits = {row["measure"]: {name: float(row[name] or "inf") for name in row if name != "measure"} for row in thresholds}
+    assert len(wanted) > 300 and wanted.keys() <= set(rows.index)
+    for key, row in rows.iterrows():
+        if key not in wanted:
+            assert pd.isna(row["drift"]) and row["status"] in ("too_few_accounts", "no_spread"), key
+            continue
+        drift, noise, sides = wanted[key]
+        limit = limits[key[3]]
+        noise *= limit["noise_multiple"]
+        assert (row["accounts"], row["reference_accounts"]) == sides, key
+        assert abs(float(row["drift"]) - drift) < TOLERANCE, (key, row["drift"], drift)
+        assert abs(float(row["noise"]) - noise) < TOLERANCE, (key, row["noise"], noise)
+        if min(sides) < int(settings["min_accounts"]):
+            assert row["status"] == "too_few_accounts" and pd.isna(row["level"]), key
+        else:
+            beyond = [name for name in ("warn", "alert") if abs(drift) >= max(limit[f"{name}_at"], noise)]
+            assert row["level"] == (beyond or ["ok"])[-1], key
+            assert row["finding"].startswith(f"{key[4]} of {key[1]} in {key[2]:%Y-%m}: "), key
+    levels = set(rows["level"].dropna())
+    assert levels == {"ok", "warn", "alert"} and set(rows["status"]) >= {"compared", "too_few_accounts", "no_spread"}

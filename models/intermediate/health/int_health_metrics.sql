@@ -93,7 +93,7 @@ group_spreads as (
         count(*) as eligible_count,
         count(metric_value) as observed_count,
         sum(peer_value) as value_sum,
-        sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
+        sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
     group by score_date, model_version, metric, segment, product_category
 ),
@@ -106,7 +106,7 @@ date_spreads as (
         count(*) as eligible_count,
         count(metric_value) as observed_count,
         sum(peer_value) as value_sum,
-        sum(cast(peer_value * peer_value as decimal(28, 8))) as square_sum
+        sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
     group by score_date, model_version, metric
 ),
@@ -159,7 +159,7 @@ positioned as (
             sqrt(
                 cast(
                     cast(peer_count as decimal(8, 0)) * cast(square_sum as decimal(28, 8))
-                    - cast(value_sum as decimal(18, 4)) * cast(value_sum as decimal(18, 4))
+                    - cast(value_sum as decimal(19, 4)) * cast(value_sum as decimal(18, 4))
                     as double
                 )
             ),

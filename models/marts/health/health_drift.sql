@@ -167,7 +167,7 @@ summed as (
         count(value) as value_count,
         count(distinct case when value is not null then account_id end) as value_accounts,
         sum(value) as value_sum,
-        sum(cast(value * value as decimal(28, 12))) as square_sum
+        sum(cast(cast(value as decimal(19, 6)) * value as decimal(28, 12))) as square_sum
     from measured
     group by model_version, segment, subject, month
 ),
@@ -193,7 +193,7 @@ compared as (
             cast(
                 cast(reference.value_count as decimal(9, 0))
                 * cast(reference.square_sum as decimal(28, 12))
-                - cast(reference.value_sum as decimal(18, 6))
+                - cast(reference.value_sum as decimal(19, 6))
                 * cast(reference.value_sum as decimal(18, 6))
                 as double
             )

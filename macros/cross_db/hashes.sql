@@ -8,3 +8,15 @@
 {% macro duckdb__hash_of(expression) -%}
     hash({{ expression }})
 {%- endmacro %}
+
+{% macro postgres__hash_of(expression) -%}
+    hash_record_extended(row({{ expression }}), 0)
+{%- endmacro %}
+
+{% macro snowflake__hash_of(expression) -%}
+    hash({{ expression }})
+{%- endmacro %}
+
+{% macro bigquery__hash_of(expression) -%}
+    farm_fingerprint(to_json_string(struct({{ expression }})))
+{%- endmacro %}

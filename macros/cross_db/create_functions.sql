@@ -7,7 +7,8 @@
 {% macro default__create_functions() %}{{ return('') }}{% endmacro %}
 
 {#- A strict function is not called with a null, so the state of last_known is the last value that is none. The json
-    type keeps repeated keys, of which the first counts on every engine. -#}
+    type keeps repeated keys, of which the first counts on every engine; a fraction of more digits than a double has is read
+    as one, and a nested value loses its blanks, as on every engine too. -#}
 {% macro postgres__create_functions() -%}
     {%- set collation = run_query(
         'select datcollate from pg_database where datname = current_database()'
@@ -42,7 +43,15 @@
     language plpgsql immutable strict as $$
     begin
         return (
-            select pairs.value from json_each_text(payload::json) with ordinality as pairs (key, value, place)
+            select
+                case
+                    when json_typeof(pairs.value) in ('object', 'array')
+                        then regexp_replace(pairs.value::text, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g')
+                    when json_typeof(pairs.value) = 'number' and pairs.value::text ~ '[.eE]' and length(pairs.value::text) > 17
+                        then pairs.value::text::double precision::text
+                    else pairs.value #>> '{}'
+                end
+            from json_each(payload::json) with ordinality as pairs (key, value, place)
             where pairs.key = wanted
             order by pairs.place
             limit 1
@@ -54,7 +63,7 @@
     create or replace function {{ target.schema }}.try_decimal(expression text) returns numeric
     language plpgsql immutable strict as $$
     begin
-        if expression ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$' then
+        if expression ~ '^[ \t-\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t-\r]*$' then
             return cast(expression as decimal(18, 6));
         end if;
         return null;

@@ -19,7 +19,7 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary calibrate test test-spark lint docs clean
+.PHONY: help build streams summary calibrate test test-spark test-postgres lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pyte
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21)
 	@$(BIN)/python -m pytest python_tests/spark
 
+test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target and compare each row with DuckDB
+	@$(BIN)/python -m pytest python_tests/postgres
+
 lint: .venv/tested  ## sqlfluff and ruff
 	@$(BIN)/ruff check .
 	@$(BIN)/sqlfluff lint models tests
@@ -81,4 +84,8 @@ clean:  ## Remove what a build made; raw events and the environment stay
 
 .venv/spark: .venv/tested requirements-spark.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-spark.txt
+	@touch $@
+
+.venv/postgres: .venv/tested requirements-postgres.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-postgres.txt
 	@touch $@

@@ -62,11 +62,9 @@
     select
         score_date,
         count(*) as account_count,
-        bit_xor(
-            {{ hash_of(
-                'account_id, segment, product_category, model_version, eligibility, ' ~ signal_columns() | join(', ')
-            ) }}
-        ) as fingerprint
+        {{ xor_of(hash_of(
+            'account_id, segment, product_category, model_version, eligibility, ' ~ signal_columns() | join(', ')
+        )) }} as fingerprint
     from {{ ref('int_health_score_days') }}
     group by score_date
 {%- endmacro %}

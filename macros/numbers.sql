@@ -3,7 +3,7 @@
     takes up the error of the binary division. -#}
 {% macro round_half_up(expression, places) -%}
     cast(
-        floor(cast({{ expression }} as double) * 1e{{ places }} + 0.500001) / 1e{{ places }}
+        floor({{ as_double(expression) }} * 1e{{ places }} + 0.500001) / 1e{{ places }}
         as decimal(18, {{ places }})
     )
 {%- endmacro %}
@@ -11,13 +11,8 @@
 {#- Null where the denominator is zero. -#}
 {% macro ratio(numerator, denominator) -%}
     {{ round_half_up(
-        'cast(' ~ numerator ~ ' as double) / nullif(' ~ denominator ~ ', 0)', 6
+        as_double(numerator) ~ ' / nullif(' ~ denominator ~ ', 0)', 6
     ) }}
-{%- endmacro %}
-
-{#- Mean of the two middle values where their number is even. -#}
-{% macro median(expression) -%}
-    percentile_cont(0.5) within group (order by cast({{ expression }} as double))
 {%- endmacro %}
 
 {#- Standard normal distribution function, to about 1e-15: the rational approximation of

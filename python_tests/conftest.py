@@ -8,11 +8,12 @@ import pytest
 import warehouse
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+pytest.register_assert_rewrite("engines")
 
 from simulator import dirt  # noqa: E402
 from simulator.run import simulate  # noqa: E402
 
-collect_ignore = ["spark"]  # It needs Java and takes minutes: `make test-spark`.
+collect_ignore = ["spark", "postgres"]  # They need Java or a server: `make test-spark`, `make test-postgres`.
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,18 @@
     hash({{ expression }})
 {%- endmacro %}
 
+{% macro postgres__hash_of(expression) -%}
+    hash_record_extended(row({{ expression }}), 0)
+{%- endmacro %}
+
+{% macro snowflake__hash_of(expression) -%}
+    hash({{ expression }})
+{%- endmacro %}
+
+{% macro bigquery__hash_of(expression) -%}
+    farm_fingerprint(to_json_string(struct({{ expression }})))
+{%- endmacro %}
+
 {#- The id of a thing that a text names: the same wherever and whenever it is made. -#}
 {% macro id_of(expression) -%}
     md5({{ expression }})

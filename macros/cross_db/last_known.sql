@@ -8,3 +8,11 @@
 {% macro duckdb__last_known(column) -%}
     last_value({{ column }} ignore nulls)
 {%- endmacro %}
+
+{% macro postgres__last_known(column) -%}
+    {{ target.schema }}.last_known({{ column }})
+{%- endmacro %}
+
+{% macro bigquery__last_known(column) -%}
+    last_value({{ column }} ignore nulls)
+{%- endmacro %}

@@ -8,3 +8,16 @@
 {% macro duckdb__raise_error(message) -%}
     error({{ message }})
 {%- endmacro %}
+
+{% macro postgres__raise_error(message) -%}
+    {{ target.schema }}.raise_error({{ message }})
+{%- endmacro %}
+
+{#- No function raises an error there, but one that cannot read its text shows it. -#}
+{% macro snowflake__raise_error(message) -%}
+    to_boolean({{ message }})
+{%- endmacro %}
+
+{% macro bigquery__raise_error(message) -%}
+    error({{ message }})
+{%- endmacro %}

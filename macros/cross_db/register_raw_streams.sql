@@ -93,6 +93,11 @@
     {{ return(types) }}
 {% endmacro %}
 
+{#- Engines whose raw streams are tables never come here, but dbt looks for what they would call. -#}
+{% macro default__list_raw_files(root) %}{{ return([]) }}{% endmacro %}
+
+{% macro default__read_raw_files(stream, format, paths) %}{{ return('') }}{% endmacro %}
+
 {% macro duckdb__list_raw_files(root) %}
     {{ return(run_query(
         "select file from glob('" ~ root | replace("'", "''") ~ "/*/*') order by file"

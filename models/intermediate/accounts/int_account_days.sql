@@ -12,7 +12,7 @@ days as (
         started_on,
         update_from,
         {{ each_day('started_on', 'ended_on') }} as date_day
-    from updates
+    from updates{{ from_each_day('started_on', 'ended_on') }}
 )
 
 select * from days

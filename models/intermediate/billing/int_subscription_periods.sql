@@ -56,7 +56,7 @@ periods as (
         bounded.seats,
         bounded.usage_cap,
         {{ round_half_up(
-            '12 * cast(bounded.mrr as double) * exchange_rates.rate_to_reporting_currency', 2
+            '12 * ' ~ as_double('bounded.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
         ) }} as arr
     from bounded
     inner join exchange_rates

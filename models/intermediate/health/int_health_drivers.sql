@@ -28,22 +28,24 @@ pointed as (
         scores.score,
         scores.next_band_edge,
         {{ round_half_up(
-            '100 * cast(metrics.value_so_far as double) / metrics.total_used_weight', 2
+            '100 * ' ~ as_double('metrics.value_so_far') ~ ' / metrics.total_used_weight', 2
         ) }} as points_so_far,
         {{ round_half_up(
-            '100 * cast(metrics.value_so_far - metrics.weighted_value as double)'
+            '100 * ' ~ as_double('metrics.value_so_far - metrics.weighted_value')
             ~ ' / metrics.total_used_weight', 2
         ) }} as points_before,
         {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.value_so_far as double)'
+            '100 * ' ~ as_double('metrics.weight_so_far - metrics.value_so_far')
             ~ ' / metrics.total_used_weight', 2
         ) }} as lost_so_far,
         {{ round_half_up(
-            '100 * cast(metrics.weight_so_far - metrics.used_weight - metrics.value_so_far'
-            ~ ' + metrics.weighted_value as double) / metrics.total_used_weight', 2
+            '100 * ' ~ as_double(
+                'metrics.weight_so_far - metrics.used_weight - metrics.value_so_far'
+                ~ ' + metrics.weighted_value'
+            ) ~ ' / metrics.total_used_weight', 2
         ) }} as lost_before,
         {{ round_half_up(
-            'cast(scores.next_band_edge - scores.score as double) * metrics.total_used_weight'
+            as_double('scores.next_band_edge - scores.score') ~ ' * metrics.total_used_weight'
             ~ ' / (100 * nullif(metrics.used_weight, 0))', 6
         ) }} as x_to_next_band
     from metrics

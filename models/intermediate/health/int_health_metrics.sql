@@ -154,14 +154,13 @@ compared as (
 positioned as (
     select
         compared.*,
-        cast(peer_count * peer_value - value_sum as double)
+        {{ as_double('peer_count * peer_value - value_sum') }}
         / nullif(
             sqrt(
-                cast(
-                    cast(peer_count as decimal(8, 0)) * cast(square_sum as decimal(28, 8))
-                    - cast(value_sum as decimal(19, 4)) * cast(value_sum as decimal(18, 4))
-                    as double
-                )
+                {{ as_double(
+                    'cast(peer_count as decimal(8, 0)) * cast(square_sum as decimal(28, 8))'
+                    ~ ' - cast(value_sum as decimal(19, 4)) * cast(value_sum as decimal(18, 4))'
+                ) }}
             ),
             0
         ) as z
@@ -177,7 +176,7 @@ scaled as (
                 then
                     greatest(
                         least(
-                            cast(metric_value - lower_bound as double)
+                            {{ as_double('metric_value - lower_bound') }}
                             / (upper_bound - lower_bound),
                             1
                         ), 0
@@ -193,7 +192,7 @@ normalised as (
         scaled.*,
         {{ round_half_up(
             "0.5 + (case when direction = 'lower' then 0.5 - scaled_value else scaled_value - 0.5 end)"
-            ~ ' * exp(-cast(decay_per_day as double) * age_days)', 6
+            ~ ' * exp(-' ~ as_double('decay_per_day') ~ ' * age_days)', 6
         ) }} as observed_x
     from scaled
 ),

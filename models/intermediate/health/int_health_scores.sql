@@ -49,19 +49,19 @@ judged as (
         score_days.segment,
         score_days.product_category,
         score_days.stage,
-        {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
+        {{ round_half_up(as_double('totals.observed_weight') ~ ' / totals.weight', 4) }}
             as coverage,
         case
             when score_days.eligibility <> 'eligible' then score_days.eligibility
             when
-                {{ round_half_up('cast(totals.observed_weight as double) / totals.weight', 4) }}
+                {{ round_half_up(as_double('totals.observed_weight') ~ ' / totals.weight', 4) }}
                 < score_days.coverage_floor
                 or coalesce(totals.used_weight, 0) = 0
                 then 'too_little_data'
             else 'scored'
         end as status,
         {{ round_half_up(
-            '100 * cast(totals.weighted_value as double) / nullif(totals.used_weight, 0)', 2
+            '100 * ' ~ as_double('totals.weighted_value') ~ ' / nullif(totals.used_weight, 0)', 2
         ) }}
             as weighted_score
     from score_days

@@ -149,10 +149,10 @@ reached_days as (
             when conditions.operator = '>='
                 then
                     conditions.threshold
-                    <= cast(running.total as double) / nullif(measured_signals.seats, 0)
+                    <= {{ as_double('running.total') }} / nullif(measured_signals.seats, 0)
             else
                 conditions.threshold
-                < cast(running.total as double) / nullif(measured_signals.seats, 0)
+                < {{ as_double('running.total') }} / nullif(measured_signals.seats, 0)
         end
 ),
 
@@ -262,10 +262,10 @@ reached as (
             when sought.operator = '>='
                 then
                     sought.threshold
-                    <= cast(sought.total_before + steps.step as double) / nullif(sought.seats, 0)
+                    <= {{ as_double('sought.total_before + steps.step') }} / nullif(sought.seats, 0)
             else
                 sought.threshold
-                < cast(sought.total_before + steps.step as double) / nullif(sought.seats, 0)
+                < {{ as_double('sought.total_before + steps.step') }} / nullif(sought.seats, 0)
         end
 ),
 

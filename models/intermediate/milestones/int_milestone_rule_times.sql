@@ -100,7 +100,8 @@ timed as (
         ready.phase,
         ready.events_at,
         ready.event_id,
-        cast(first_signal_days.date_day as timestamp) + interval 86399 second as signals_at
+        {{ add_time('cast(first_signal_days.date_day as timestamp)', 86399, 'second') }}
+            as signals_at
     from ready
     left join first_signal_days
         on

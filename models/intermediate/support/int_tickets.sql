@@ -61,8 +61,8 @@ timed as (
         in_scope.occurred_at as created_at,
         in_scope.loaded_at as created_loaded_at,
         first_replies.first_replied_at,
-        in_scope.occurred_at
-        + sla_targets.first_response_hours * interval 1 hour as reply_due_at
+        {{ add_time('in_scope.occurred_at', 'sla_targets.first_response_hours', 'hour') }}
+            as reply_due_at
     from in_scope
     inner join sla_targets
         on in_scope.priority = sla_targets.priority

@@ -43,7 +43,7 @@ members as (
     union all
     select
         '{{ period }}' as cohort_period,
-        cast({{ dbt.date_trunc(period, 'started_on') }} as date) as cohort_start,
+        {{ first_day_of(period, 'started_on') }} as cohort_start,
         persona,
         segment,
         product_category,
@@ -85,15 +85,15 @@ accumulated as (
             case
                 when
                     activated < at_risk
-                    then ln(cast(at_risk - activated as double) / at_risk)
+                    then ln({{ as_double('at_risk - activated') }} / at_risk)
                 else 0
             end
         ) over (partition by cohort_key order by day) as log_survival,
         sum(
             case
                 when activated < at_risk
-                    then cast(activated as double)
-                        / (cast(at_risk as double) * (at_risk - activated))
+                    then {{ as_double('activated') }}
+                        / ({{ as_double('at_risk') }} * (at_risk - activated))
                 else 0
             end
         ) over (partition by cohort_key order by day) as greenwood,

@@ -21,7 +21,7 @@ clocked as (
         trimmed.*,
         coalesce(cast(trimmed.loaded_at as date), cast('9999-12-31' as date)) as loaded_on,
         trimmed.occurred_at
-        > trimmed.loaded_at + interval {{ var('clock_skew_minutes') }} minute as is_future
+        > {{ add_time('trimmed.loaded_at', var('clock_skew_minutes'), 'minute') }} as is_future
     from trimmed
 )
 

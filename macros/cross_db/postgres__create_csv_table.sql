@@ -1,0 +1,11 @@
+{#- dbt's own macro, but with the types of the seeds translated as those of the contracts are: string is text. -#}
+{% macro postgres__create_csv_table(model, agate_table) %}
+    {% set types = model['config']['column_types'] %}
+    {% set columns = [] %}
+    {% for column in agate_table.column_names %}
+        {% do columns.append(column ~ ' ' ~ api.Column.translate_type(types[column])) %}
+    {% endfor %}
+    {% set sql = 'create table ' ~ this.render() ~ ' (' ~ columns | join(', ') ~ ')' %}
+    {% call statement('_') %}{{ sql }}{% endcall %}
+    {{ return(sql) }}
+{% endmacro %}

@@ -177,14 +177,16 @@ compared as (
         summed.*,
         {{ round_half_up('cast(summed.coverage_sum as double) / summed.row_count', 10) }}
             as coverage,
-        {{ round_half_up('cast(summed.value_sum as double) / nullif(summed.value_count, 0)', 10) }}
-            as value_mean,
+        {{ round_half_up(
+            'cast(summed.value_sum as double) / nullif(summed.value_count, 0)', 10
+        ) }} as value_mean,
         coalesce(reference.accounts, 0) as reference_accounts,
         coalesce(reference.value_accounts, 0) as reference_value_accounts,
         {{ round_half_up('cast(reference.coverage_sum as double) / reference.row_count', 10) }}
             as reference_coverage,
-        {{ round_half_up('cast(reference.value_sum as double) / nullif(reference.value_count, 0)', 10) }}
-            as reference_mean,
+        {{ round_half_up(
+            'cast(reference.value_sum as double) / nullif(reference.value_count, 0)', 10
+        ) }} as reference_mean,
         cast(summed.value_sum as double) / nullif(summed.value_count, 0)
         - cast(reference.value_sum as double) / nullif(reference.value_count, 0)
             as mean_difference,

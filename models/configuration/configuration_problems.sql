@@ -532,25 +532,37 @@ metric_problems as (
     having count(*) > 1
 ),
 
+known_weights as (
+    select distinct
+        health_weights.model_version,
+        health_weights.metric
+    from health_weights
+    inner join health_metrics
+        on
+            health_weights.metric = health_metrics.metric
+            and health_metrics.model_version in (health_weights.model_version, 'any')
+),
+
 weight_problems as (
     select
         'scoring/health_weights.csv' as file_path,
-        'model_version ' || model_version || ', metric ' || metric as row_key,
+        'model_version ' || health_weights.model_version || ', metric ' || health_weights.metric
+            as row_key,
         case
-            when model_version not in (select model_version from health_model_versions)
-                then 'unknown model version.'
             when
-                not exists (
-                    select 1 from health_metrics
-                    where
-                        health_metrics.metric = health_weights.metric
-                        and health_metrics.model_version in (health_weights.model_version, 'any')
+                health_weights.model_version not in (
+                    select health_model_versions.model_version from health_model_versions
                 )
-                then 'unknown metric.'
-            when coalesce(weight, -1) < 0 then 'the weight must be 0 or more.'
+                then 'unknown model version.'
+            when known_weights.metric is null then 'unknown metric.'
+            when coalesce(health_weights.weight, -1) < 0 then 'the weight must be 0 or more.'
         end as problem,
         'Use a version of health_model_versions.csv and a metric of health_metrics.csv.' as remedy
     from health_weights
+    left join known_weights
+        on
+            health_weights.model_version = known_weights.model_version
+            and health_weights.metric = known_weights.metric
     union all
     select
         'scoring/health_weights.csv' as file_path,

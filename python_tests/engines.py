@@ -133,7 +133,7 @@ def check_outcomes(outcomes):
     passed = ("success", "pass", "warn")
     assert {name: message for name, status, message in outcomes if status not in passed} == {}
     warned = {name.split(".")[2] for name, status, _ in outcomes if status == "warn"}
-    assert warned == {"rejects_stay_below_warn_share"}  # the company has defects
+    assert "rejects_stay_below_warn_share" in warned  # the company has defects
 
 
 def check_rows(on_duckdb, relation, other_rows):

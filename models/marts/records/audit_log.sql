@@ -88,7 +88,7 @@ last_log as (
     from earlier_changes
 ),
 
--- A build that replays the past logs nothing.
+-- A build that replays the past logs nothing, nor does one without any event.
 logging as (
     select
         build_moment.known_at,
@@ -96,7 +96,8 @@ logging as (
     from build_moment
     cross join last_log
     where
-        coalesce(build_moment.known_at >= last_log.known_at, true)
+        build_moment.known_at is not null
+        and coalesce(build_moment.known_at >= last_log.known_at, true)
         and coalesce(build_moment.as_of >= last_log.as_of, true)
 ),
 

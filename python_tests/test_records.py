@@ -106,7 +106,7 @@ def test_each_change_is_recorded_once_and_no_record_is_altered(seed):
 
 def test_the_cause_of_a_restatement_is_named():
     """First a weight changes and nothing else, then rows come that are late, then both at once."""
-    nights, _ = company_by_night(3, churn=0)
+    nights, _ = company_by_night(8, churn=0)
     house = warehouse.Nightly()
     for night in nights[: NIGHTS - 1]:
         house.load(warehouse.raw_frames(night))

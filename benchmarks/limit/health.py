@@ -350,6 +350,9 @@ class _Version:
 def load(session: Session) -> None:
     """Make the tables fct_account_health and fct_health_drivers."""
     metrics = {row["metric"]: row for row in session.seeds["health_metrics"]}
+    tracks = {(row["track"], row["segment"], row["stage"]) for row in session.seeds["health_model_versions"]}
+    if tracks != {("live", "any", "any")}:
+        raise NotImplementedError("The limit judges all accounts by one live version at a time.")
     signals = sorted({row[kind] for row in metrics.values() for kind in ("signal", "age_signal")} - {""})
     session.run(
         "health days",
@@ -357,7 +360,7 @@ def load(session: Session) -> None:
         select
             account_id,
             date_day as score_date,
-            segment,
+            accounts.segment,
             product_category,
             model_version,
             case

@@ -67,9 +67,9 @@ class Session:
                 rows = list(csv.DictReader(file))
             columns = ", ".join(f"{column} {kind}" for column, kind in types[path.stem].items())
             values = ", ".join(f"({', '.join(literal(row[column]) for column in types[path.stem])})" for row in rows)
-            self.connection.execute(
-                f"create temp table {path.stem} ({columns}); insert into {path.stem} values {values}"
-            )
+            self.connection.execute(f"create temp table {path.stem} ({columns})")
+            if rows:
+                self.connection.execute(f"insert into {path.stem} values {values}")
             self.seeds[path.stem] = rows
 
     def set_moment(self) -> None:

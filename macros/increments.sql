@@ -88,6 +88,16 @@
     {{ forget if is_incremental() }}
 {%- endmacro %}
 
+{#- The score dates that a model computes: all, or those that int_health_dates has this build judge again. -#}
+{% macro changed_dates() -%}
+    select health_dates.score_date
+    from {{ ref('int_health_dates') }} as health_dates
+    {% if is_incremental() -%}
+    inner join {{ ref('base_build_moment') }} as build_moment
+        on health_dates.build_number > build_moment.last_build_number
+    {%- endif %}
+{%- endmacro %}
+
 {#- The score dates that int_health_dates has this build judge again, and those that are none any more. -#}
 {% macro forget_changed_dates() -%}
     {%- set forget -%}

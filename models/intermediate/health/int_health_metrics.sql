@@ -1,12 +1,7 @@
 with
 
 changed_dates as (
-    select health_dates.score_date
-    from {{ ref('int_health_dates') }} as health_dates
-    {% if is_incremental() -%}
-    inner join {{ ref('base_build_moment') }} as build_moment
-        on health_dates.build_number > build_moment.last_build_number
-    {%- endif %}
+    {{ changed_dates() }}
 ),
 
 score_days as (

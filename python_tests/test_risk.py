@@ -244,7 +244,7 @@ def test_the_companies_had_every_end():
 
 @settings(parent=COMPANIES, max_examples=4)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 0.9))
-def test_later_days_keep_the_ids_and_the_cleared_episodes(seed, share):
+def test_later_days_keep_episodes_and_alerts(seed, share):
     company = company_strategy.random_company(
         seed, n_accounts=6, n_days=100, dirt=0, duplicates=0, merges=0, edge_times=0.3
     )
@@ -252,11 +252,16 @@ def test_later_days_keep_the_ids_and_the_cleared_episodes(seed, share):
     first_day = moments[0] + int(share * (moments[-1] - moments[0]).days) * DAY
     events, _ = settled(company, first_day)
     seeds = SEEDS | random_rules(random.Random(seed))
-    before, previous_day = {}, first_day - DAY
+    before, alerts, previous_day = {}, {}, first_day - DAY
     for day in (first_day, first_day + DAY, first_day + 2 * DAY, first_day + 9 * DAY):
         known_at = datetime.datetime.combine(day, datetime.time.max)
         with warehouse.build(warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at) as connection:
             now = {row["risk_signal_id"]: row for row in table(connection, "from fct_risk_signals")}
+            alerts_now = {row["alert_id"]: row for row in table(connection, "from alerts where alert_kind not like 'band_%'")}
+        for key, row in alerts.items():
+            assert alerts_now[key] == row
+        for key in alerts_now.keys() - alerts.keys():
+            assert previous_day < first_day or alerts_now[key]["alerted_on"] > previous_day
         for key, row in before.items():
             assert key in now, f"{row['reason']} is gone"
             same = ("account_id", "rule_id", "first_seen_on", "risk_window", "severity", "owner_role", "band_cap")
@@ -267,5 +272,5 @@ def test_later_days_keep_the_ids_and_the_cleared_episodes(seed, share):
             assert now[key]["last_seen_on"] >= row["last_seen_on"]
         for key in now.keys() - before.keys():
             assert previous_day < first_day or now[key]["first_seen_on"] > previous_day
-        before, previous_day = now, day
+        before, alerts, previous_day = now, alerts_now, day
     assume(before)

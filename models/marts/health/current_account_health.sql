@@ -65,7 +65,8 @@ ranked_caps as (
         risk_rules.rule,
         row_number() over (
             partition by ranked.account_id
-            order by health_bands.lower_edge, band_caps.first_seen_on desc, band_caps.rule_id
+            order by
+                health_bands.lower_edge asc, band_caps.first_seen_on desc, band_caps.rule_id asc
         ) as choice
     from ranked
     inner join band_caps

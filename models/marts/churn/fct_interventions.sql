@@ -152,7 +152,7 @@ interventions as (
         cast(followed.arr as decimal(18, 2)) as arr,
         cast(followed.risk as decimal(9, 2)) as risk,
         cast(followed.priority as decimal(9, 2)) as priority,
-        ranked.priority_rank,
+        cast(ranked.priority_rank as bigint) as priority_rank,
         followed.expected_effect
     from followed
     left join ranked

@@ -228,9 +228,9 @@ counted as (
         pair_counts.first_window_ends_on,
         coalesce(pair_counts.pair_count, 0) as pair_count,
         {{ as_double('nullif(pair_counts.pair_count, 0)') }} as n,
-        {{ as_double('pair_counts.both_converted') }} as both,
-        {{ as_double('pair_counts.only_treated_converted') }} as only_treated,
-        {{ as_double('pair_counts.only_control_converted') }} as only_control,
+        {{ as_double('pair_counts.both_converted') }} as both_green,
+        {{ as_double('pair_counts.only_treated_converted') }} as treated_green,
+        {{ as_double('pair_counts.only_control_converted') }} as control_green,
         {{ as_double('pair_counts.churned_count') }}
         / nullif(pair_counts.compared_count, 0) as churn_rate,
         {{ as_double('pair_counts.control_churned_count') }}
@@ -266,10 +266,10 @@ counted as (
 rated as (
     select
         counted.*,
-        (both + only_treated) / n as treated_rate,
-        (both + only_control) / n as control_rate,
-        (only_treated - only_control) / n as difference,
-        both * (n - both - only_treated - only_control) - only_treated * only_control as cross_product,
+        (both_green + treated_green) / n as treated_rate,
+        (both_green + control_green) / n as control_rate,
+        (treated_green - control_green) / n as difference,
+        both_green * (n - both_green - treated_green - control_green) - treated_green * control_green as cross_product,
         score_change - control_score_change as score_difference,
         case
             when scored_count > 1

@@ -106,6 +106,10 @@ begun as (
 
 weighed as (
     select
+        {{ id_of(
+            "begun.account_id || '|' || begun.play_id || '|' || begun.trigger_id || '|' "
+            ~ "|| cast(begun.wanted_on as " ~ dbt.type_string() ~ ")"
+        ) }} as task_id,
         begun.*,
         playbooks.tier,
         playbooks.cadence_limit,
@@ -126,23 +130,40 @@ weighed as (
             and begun.last_score_date = scores.score_date
 ),
 
-terms as (
+valued as (
+    select task_id, 'impact' as term, cast(impact as decimal(18, 2)) as term_value from weighed
+    union all
+    select task_id, 'effort' as term, cast(effort as decimal(18, 2)) as term_value from weighed
+    union all
+    select task_id, 'arr' as term, cast(arr as decimal(18, 2)) as term_value from weighed
+    union all
+    select task_id, 'risk' as term, cast(risk as decimal(18, 2)) as term_value from weighed
+),
+
+placed as (
     select
-        {%- for term in ['impact', 'effort', 'arr', 'risk'] %}
-        {%- for column in ['weight', 'worth_nothing_at', 'worth_all_at', 'value_when_null'] %}
-        max(case when term = '{{ term }}' then {{ column }} end) as {{ term }}_{{ column }}
-        {{- ',' if not (loop.last and term == 'risk') }}
-        {%- endfor %}
-        {%- endfor %}
-    from priority_terms
+        valued.task_id,
+        priority_terms.weight,
+        {{ as_double(
+            'coalesce(valued.term_value, priority_terms.value_when_null)'
+            ~ ' - priority_terms.worth_nothing_at'
+        ) }} / (priority_terms.worth_all_at - priority_terms.worth_nothing_at) as place
+    from valued
+    inner join priority_terms
+        on valued.term = priority_terms.term
+),
+
+prioritised as (
+    select
+        task_id,
+        sum({{ round_half_up('100 * weight * greatest(least(place, 1), 0)', 6) }}) as points
+    from placed
+    group by task_id
 ),
 
 candidates as (
     select
-        {{ id_of(
-            "weighed.account_id || '|' || weighed.play_id || '|' || weighed.trigger_id || '|' "
-            ~ "|| cast(weighed.wanted_on as " ~ dbt.type_string() ~ ")"
-        ) }} as task_id,
+        weighed.task_id,
         weighed.account_id,
         weighed.segment,
         weighed.play_id,
@@ -162,18 +183,10 @@ candidates as (
         end as ended_by,
         weighed.arr,
         weighed.risk,
-        {%- set shares = [] %}
-        {%- for term in ['impact', 'effort', 'arr', 'risk'] %}
-        {%- do shares.append(
-            as_double('terms.' ~ term ~ '_weight') ~ ' * greatest(least(('
-            ~ as_double('coalesce(weighed.' ~ term ~ ', terms.' ~ term ~ '_value_when_null)')
-            ~ ' - terms.' ~ term ~ '_worth_nothing_at) / (terms.' ~ term
-            ~ '_worth_all_at - terms.' ~ term ~ '_worth_nothing_at), 1), 0)'
-        ) %}
-        {%- endfor %}
-        {{ round_half_up('100 * (' ~ shares | join(' + ') ~ ')', 2) }} as priority
+        {{ round_half_up('prioritised.points', 2) }} as priority
     from weighed
-    cross join terms
+    inner join prioritised
+        on weighed.task_id = prioritised.task_id
 )
 
 select * from candidates

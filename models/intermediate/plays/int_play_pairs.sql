@@ -260,7 +260,9 @@ pairs as (
         case
             when matched.comparison = 'compared' and not matched.is_top
                 then
-                    case when matched.control_next_top_on <= matched.window_ends_on then 1 else 0 end
+                    case
+                        when matched.control_next_top_on <= matched.window_ends_on then 1 else 0
+                    end
         end as control_converted,
         case
             when matched.comparison = 'compared'

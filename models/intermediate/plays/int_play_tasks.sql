@@ -68,7 +68,7 @@ answered as (
         task_id,
         mark,
         min(completed_on) over (
-            partition by account_id, play_id order by marked_on desc, mark
+            partition by account_id, play_id order by marked_on desc, mark asc
             rows between unbounded preceding and 1 preceding
         ) as next_completed_on
     from marks
@@ -169,7 +169,7 @@ queued as (
         placed.spell_completed_at as completed_at,
         row_number() over (
             partition by placed.account_id, placed.tier
-            order by placed.wanted_on, placed.priority desc, placed.task_id
+            order by placed.wanted_on asc, placed.priority desc, placed.task_id asc
         ) - 1 as place
     from placed
     inner join spells
@@ -188,9 +188,9 @@ turns as (
     from queued
 ),
 
--- There are as many lanes as tasks in 7 days, and tasks go to them in turn. In its lane a task opens
--- 7 days after the one before it or when it is wanted, whatever is later; also one that is over
--- by then keeps its turn.
+-- There are as many lanes as tasks in 7 days, and tasks go to them in turn. In its lane a task
+-- opens 7 days after the one before it or when it is wanted, whatever is later; also one that is
+-- over by then keeps its turn.
 served as (
     select
         turns.*,

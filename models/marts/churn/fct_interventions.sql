@@ -84,7 +84,7 @@ ranked as (
     select
         task_id,
         row_number() over (
-            partition by owner_id order by priority desc, due_at, task_id
+            partition by owner_id order by priority desc, due_at asc, task_id asc
         ) as priority_rank
     from followed
     where status in ('open', 'overdue')

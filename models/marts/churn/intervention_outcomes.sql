@@ -269,7 +269,8 @@ rated as (
         (both_green + treated_green) / n as treated_rate,
         (both_green + control_green) / n as control_rate,
         (treated_green - control_green) / n as difference,
-        both_green * (n - both_green - treated_green - control_green) - treated_green * control_green as cross_product,
+        both_green * (n - both_green - treated_green - control_green)
+        - treated_green * control_green as cross_product,
         score_change - control_score_change as score_difference,
         case
             when scored_count > 1
@@ -295,14 +296,12 @@ rated as (
 intervals as (
     select
         rated.*,
-        {%- for arm in ['treated', 'control'] %}
-        {%- for side, sign in [('lower', '-'), ('upper', '+')] %}
-        (
-            {{ arm }}_rate + {{ z * z }} / (2 * n)
-            {{ sign }} {{ z }} * sqrt({{ arm }}_rate * (1 - {{ arm }}_rate) / n + {{ z * z }} / (4 * n * n))
-        ) / (1 + {{ z * z }} / n) as {{ arm }}_{{ side }},
-        {%- endfor %}
-        {%- endfor %}
+        (treated_rate + {{ z * z }} / (2 * n)) / (1 + {{ z * z }} / n) as treated_centre,
+        {{ z }} * sqrt(treated_rate * (1 - treated_rate) / n + {{ z * z }} / (4 * n * n))
+        / (1 + {{ z * z }} / n) as treated_reach,
+        (control_rate + {{ z * z }} / (2 * n)) / (1 + {{ z * z }} / n) as control_centre,
+        {{ z }} * sqrt(control_rate * (1 - control_rate) / n + {{ z * z }} / (4 * n * n))
+        / (1 + {{ z * z }} / n) as control_reach,
         coalesce(
             case
                 when cross_product > 0 then greatest(cross_product - n / 2, 0) else cross_product
@@ -316,25 +315,35 @@ intervals as (
     from rated
 ),
 
-planned as (
+arms as (
     select
         intervals.*,
+        treated_rate - (treated_centre - treated_reach) as treated_below,
+        treated_centre + treated_reach - treated_rate as treated_above,
+        control_rate - (control_centre - control_reach) as control_below,
+        control_centre + control_reach - control_rate as control_above
+    from intervals
+),
+
+planned as (
+    select
+        arms.*,
         difference - sqrt(
             greatest(
-                (treated_rate - treated_lower) * (treated_rate - treated_lower)
-                - 2 * agreement * (treated_rate - treated_lower) * (control_upper - control_rate)
-                + (control_upper - control_rate) * (control_upper - control_rate), 0
+                treated_below * treated_below
+                - 2 * agreement * treated_below * control_above
+                + control_above * control_above, 0
             )
         ) as difference_lower,
         difference + sqrt(
             greatest(
-                (treated_upper - treated_rate) * (treated_upper - treated_rate)
-                - 2 * agreement * (treated_upper - treated_rate) * (control_rate - control_lower)
-                + (control_rate - control_lower) * (control_rate - control_lower), 0
+                treated_above * treated_above
+                - 2 * agreement * treated_above * control_below
+                + control_below * control_below, 0
             )
         ) as difference_upper,
         nullif(least({{ as_double('expected_lift') }}, 1 - control_rate), 0) as lift
-    from intervals
+    from arms
 ),
 
 spread as (
@@ -382,10 +391,16 @@ found as (
 worded as (
     select
         found.*,
-        {%- for rate in ['treated_rate', 'control_rate', 'difference', 'difference_lower', 'difference_upper'] %}
-        cast({{ round_half_up('100 * ' ~ rate, 1) }} as {{ dbt.type_string() }}) as {{ rate }}_words
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        cast({{ round_half_up('100 * treated_rate', 1) }} as {{ dbt.type_string() }})
+            as treated_rate_words,
+        cast({{ round_half_up('100 * control_rate', 1) }} as {{ dbt.type_string() }})
+            as control_rate_words,
+        cast({{ round_half_up('100 * difference', 1) }} as {{ dbt.type_string() }})
+            as difference_words,
+        cast({{ round_half_up('100 * difference_lower', 1) }} as {{ dbt.type_string() }})
+            as difference_lower_words,
+        cast({{ round_half_up('100 * difference_upper', 1) }} as {{ dbt.type_string() }})
+            as difference_upper_words
     from found
 ),
 

@@ -19,7 +19,7 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary calibrate test test-spark test-postgres lint docs clean
+.PHONY: help build streams summary digest calibrate test test-spark test-postgres lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ endif
 
 summary: .venv/installed  ## Print the summary of the last build
 	@$(BIN)/python analyses/summary.py
+
+digest: .venv/installed  ## Write a page per owner of accounts into digests/: what to do today, what changed and why
+	@$(BIN)/python analyses/digest.py
 
 calibrate: .venv/calibrated  ## Propose weights learned from the last build, in candidate/, for a pull request
 	@$(BIN)/python -m calibration learn --horizon $(HORIZON) --out candidate --opinions $(or $(ONBOARDING_HEALTH_OPINIONS),seeds)

@@ -12,12 +12,18 @@ reference_problems as (
     select * from {{ ref('reference_problems') }}
 ),
 
+plays_problems as (
+    select * from {{ ref('plays_problems') }}
+),
+
 problems as (
     select file_path, row_key, problem, remedy from catalog_problems
     union all
     select file_path, row_key, problem, remedy from scoring_problems
     union all
     select file_path, row_key, problem, remedy from reference_problems
+    union all
+    select file_path, row_key, problem, remedy from plays_problems
 )
 
 select * from problems

@@ -1,0 +1,412 @@
+"""Tasks and what came of them equal plain Python: triggers, turns, business hours and statistics, written from the definitions."""
+
+import datetime
+import random
+import zoneinfo
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
+
+import pytest
+import warehouse
+
+DAY = datetime.timedelta(days=1)
+UTC = datetime.UTC
+FOREVER = datetime.date(9999, 12, 31)
+FIRST = datetime.date(2024, 1, 1)
+SEGMENTS = ("smb", "mid_market", "enterprise")
+MODELS = ("int_play_candidates", "int_play_tasks", "int_business_days", "int_play_due_times", "fct_interventions")
+
+
+def midnight(day):
+    return datetime.datetime.combine(day, datetime.time())
+
+
+def fill(connection, name, columns, rows):
+    """Create a table; columns are 'name type' joined by commas."""
+    connection.execute(f"create or replace table {name} ({columns})")
+    if rows:
+        connection.executemany(f"insert into {name} values ({', '.join('?' * len(rows[0]))})", rows)
+
+
+def rows_of(connection, query):
+    result = connection.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+# Due times
+
+
+def business_hours(seeds, country, day):
+    """Opening and closing hour of the day in the country, None on a closed day."""
+    own = [row for row in seeds["business_hours"] if row["country"] == country]
+    hours = own or [row for row in seeds["business_hours"] if row["country"] == "any"]
+    if any(row["country"] == country and row["holiday_on"] == day.isoformat() for row in seeds["holidays"]):
+        return None
+    for row in hours:
+        if int(row["weekday"]) == day.isoweekday():
+            return Decimal(row["opens_hour"]), Decimal(row["closes_hour"])
+    return None
+
+
+def due_time(seeds, opened_at, hours, in_business_hours, country, timezone):
+    """When so many hours after a moment are over, UTC; the moment is UTC without a zone."""
+    if not in_business_hours:
+        return opened_at + datetime.timedelta(hours=hours)
+    try:
+        zone = zoneinfo.ZoneInfo(timezone)
+    except (TypeError, ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        zone = zoneinfo.ZoneInfo("UTC")
+    now = opened_at.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
+    left = datetime.timedelta(hours=hours)
+    while True:
+        span = business_hours(seeds, country, now.date())
+        if span:
+            opens, closes = (
+                midnight(now.date()) + datetime.timedelta(minutes=int(60 * hour)) for hour in span
+            )
+            now = max(now, opens)
+            if now < closes:
+                if now + left <= closes:
+                    due = (now + left).replace(tzinfo=zone)
+                    return due.astimezone(UTC).replace(tzinfo=None)
+                left -= closes - now
+        now = midnight(now.date() + DAY)
+
+
+# Tasks
+
+
+def candidate_key(candidate):
+    return candidate["wanted_on"], not candidate["is_high_risk"], candidate["task_id"]
+
+
+def spells_of(candidates, completions):
+    """Tasks of one account and play, day by day: what is wanted while nothing of it is there opens one."""
+    ids = {candidate["task_id"] for candidate in candidates}
+    done = {}  # by day, the ids that count as done on it
+    for candidate in candidates:
+        if candidate["task_id"] in completions:
+            at = completions[candidate["task_id"]][0]
+            done.setdefault(max(at.date(), candidate["wanted_on"] + DAY), []).append(candidate["task_id"])
+    days = {candidate["wanted_on"] for candidate in candidates} | set(done)
+    days |= {candidate["ends_on"] for candidate in candidates}
+    spells, alive, current = [], [], None
+    for day in sorted(days):
+        gone = [one for one in alive if one["ends_on"] == day or day in done]
+        alive = [one for one in alive if one not in gone]
+        if current and gone and not alive:
+            why = ["done_before" if day in done else one["ended_by"] for one in gone]
+            current |= {"over_on": day, "over_by": min(why)}
+            current = None
+        for candidate in sorted((one for one in candidates if one["wanted_on"] == day), key=candidate_key):
+            if current is None:
+                current = {"head": candidate, "members": []}
+                spells.append(current)
+            current["members"].append(candidate)
+            alive.append(candidate)
+    for spell in spells:
+        events = [(completions[one["task_id"]], one) for one in spell["members"] if one["task_id"] in completions]
+        spell["completion"] = min((event for event, _ in events), default=None)
+        assert spell["head"]["task_id"] in ids
+    return spells
+
+
+def turns_of(spells, limit):
+    """The day on which each spell of an account and tier opens, first come, first served."""
+    served = []
+    for spell in sorted(
+        spells, key=lambda one: (one["head"]["wanted_on"], -one["head"]["priority"], one["head"]["task_id"])
+    ):
+        day = max([spell["head"]["wanted_on"], *served])
+        while limit and sum(day - 6 * DAY <= other <= day for other in served) >= limit:
+            day += DAY
+        served.append(day)
+        spell["opens_on"] = day
+
+
+def priority(seeds, values):
+    total = Decimal(0)
+    for row in seeds["priority_terms"]:
+        value = values[row["term"]]
+        value = Decimal(row["value_when_null"]) if value is None else Decimal(value)
+        low, high = Decimal(row["worth_nothing_at"]), Decimal(row["worth_all_at"])
+        total += Decimal(row["weight"]) * min(max((value - low) / (high - low), Decimal(0)), Decimal(1))
+    return (100 * total).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+class World:
+    """Random accounts, episodes, scores and completions, crowded so that tasks wait, overlap and end in every way."""
+
+    def __init__(self, seed):
+        rng = self.rng = random.Random(seed)
+        self.seeds = dict(warehouse.seed_rows())
+        self.days = rng.choice((30, 90, 200, 400))
+        self.as_of = FIRST + self.days * DAY
+        self.known_at = rng.choice(
+            (midnight(self.as_of + DAY), midnight(self.as_of) + datetime.timedelta(seconds=rng.randrange(86400)))
+        )
+        if rng.random() < 0.5:
+            self.seeds["playbooks"] = [
+                row
+                | {"cadence_limit": str(int(row["tier"]) % 3 or ""), "uses_business_hours": rng.choice(("true", "false"))}
+                | {"due_within_hours": str(rng.choice((1, 8, 9, 40, 100)))}
+                for row in self.seeds["playbooks"]
+            ]
+            self.seeds["business_hours"] = self.seeds["business_hours"] + [
+                {"country": "GB", "weekday": str(day), "opens_hour": "4.25", "closes_hour": rng.choice(("12.5", "22.75"))}
+                for day in rng.sample(range(1, 8), 3)
+            ]
+        self.zones = [row["timezone"] for row in self.seeds["timezones"]]
+        self.accounts = [
+            {
+                "account_id": f"a{number}",
+                "segment": rng.choice(SEGMENTS),
+                "started_on": FIRST + rng.randrange(max(1, self.days - 20)) * DAY,
+                "timezone": rng.choice((None, "Mars/Olympus", "europe/berlin", "", *rng.choices(self.zones, k=8))),
+                "country": rng.choice((None, "Utopia", "US", "DE", "GB", "IL", "IN", "AU")),
+                "owner_id": rng.choice((None, "o1", "o2")),
+            }
+            for number in range(rng.choice((1, 4, 12)))
+        ]
+        self.arr = {
+            (account["account_id"], FIRST + day * DAY): rng.choice((None, Decimal(rng.randrange(0, 200000))))
+            for account in self.accounts
+            for day in range(self.days + 1)
+        }
+        self.scores = {
+            key: (Decimal(rng.randrange(0, 10001)) / 100).quantize(Decimal("0.01"))
+            for key in self.arr
+            if rng.random() < 0.5
+        }
+        self.episodes = []
+        names = sorted({(row["trigger_type"], row["trigger_name"]) for row in self.seeds["play_triggers"]})
+        for account in self.accounts:
+            for kind, name in rng.sample(names, rng.choice((1, 3, len(names)))):
+                day = account["started_on"] + rng.randrange(30) * DAY
+                while day <= self.as_of:
+                    end = day + rng.choice((1, 2, 5, 30, 100)) * DAY
+                    over = end <= self.as_of
+                    cleared_by = rng.choice(("resolved", "resolved", "out_of_window", "churned")) if over else None
+                    self.episodes.append(
+                        {
+                            "account_id": account["account_id"],
+                            "trigger_type": kind,
+                            "trigger_name": name,
+                            "trigger_id": f"{account['account_id']}-{name}-{day}",
+                            "first_seen_on": day,
+                            "cleared_on": end if over else None,
+                            "cleared_by": cleared_by,
+                        }
+                    )
+                    day = end + rng.choice((1, 3, 40)) * DAY
+        self.completed = []
+
+    def create(self, connection):
+        """Fill the tables that the models read."""
+        ends_at = midnight(self.as_of + DAY)
+        fill(
+            connection, "base_build_moment", "as_of date, known_at timestamp, as_of_ends_at timestamp",
+            [(self.as_of, self.known_at, ends_at)],
+        )  # fmt: skip
+        fill(
+            connection, "int_accounts",
+            "account_id varchar, segment varchar, started_on date, timezone varchar, country varchar, owner_id varchar",
+            [tuple(account.values()) for account in self.accounts],
+        )  # fmt: skip
+        fill(
+            connection, "int_measured_signals", "account_id varchar, date_day date, arr decimal(18, 2)",
+            [(*key, value) for key, value in self.arr.items()],
+        )  # fmt: skip
+        fill(
+            connection, "int_health_scores",
+            "account_id varchar, score_date date, score decimal(18, 2), track varchar, status varchar",
+            [(*key, value, "live", "scored") for key, value in self.scores.items()],
+        )  # fmt: skip
+        common = "first_seen_on date, cleared_on date, cleared_by varchar"
+        for kind, name, columns in (
+            ("rule", "int_risk_episodes", "account_id varchar, rule_id varchar, risk_signal_id varchar"),
+            ("band", "int_band_episodes", "account_id varchar, steady_band varchar, band_episode_id varchar"),
+        ):
+            rows = [
+                tuple(value for key, value in one.items() if key != "trigger_type")
+                for one in self.episodes
+                if one["trigger_type"] == kind
+            ]
+            fill(connection, name, f"{columns}, {common}", rows)
+        connection.execute("alter table int_band_episodes add column score decimal(18, 2) default 40.5")
+        connection.execute(
+            "create or replace table fct_risk_signals as "
+            "select risk_signal_id, 'why' as reason, '[]' as evidence from int_risk_episodes"
+        )
+        self.complete(connection)
+
+    def complete(self, connection):
+        """Fill the CRM's completions."""
+        fill(
+            connection, "stg_crm__tasks",
+            "event_id varchar, task_id varchar, outcome varchar, occurred_at timestamp, loaded_at timestamp",
+            self.completed,
+        )  # fmt: skip
+
+    def run(self, connection):
+        for name in MODELS:
+            connection.execute(f"create or replace table {name} as {warehouse.model_sql(name)}")
+
+    def draw_completions(self, connection):
+        """Complete some of the tasks, opened or not, at any time around them; also ids that nobody gave out."""
+        rng = self.rng
+        last = min(self.known_at, midnight(self.as_of + DAY))
+        for (task_id, wanted_on) in connection.execute(
+            "select task_id, wanted_on from int_play_candidates order by task_id"
+        ).fetchall():
+            for number in range(rng.choice((0, 0, 0, 1, 2))):
+                at = midnight(wanted_on) + datetime.timedelta(seconds=rng.randrange(86400 * rng.choice((1, 4, 60))))
+                if at < last:
+                    outcome = rng.choice(("done", "no answer", "odd", None))
+                    self.completed.append((f"{task_id}-{number}", task_id, outcome, at, at))
+        self.completed.append(("x", "nobody's", "done", midnight(FIRST), midnight(FIRST)))
+
+    def expected(self, ids):
+        """The rows of int_play_candidates and fct_interventions; `ids` names a candidate by account, play, trigger and day."""
+        books = {row["play_id"]: row for row in self.seeds["playbooks"]}
+        accounts = {account["account_id"]: account for account in self.accounts}
+        candidates = []
+        for episode in self.episodes:
+            account = accounts[episode["account_id"]]
+            for row in self.seeds["play_triggers"]:
+                if (row["trigger_type"], row["trigger_name"]) != (episode["trigger_type"], episode["trigger_name"]):
+                    continue
+                if row["segment"] not in ("any", account["segment"]):
+                    continue
+                days = []  # on which it is wanted, walked one by one
+                day, cleared = episode["first_seen_on"], episode["cleared_on"]
+                for offset in range((self.as_of - day).days + 1):
+                    age = (day + offset * DAY - account["started_on"]).days
+                    if cleared and day + offset * DAY >= cleared:
+                        break
+                    if age >= int(row["from_day"]) and (not row["to_day"] or age <= int(row["to_day"])):
+                        days.append(day + offset * DAY)
+                if not days:
+                    continue
+                outgrows = account["started_on"] + (int(row["to_day"]) + 1) * DAY if row["to_day"] else FOREVER
+                ends_on = min(cleared or FOREVER, outgrows)
+                ended_by = {"churned": "account_churned", "out_of_window": "outgrown"}.get(episode["cleared_by"])
+                if outgrows < (cleared or FOREVER):
+                    ended_by = "outgrown"
+                monday = days[0] - days[0].weekday() * DAY
+                score = self.scores.get((account["account_id"], monday))
+                risk = None if score is None else 100 - score
+                arr = self.arr[account["account_id"], days[0]]
+                book = books[row["play_id"]]
+                candidates.append(
+                    {
+                        "task_id": ids[account["account_id"], row["play_id"], episode["trigger_id"], days[0]],
+                        "account_id": account["account_id"],
+                        "play_id": row["play_id"],
+                        "trigger_name": episode["trigger_name"],
+                        "is_high_risk": row["is_high_risk"] == "true",
+                        "wanted_on": days[0],
+                        "ends_on": ends_on,
+                        "ended_by": ended_by or "withdrawn",
+                        "arr": arr,
+                        "risk": risk,
+                        "priority": priority(
+                            self.seeds, {"impact": book["impact"], "effort": book["effort"], "arr": arr, "risk": risk}
+                        ),
+                    }
+                )
+        first = {}
+        for _, task_id, outcome, at, _ in sorted(self.completed, key=lambda row: (row[3], row[0])):
+            first.setdefault(task_id, (at, outcome))
+        groups, queues = defaultdict(list), defaultdict(list)
+        for candidate in candidates:
+            groups[candidate["account_id"], candidate["play_id"]].append(candidate)
+        for (account_id, play_id), group in groups.items():
+            queues[account_id, books[play_id]["tier"], books[play_id]["cadence_limit"]] += spells_of(group, first)
+        tasks = []
+        treats = {row["outcome"]: row["is_intervention"] == "true" for row in self.seeds["task_outcomes"]}
+        now = min(self.known_at, midnight(self.as_of + DAY))
+        for (account_id, tier, limit), spells in queues.items():
+            turns_of(spells, int(limit or 0))
+            for spell in spells:
+                head, account = spell["head"], accounts[account_id]
+                over_on = spell.get("over_on", FOREVER)
+                if spell["opens_on"] >= over_on or spell["opens_on"] > self.as_of:
+                    continue
+                book = books[head["play_id"]]
+                opened_at = midnight(spell["opens_on"] + DAY)
+                due_at = due_time(
+                    self.seeds, opened_at, int(book["due_within_hours"]), book["uses_business_hours"] == "true",
+                    account["country"], account["timezone"] if account["timezone"] in self.zones else None,
+                )  # fmt: skip
+                at, outcome = spell["completion"] or (None, None)
+                closed_on = over_on if over_on <= self.as_of else None
+                if at:
+                    status, closed_on = "completed", min(over_on, max(at.date(), spell["opens_on"]))
+                    is_late, is_treated = at > due_at, treats.get(outcome, True)
+                    hours = max(Decimal(0), Decimal((at - opened_at) // datetime.timedelta(microseconds=1)))
+                    hours = (hours / 3600000000).quantize(Decimal("0.01"), ROUND_HALF_UP)
+                else:
+                    status = spell["over_by"] if closed_on else "overdue" if due_at < now else "open"
+                    is_late = {"open": None, "overdue": True}.get(status, closed_on and midnight(closed_on) > due_at)
+                    if closed_on and midnight(closed_on) > due_at and due_at >= now:
+                        is_late = False
+                    is_treated = hours = None
+                tasks.append(
+                    {
+                        "task_id": head["task_id"],
+                        "account_id": account_id,
+                        "play_id": head["play_id"],
+                        "tier": int(tier),
+                        "owner_id": account["owner_id"],
+                        "trigger_name": head["trigger_name"],
+                        "trigger_count": len(spell["members"]),
+                        "is_high_risk": head["is_high_risk"],
+                        "wanted_on": head["wanted_on"],
+                        "opened_on": spell["opens_on"],
+                        "opened_at": opened_at,
+                        "due_at": due_at,
+                        "status": status,
+                        "closed_on": closed_on,
+                        "completed_at": at,
+                        "outcome": outcome,
+                        "is_treated": is_treated,
+                        "hours_to_action": hours,
+                        "is_late": is_late,
+                        "arr": head["arr"],
+                        "risk": head["risk"],
+                        "priority": head["priority"],
+                        "priority_rank": None,
+                    }
+                )
+        ranks = defaultdict(int)
+        for task in sorted(tasks, key=lambda one: (-one["priority"], one["due_at"], one["task_id"])):
+            if task["status"] in ("open", "overdue"):
+                ranks[task["owner_id"]] += 1
+                task["priority_rank"] = ranks[task["owner_id"]]
+        return candidates, tasks
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tasks_are_what_plain_python_says(seed):
+    world = World(seed)
+    with warehouse.seeded(world.seeds) as connection:
+        world.create(connection)
+        world.run(connection)
+        world.draw_completions(connection)
+        world.complete(connection)
+        world.run(connection)
+        found = rows_of(connection, "select * from int_play_candidates")
+        ids = {(r["account_id"], r["play_id"], r["trigger_id"], r["wanted_on"]): r["task_id"] for r in found}
+        published = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
+    candidates, tasks = world.expected(ids)
+    assert len(found) == len(candidates) == len(ids)
+    by_id = {row["task_id"]: row for row in found}
+    for candidate in candidates:
+        for column in ("wanted_on", "ends_on", "ended_by", "arr", "risk", "priority", "is_high_risk"):
+            assert by_id[candidate["task_id"]][column] == candidate[column], (column, candidate)
+    assert published.keys() == {task["task_id"] for task in tasks}
+    for task in tasks:
+        for column, value in task.items():
+            assert published[task["task_id"]][column] == value, (column, task, published[task["task_id"]])

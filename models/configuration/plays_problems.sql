@@ -33,6 +33,14 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+alert_kinds as (
+    select * from {{ ref('alert_kinds') }}
+),
+
+alert_routes as (
+    select * from {{ ref('alert_routes') }}
+),
+
 window_problems as (
     select
         'plays/risk_windows.csv' as file_path,
@@ -152,7 +160,102 @@ criteria_problems as (
     having count(*) > 1
 ),
 
+alert_problems as (
+    select
+        'plays/alert_kinds.csv' as file_path,
+        'alert_kind ' || kinds.alert_kind as row_key,
+        'the kind needs exactly one row of band any.' as problem,
+        'Add or remove one.' as remedy
+    from (
+        select 'band_worse' as alert_kind
+        union all
+        select 'band_better' as alert_kind
+        union all
+        select 'band_new_version' as alert_kind
+        union all
+        select 'risk_began' as alert_kind
+        union all
+        select 'risk_cleared' as alert_kind
+        union all
+        select 'override_expiring' as alert_kind
+    ) as kinds
+    left join alert_kinds
+        on kinds.alert_kind = alert_kinds.alert_kind and alert_kinds.band = 'any'
+    group by kinds.alert_kind
+    having count(alert_kinds.alert_kind) <> 1
+    union all
+    select
+        'plays/alert_kinds.csv' as file_path,
+        'alert_kind ' || coalesce(alert_kind, 'nothing') || ', band ' || coalesce(band, 'nothing')
+            as row_key,
+        case
+            when coalesce(band, '') <> 'any' and band not in (select band from health_bands)
+                then 'unknown band ' || band || '.'
+            when band is null then 'the band is blank.'
+            when severity not in (select severity from risk_severities)
+                then 'unknown severity ' || severity || '.'
+            when alert_kind <> 'risk_began' and severity is null then 'the severity is blank.'
+            when alert_kind not in ('risk_began', 'risk_cleared') and owner_role is null
+                then 'the owner_role is blank.'
+            when alert_kind = 'override_expiring' and coalesce(notice_days, -1) < 0
+                then 'notice_days must be 0 or more.'
+        end as problem,
+        'Use any or a band of health_bands.csv and a severity of risk_severities.csv; only a risk '
+        || 'rule has a severity and an owner of its own.' as remedy
+    from alert_kinds
+    union all
+    select
+        'plays/alert_kinds.csv' as file_path,
+        'alert_kind ' || alert_kind || ', band ' || band as row_key,
+        'the pair stands more than once.' as problem,
+        'Keep one row.' as remedy
+    from alert_kinds
+    where band <> 'any'
+    group by alert_kind, band
+    having count(*) > 1
+    union all
+    select
+        'plays/alert_routes.csv' as file_path,
+        'severity ' || risk_severities.severity as row_key,
+        'the severity needs exactly one route of segment any.' as problem,
+        'Add or remove one.' as remedy
+    from risk_severities
+    left join alert_routes
+        on risk_severities.severity = alert_routes.severity and alert_routes.segment = 'any'
+    group by risk_severities.severity
+    having count(alert_routes.severity) <> 1
+    union all
+    select
+        'plays/alert_routes.csv' as file_path,
+        'severity ' || coalesce(severity, 'nothing') || ', segment ' || coalesce(segment, 'nothing')
+            as row_key,
+        case
+            when coalesce(severity, '') not in (select severity from risk_severities)
+                then 'unknown severity.'
+            when
+                coalesce(segment, '') <> 'any'
+                and coalesce(segment, '') not in (select segment from size_classes)
+                then 'unknown segment.'
+            when channel is null or coalesce(within_hours, 0) < 1
+                then 'channel and within_hours must be there, within_hours at least 1.'
+        end as problem,
+        'Use a severity of risk_severities.csv and any or a segment of size_classes.csv.' as remedy
+    from alert_routes
+    union all
+    select
+        'plays/alert_routes.csv' as file_path,
+        'severity ' || severity || ', segment ' || segment as row_key,
+        'the pair stands more than once.' as problem,
+        'Keep one row.' as remedy
+    from alert_routes
+    where segment <> 'any'
+    group by severity, segment
+    having count(*) > 1
+),
+
 problems as (
+    select * from alert_problems
+    union all
     select * from window_problems
     union all
     select * from rule_problems

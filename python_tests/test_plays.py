@@ -6,8 +6,12 @@ import zoneinfo
 from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 
+import numpy as np
+import pandas as pd
 import pytest
 import warehouse
+from scipy import stats
+from statsmodels.stats import proportion
 
 DAY = datetime.timedelta(days=1)
 UTC = datetime.UTC
@@ -25,7 +29,9 @@ def fill(connection, name, columns, rows):
     """Create a table; columns are 'name type' joined by commas."""
     connection.execute(f"create or replace table {name} ({columns})")
     if rows:
-        connection.executemany(f"insert into {name} values ({', '.join('?' * len(rows[0]))})", rows)
+        texts = [[None if value is None else str(value) for value in row] for row in rows]
+        connection.register("frame", pd.DataFrame(texts, dtype=object))
+        connection.execute(f"insert into {name} select * from frame")
 
 
 def rows_of(connection, query):
@@ -410,3 +416,323 @@ def test_tasks_are_what_plain_python_says(seed):
     for task in tasks:
         for column, value in task.items():
             assert published[task["task_id"]][column] == value, (column, task, published[task["task_id"]])
+
+
+# A replay sees what was known, and a later build does not rewrite it
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_task_stays_as_it_was_opened(seed):
+    """Builds at a day and at 1, 7 and 40 days later, of episodes and completions as they were known by then."""
+    world = World(seed)
+    with warehouse.seeded(world.seeds) as connection:
+        world.create(connection)
+        world.run(connection)
+        world.draw_completions(connection)
+    episodes, completed, end = world.episodes, world.completed, world.as_of
+    past, stays = {}, ("opened_on", "opened_at", "due_at", "arr", "risk", "priority", "reason", "wanted_on", "tier")
+    moment = FIRST + world.rng.randrange(5, world.days) * DAY
+    for day in sorted({min(moment + days * DAY, end) for days in (0, 1, 7, 40, 400)}):
+        world.as_of, world.known_at = day, midnight(day + DAY)
+        world.completed = [row for row in completed if row[3] < world.known_at]
+        world.episodes = [
+            one | (unknown if (one["cleared_on"] or FOREVER) > day else {})
+            for one in episodes
+            if one["first_seen_on"] <= day
+            for unknown in ({"cleared_on": None, "cleared_by": None},)
+        ]
+        with warehouse.seeded(world.seeds) as connection:
+            world.create(connection)
+            world.run(connection)
+            present = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
+        for task_id, task in past.items():
+            assert {column: present[task_id][column] for column in stays} == {column: task[column] for column in stays}
+            if task["closed_on"]:
+                late = task["completed_at"] is None and present[task_id]["status"] == "completed"
+                assert late or {**present[task_id], "trigger_count": 0, "owner_id": 0} == {**task, "trigger_count": 0, "owner_id": 0}
+        assert all(row["opened_on"] > last or task_id in past for task_id, row in present.items()) if past else True
+        past, last = present, day
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cadence_and_one_open_task_hold_on_every_day(seed):
+    world = World(1000 + seed)
+    with warehouse.seeded(world.seeds) as connection:
+        world.create(connection)
+        world.run(connection)
+        world.draw_completions(connection)
+        world.complete(connection)
+        world.run(connection)
+        tasks = rows_of(connection, "select * from fct_interventions")
+    limits = {int(row["tier"]): int(row["cadence_limit"] or 10**6) for row in world.seeds["playbooks"]}
+    opened, spans = defaultdict(list), defaultdict(list)
+    for task in tasks:
+        opened[task["account_id"], task["tier"]].append(task["opened_on"])
+        spans[task["account_id"], task["play_id"]].append((task["opened_on"], task["closed_on"] or FOREVER))
+    for (_, tier), days in opened.items():
+        assert max(sum(day - 6 * DAY <= other <= day for other in days) for day in days) <= limits[tier]
+    for ranges in spans.values():
+        ranges.sort()
+        assert all(first[1] <= second[0] for first, second in zip(ranges, ranges[1:], strict=False))
+
+
+# What came of them
+
+
+class History:
+    """Random scores, churn, treatments and completed tasks."""
+
+    def __init__(self, seed):
+        rng = random.Random(seed)
+        self.seeds = dict(warehouse.seed_rows())
+        plays = [row["play_id"] for row in self.seeds["playbooks"]]
+        self.tiers = {row["play_id"]: int(row["tier"]) for row in self.seeds["playbooks"]}
+        edges = {"red": 0, "yellow": 50, "green": 70}
+        self.as_of, step = FIRST + 200 * DAY, rng.choice((Decimal("0.01"), Decimal(5)))
+        self.accounts, self.scores, self.treated, self.tasks = {}, {}, set(), []
+        for number in range(rng.choice((2, 30, 120))):
+            account, segment = f"a{number}", rng.choice(SEGMENTS[: rng.choice((1, 3))])
+            churned_on = rng.choice((None, FIRST + rng.randrange(30, 200) * DAY))
+            self.accounts[account] = segment, churned_on
+            level = rng.uniform(20, 90)
+            for week in range(29):
+                day = FIRST + 7 * week * DAY
+                if rng.random() < 0.9 and day < (churned_on or FOREVER):
+                    score = Decimal(min(100, max(0, rng.gauss(level, 12)))).quantize(step) * 1
+                    score = score.quantize(Decimal("0.01"))
+                    band = max((band for band in edges if score >= edges[band]), key=edges.get)
+                    self.scores[account, day] = score, band
+            for _ in range(rng.choice((0, 0, 0, 1))):
+                self.treated.add((account, FIRST + rng.randrange(200) * DAY))
+            for _ in range(rng.choice((0, 0, 1, 2))):
+                at = midnight(FIRST) + datetime.timedelta(seconds=rng.randrange(200 * 86400))
+                if at.date() >= (churned_on or FOREVER):
+                    continue
+                outcome = rng.choice(("done", "done", "no answer", None))
+                if outcome != "no answer":
+                    self.treated.add((account, at.date()))
+                self.tasks.append(
+                    {
+                        "task_id": f"t{len(self.tasks)}",
+                        "account_id": account,
+                        "play_id": rng.choice(plays[:2] if seed % 2 else plays),
+                        "segment": segment,
+                        "arr": rng.choice((None, Decimal(rng.randrange(10**6)))),
+                        "completed_at": at,
+                        "outcome": outcome,
+                        "opened_at": midnight(at.date() - rng.randrange(4) * DAY),
+                        "is_high_risk": rng.random() < 0.5,
+                    }
+                )
+        self.waiting = [(rng.choice(("waiting", "never_opened")), rng.choice(plays), rng.choice(SEGMENTS)) for _ in range(9)]
+
+    def pairs(self):
+        """The treated tasks with their matches: the nearer neighbour in a list by score and id, the lower one of two as near."""
+        found = {}
+        for task in self.tasks:
+            if task["outcome"] == "no answer":
+                continue
+            account, day = task["account_id"], task["completed_at"].date()
+            before = max(FIRST + 7 * week * DAY for week in range(-1, 40) if FIRST + 7 * week * DAY < day)
+            end = day + 30 * DAY
+            last = end - end.weekday() * DAY
+            mine = self.scores.get((account, before))
+            match, comparison = None, "not_scored"
+            if mine:
+                pool = sorted(
+                    (score, other)
+                    for (other, date), (score, band) in self.scores.items()
+                    if date == before
+                    and band == mine[1]
+                    and self.accounts[other][0] == task["segment"]
+                    and not any(who == other and before <= on <= before + 37 * DAY for who, on in self.treated)
+                )
+                below = [one for one in pool if one < (mine[0], account)][-1:]
+                above = [one for one in pool if one > (mine[0], account)][:1]
+                best = min(below + above, key=lambda one: abs(one[0] - mine[0]), default=(None, None))
+                assert not pool or abs(best[0] - mine[0]) == min(abs(score - mine[0]) for score, _ in pool)
+                match = best[1]
+                comparison = "no_match" if match is None else "window_open" if end > self.as_of else "compared"
+            pair = task | {"comparison": comparison, "control_account_id": match, "score_date": before}
+            for name, who in (("", account), ("control_", match)):
+                compared = comparison == "compared"
+                green = [
+                    date
+                    for (other, date), (_, band) in self.scores.items()
+                    if other == who and band == "green" and before < date <= end
+                ]
+                left = self.accounts[who][1] if compared else None
+                changed = self.scores.get((who, last)) if compared else None
+                pair[f"{name}converted"] = int(bool(green)) if compared and mine[1] != "green" else None
+                pair[f"{name}churned"] = int(bool(left and day < left <= end)) if compared else None
+                pair[f"{name}score_change"] = changed[0] - self.scores[who, before][0] if changed else None
+            found[task["task_id"]] = pair
+        return found
+
+    def create(self, connection):
+        moment = midnight(self.as_of + DAY)
+        fill(connection, "base_build_moment", "as_of date, known_at timestamp, as_of_ends_at timestamp", [(self.as_of, moment, moment)])
+        fill(connection, "int_accounts", "account_id varchar, churned_on date", [(a, c) for a, (_, c) in self.accounts.items()])
+        fill(connection, "int_treated_days", "account_id varchar, treated_on date", sorted(self.treated))
+        fill(
+            connection, "int_health_scores",
+            "account_id varchar, score_date date, segment varchar, score decimal(18, 2), band varchar, track varchar, "
+            "status varchar, model_version varchar",
+            [(a, d, self.accounts[a][0], s, b, "live", "scored", "v1") for (a, d), (s, b) in self.scores.items()],
+        )  # fmt: skip
+        fill(
+            connection, "int_play_tasks",
+            "task_id varchar, account_id varchar, play_id varchar, tier integer, segment varchar, arr decimal(18, 2), "
+            "completed_at timestamp, outcome varchar, turn varchar",
+            [
+                (t["task_id"], t["account_id"], t["play_id"], self.tiers[t["play_id"]], t["segment"], t["arr"])
+                + (t["completed_at"], t["outcome"], "opened")
+                for t in self.tasks
+            ]
+            + [(f"w{n}", "a0", play, 1, segment, None, None, None, turn) for n, (turn, play, segment) in enumerate(self.waiting)],
+        )  # fmt: skip
+        fill(
+            connection, "fct_interventions",
+            "task_id varchar, account_id varchar, play_id varchar, segment varchar, status varchar, is_treated boolean, "
+            "is_late boolean, is_high_risk boolean, opened_on date, opened_at timestamp, hours_to_action decimal(18, 2)",
+            [
+                (t["task_id"], t["account_id"], t["play_id"], t["segment"], "completed", t["outcome"] != "no answer", False)
+                + (t["is_high_risk"], t["opened_at"].date() - DAY, t["opened_at"], self.hours(t))
+                for t in self.tasks
+            ],
+        )  # fmt: skip
+
+    @staticmethod
+    def hours(task):
+        return round(max(0, (task["completed_at"] - task["opened_at"]).total_seconds()) / 3600, 2)
+
+
+PAIR_COLUMNS = ("comparison", "control_account_id", "score_date", "converted", "control_converted", "churned")
+PAIR_COLUMNS += ("control_churned", "score_change", "control_score_change")
+
+
+def newcombe(both, only_first, only_second, neither):
+    """Interval of the difference of paired proportions: method 10 of Newcombe (1998), Wilson's intervals by SciPy."""
+    n = both + only_first + only_second + neither
+    first, second = both + only_first, both + only_second
+    (low1, high1), (low2, high2) = (stats.binomtest(k, n).proportion_ci(method="wilson") for k in (first, second))
+    p1, p2, product = first / n, second / n, both * neither - only_first * only_second
+    if product > 0:
+        product = max(product - n / 2, 0)
+    margins = first * (n - first) * second * (n - second)
+    phi = product / np.sqrt(margins) if margins else 0
+    lower = np.sqrt((p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2)
+    upper = np.sqrt((high1 - p1) ** 2 - 2 * phi * (high1 - p1) * (p2 - low2) + (p2 - low2) ** 2)
+    return p1 - p2 - lower, p1 - p2 + upper
+
+
+def test_the_interval_is_the_published_one():
+    """Airway responsiveness before and after transplantation, Bentur (2009): -0.507 to -0.026 in Fagerland et al. (2014)."""
+    assert newcombe(1, 1, 7, 12) == pytest.approx((-0.507, -0.026), abs=5e-4)
+
+
+def outcomes_of(history, pairs, play, segment):
+    """Figures of intervention_outcomes for a play and segment, by SciPy and statsmodels."""
+    inside = [
+        pair
+        for pair in pairs.values()
+        if play in ("all", pair["play_id"]) and segment in ("all", pair["segment"])
+    ]
+    tasks = [
+        task
+        for task in history.tasks
+        if play in ("all", task["play_id"]) and segment in ("all", task["segment"])
+    ]
+    hours = [history.hours(task) for task in tasks]
+    treated = [task for task in tasks if task["outcome"] != "no answer"]
+    calls = {(task["account_id"], task["opened_at"]) for task in tasks if task["is_high_risk"]}
+    in_time = {(task["account_id"], task["opened_at"]) for task in treated if task["is_high_risk"] and history.hours(task) <= 48}
+    now = midnight(history.as_of + DAY)
+    calls = {call for call in calls if call in in_time or call[1] + 2 * DAY <= now}
+    expected = {
+        "task_count": len(tasks),
+        "completed_count": len(tasks),
+        "treated_count": len(treated),
+        "treated_account_count": len({task["account_id"] for task in treated}),
+        "response_rate": round(len(treated) / len(tasks), 6) if tasks else None,
+        "median_hours_to_action": round(float(np.median(hours)) + 1e-7, 2) if hours else None,
+        "high_risk_count": len(calls),
+        "high_risk_in_time_count": len(in_time),
+        "unmatched_count": sum(pair["comparison"] in ("no_match", "not_scored") for pair in inside),
+        "window_open_count": sum(pair["comparison"] == "window_open" for pair in inside),
+        **{
+            f"{turn}_count": sum(
+                turn == one and play in ("all", which) and segment in ("all", where) for one, which, where in history.waiting
+            )
+            for turn in ("waiting", "never_opened")
+        },
+    }
+    compared = [pair for pair in inside if pair["comparison"] == "compared"]
+    expected["compared_count"] = len(compared)
+    figures = (
+        "green_rate control_green_rate green_difference green_difference_lower green_difference_upper power required_per_arm "
+        "score_change control_score_change score_difference score_difference_lower score_difference_upper churn_rate "
+        "control_churn_rate kept_value cost roi_gross roi_net compared_arr"
+    )
+    expected |= dict.fromkeys(figures.split())
+    if compared:
+        costs = {int(row["tier"]): float(row["cost_per_task"]) for row in history.seeds["play_economics"]}
+        arr = [float(pair["arr"]) for pair in compared if pair["arr"] is not None]
+        cost = sum(costs[history.tiers[pair["play_id"]]] for pair in compared)
+        rates = [np.mean([pair[f"{arm}churned"] for pair in compared]) for arm in ("", "control_")]
+        expected |= {"churn_rate": rates[0], "control_churn_rate": rates[1], "cost": cost}
+        if arr:
+            value = sum(arr) * 0.75 * (rates[1] - rates[0])
+            expected |= {"compared_arr": sum(arr), "kept_value": value}
+            expected |= {"roi_gross": value / cost, "roi_net": (value - cost) / cost}
+    changes = [
+        (float(pair["score_change"]), float(pair["control_score_change"]))
+        for pair in compared
+        if pair["score_change"] is not None and pair["control_score_change"] is not None
+    ]
+    expected["scored_count"] = len(changes)
+    if changes:
+        first, second = np.array(changes).T
+        expected |= {"score_change": first.mean(), "control_score_change": second.mean()}
+        expected["score_difference"] = (first - second).mean()
+        if len(changes) > 1:
+            reach = stats.norm.ppf(0.975) * stats.sem(first - second)
+            expected["score_difference_lower"] = (first - second).mean() - reach
+            expected["score_difference_upper"] = (first - second).mean() + reach
+    green = [(pair["converted"], pair["control_converted"]) for pair in compared if pair["converted"] is not None]
+    expected["pair_count"] = n = len(green)
+    if green:
+        cells = [green.count(cell) for cell in ((1, 1), (1, 0), (0, 1), (0, 0))]
+        first, second = (cells[0] + cells[1]) / n, (cells[0] + cells[2]) / n
+        expected |= {"green_rate": first, "control_green_rate": second, "green_difference": first - second}
+        expected["green_difference_lower"], expected["green_difference_upper"] = newcombe(*cells)
+        lift = min(0.12, 1 - second)
+        if lift > 1e-12:
+            expected["power"] = proportion.power_proportions_2indep(lift, second, n, return_results=False)
+            needed = proportion.samplesize_proportions_2indep_onetail(lift, second, 0.8)
+            expected["required_per_arm"] = int(np.ceil(needed - 1e-9))
+    return expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
+    history = History(seed)
+    with warehouse.seeded(history.seeds) as connection:
+        history.create(connection)
+        for name in ("int_play_pairs", "intervention_outcomes"):
+            connection.execute(f"create or replace table {name} as {warehouse.model_sql(name)}")
+        pairs = {row["task_id"]: row for row in rows_of(connection, "select * from int_play_pairs")}
+        outcomes = rows_of(connection, "select * from intervention_outcomes")
+    expected = history.pairs()
+    assert pairs.keys() == expected.keys()
+    for task_id, pair in expected.items():
+        for column in PAIR_COLUMNS:
+            assert pairs[task_id][column] == pair[column], (column, pair, pairs[task_id])
+    assert len(outcomes) == (len(history.tiers) + 1) * (len(SEGMENTS) + 1)
+    for row in outcomes:
+        for column, value in outcomes_of(history, expected, row["play_id"], row["segment"]).items():
+            found = row[column]
+            assert (found is None) == (value is None), (column, value, row)
+            if value is not None:
+                tolerance = {"kept_value": 0.0051, "roi_gross": 5.1e-5, "roi_net": 5.1e-5, "median_hours_to_action": 0.011}
+                assert float(found) == pytest.approx(value, rel=0, abs=tolerance.get(column, 1e-9)), (column, row)

@@ -41,6 +41,10 @@ alert_routes as (
     select * from {{ ref('alert_routes') }}
 ),
 
+playbooks_problems as (
+    select * from {{ ref('playbooks_problems') }}
+),
+
 window_problems as (
     select
         'plays/risk_windows.csv' as file_path,
@@ -261,6 +265,8 @@ problems as (
     select * from rule_problems
     union all
     select * from criteria_problems
+    union all
+    select file_path, row_key, problem, remedy from playbooks_problems
 )
 
 select * from problems

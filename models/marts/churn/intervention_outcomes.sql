@@ -361,6 +361,7 @@ powered as (
     select
         spread.*,
         (lift * sqrt(n) - {{ z }} * pooled_spread) / nullif(spread, 0) as power_score,
+        (-lift * sqrt(n) - {{ z }} * pooled_spread) / nullif(spread, 0) as other_power_score,
         cast(
             ceil(
                 ({{ z }} * pooled_spread + power_z * spread)
@@ -373,7 +374,7 @@ powered as (
 found as (
     select
         powered.*,
-        {{ normal_cdf('power_score') }} as power,
+        {{ normal_cdf('power_score') }} + {{ normal_cdf('other_power_score') }} as power,
         case
             when task_count = 0 then 'no_task'
             when treated_count = 0 then 'nobody_treated'

@@ -89,7 +89,9 @@ totals as (
         ) as core_points,
         cast(sum(case when ranked.agrees then 1 else 0 end) as integer) as indicators_agreeing,
         max(
-            case when ranked.holding_rank = expansion_settings.min_agreeing then ranked.days_held end
+            case
+                when ranked.holding_rank = expansion_settings.min_agreeing then ranked.days_held
+            end
         ) as days_persisted
     from ranked
     cross join expansion_settings
@@ -160,7 +162,8 @@ banded as (
             when scored.indicators_agreeing < expansion_settings.min_agreeing then 'too_few_agree'
             when coalesce(scored.days_persisted, 0) < expansion_settings.min_days_held
                 then 'not_held'
-            when coalesce(scored.core_share, 0) < expansion_settings.min_core_share then 'too_little_core'
+            when coalesce(scored.core_share, 0) < expansion_settings.min_core_share
+                then 'too_little_core'
             else 'qualified'
         end as qualification
     from scored

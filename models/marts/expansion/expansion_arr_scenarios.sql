@@ -85,7 +85,9 @@ varied as (
             least(
                 greatest(
                     arr_scenarios.conversion_rate
-                    + case when variations.varied_input = 'conversion_rate' then step else 0 end,
+                    + case
+                        when variations.varied_input = 'conversion_rate' then variations.step else 0
+                    end,
                     0
                 ),
                 1
@@ -94,7 +96,9 @@ varied as (
         cast(
             greatest(
                 arr_scenarios.expansion_multiple
-                + case when variations.varied_input = 'expansion_multiple' then step else 0 end,
+                + case
+                        when variations.varied_input = 'expansion_multiple' then variations.step else 0
+                    end,
                 1
             ) as decimal(9, 4)
         ) as expansion_multiple,
@@ -102,7 +106,9 @@ varied as (
             least(
                 greatest(
                     arr_scenarios.net_factor
-                    + case when variations.varied_input = 'net_factor' then step else 0 end,
+                    + case
+                        when variations.varied_input = 'net_factor' then variations.step else 0
+                    end,
                     0
                 ),
                 1

@@ -22,7 +22,7 @@ ranked as (
         || coalesce(', held ' || cast(days_held as {{ dbt.type_string() }}) || ' days', '') || ')'
             as indicator_words,
         row_number() over (
-            partition by account_id order by contribution desc, indicator
+            partition by account_id order by contribution desc, indicator asc
         ) as place
     from indicators
 ),

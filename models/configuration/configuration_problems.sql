@@ -16,6 +16,10 @@ plays_problems as (
     select * from {{ ref('plays_problems') }}
 ),
 
+expansion_problems as (
+    select * from {{ ref('expansion_problems') }}
+),
+
 problems as (
     select file_path, row_key, problem, remedy from catalog_problems
     union all
@@ -24,6 +28,8 @@ problems as (
     select file_path, row_key, problem, remedy from reference_problems
     union all
     select file_path, row_key, problem, remedy from plays_problems
+    union all
+    select file_path, row_key, problem, remedy from expansion_problems
 )
 
 select * from problems

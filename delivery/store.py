@@ -1,6 +1,7 @@
 """What the sender reads from and writes to the warehouse. DuckDB is the only one it knows."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -148,8 +149,7 @@ class Store:
 
     def begin(self, change: Change) -> int:
         """Record, for good, that a request is about to be made; returns the number of the attempt."""
-        facts = {name: value for name, value in vars(change).items() if name != "payload"}
-        return self._connection.execute(_BEGIN, facts | {"started_at": _now()}).fetchone()[0]
+        return self._run(_BEGIN, vars(change) | {"started_at": _now()}).fetchone()[0]
 
     def end(self, change: Change, attempt_number: int, outcome: Outcome) -> None:
         """Record, for good and at once, how the request ended and what follows for the change."""
@@ -162,8 +162,8 @@ class Store:
             self._run(_REFUSE, facts)
         self._connection.execute("commit")
 
-    def _run(self, query: str, facts: dict) -> None:
-        self._connection.execute(query, {name: value for name, value in facts.items() if f"${name}" in query})
+    def _run(self, query: str, facts: dict) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(query, {name: facts[name] for name in re.findall(r"\$(\w+)", query)})
 
 
 def _now() -> datetime:

@@ -295,7 +295,7 @@ def outcomes_of(as_of, accounts, scores, tasks):
         for name, columns, types, rows in (
             ("base_build_moment", "as_of", "date", [(as_of,)]),
             ("int_accounts", "account_id, churned_on", "varchar, date", accounts),
-            ("int_interventions", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
+            ("int_treated_days", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
             (
                 "int_health_scores",
                 "account_id, score_date, model_version, segment, status, track, score",

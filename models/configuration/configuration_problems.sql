@@ -85,6 +85,10 @@ lift_targets as (
     select * from {{ ref('lift_targets') }}
 ),
 
+plays_problems as (
+    select * from {{ ref('plays_problems') }}
+),
+
 event_subjects as (
     select event_type as subject from tracking_plan
     union
@@ -772,6 +776,8 @@ problems as (
     select file_path, row_key, problem, remedy from weight_problems
     union all
     select file_path, row_key, problem, remedy from band_problems
+    union all
+    select file_path, row_key, problem, remedy from plays_problems
 )
 
 select * from problems

@@ -13,8 +13,8 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-interventions as (
-    select * from {{ ref('int_interventions') }}
+treated_days as (
+    select * from {{ ref('int_treated_days') }}
 ),
 
 validation_horizons as (
@@ -69,12 +69,12 @@ treated as (
         labelled.score_date,
         labelled.horizon_days
     from labelled
-    inner join interventions
+    inner join treated_days
         on
-            labelled.account_id = interventions.account_id
-            and labelled.score_date < interventions.treated_on
-            and labelled.window_ends_on >= interventions.treated_on
-            and coalesce(labelled.churned_on > interventions.treated_on, true)
+            labelled.account_id = treated_days.account_id
+            and labelled.score_date < treated_days.treated_on
+            and labelled.window_ends_on >= treated_days.treated_on
+            and coalesce(labelled.churned_on > treated_days.treated_on, true)
 ),
 
 -- By closed windows and not by labels, so that no outcome moves a split.

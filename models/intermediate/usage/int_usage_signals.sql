@@ -199,6 +199,14 @@ signals as (
                     ) }} - 1 as decimal(18, 6))
         end as login_change_7d,
         case
+            when averaged.day_number >= 30
+                then
+                    {{ ratio(
+                        '23 * averaged.logins_7d',
+                        '(7 * (averaged.logins_30d - averaged.logins_7d))'
+                    ) }}
+        end as logins_baseline_share_7d,
+        case
             when averaged.day_number >= 60
                 then
                     cast({{ ratio(

@@ -36,7 +36,10 @@ def _fields(route: Route, payload: dict, value_format: str) -> dict:
     fields = {}
     for field, target in route.fields:
         value = payload.get(field)
-        value = route.values.get((field, _as_text(value)), value)
+        if (field, _as_text(value)) in route.values:
+            value = route.values[field, _as_text(value)]
+            if value is None:
+                continue
         fields[target] = _as_text(value) if value_format == "text" else value
     return fields
 

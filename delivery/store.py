@@ -44,13 +44,17 @@ _REFUSE = """
 
 @dataclass(frozen=True)
 class Route:
-    """How one type of object is written at a destination: rows of the sync seeds."""
+    """How one type of object is written at a destination: rows of the sync seeds.
+
+    fields are pairs of field and target; values maps a field and its value as text to what is said instead, None where
+    the field is left out.
+    """
 
     method: str
     path: str
     body: object
     fields: tuple[tuple[str, str], ...]
-    values: dict[tuple[str, str], str]
+    values: dict[tuple[str, str], str | None]
 
 
 @dataclass(frozen=True)

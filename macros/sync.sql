@@ -14,8 +14,8 @@
         'task': {
             'sync_key': 'text', 'is_withdrawn': 'flag', 'account_id': 'text', 'play_id': 'text',
             'play_name': 'text', 'tier': 'number', 'reason': 'text', 'owner_role': 'text', 'owner_id': 'text',
-            'channel': 'text', 'script_name': 'text', 'opened_on': 'text', 'due_at': 'text', 'priority': 'text',
-            'status': 'text', 'outcome': 'text',
+            'channel': 'text', 'script_name': 'text', 'is_high_risk': 'flag', 'priority': 'number',
+            'opened_on': 'text', 'due_at': 'time', 'status': 'text', 'closed_on': 'text', 'outcome': 'text',
         },
     }) }}
 {% endmacro %}
@@ -34,6 +34,10 @@
     case when {{ column }} then 'true' else 'false' end
     {%- elif kind == 'number' -%}
     coalesce(cast({{ column }} as {{ dbt.type_string() }}), 'null')
+    {%- elif kind == 'time' -%}
+    coalesce(
+        '"' || replace(left(cast({{ column }} as {{ dbt.type_string() }}), 19), ' ', 'T') || 'Z"', 'null'
+    )
     {%- else -%}
     coalesce('"' || {{ json_escaped(column) }} || '"', 'null')
     {%- endif -%}

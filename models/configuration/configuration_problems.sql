@@ -89,6 +89,10 @@ plays_problems as (
     select * from {{ ref('plays_problems') }}
 ),
 
+sync_problems as (
+    select * from {{ ref('sync_problems') }}
+),
+
 event_subjects as (
     select event_type as subject from tracking_plan
     union
@@ -778,6 +782,8 @@ problems as (
     select file_path, row_key, problem, remedy from band_problems
     union all
     select file_path, row_key, problem, remedy from plays_problems
+    union all
+    select file_path, row_key, problem, remedy from sync_problems
 )
 
 select * from problems

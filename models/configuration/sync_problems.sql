@@ -223,7 +223,6 @@ value_problems as (
             when count(sync_fields.target) = 0 then 'the field is not sent there.'
             when count(*) > count(distinct sync_fields.target)
                 then 'the value stands more than once.'
-            when min(sync_values.target_value) is null then 'target_value is blank.'
         end as problem,
         'Name a row of sync_fields.csv, once per value, and what to say instead.' as remedy
     from sync_values

@@ -8,6 +8,10 @@ milestones as (
     select * from {{ ref('sync_milestones') }}
 ),
 
+tasks as (
+    select * from {{ ref('sync_tasks') }}
+),
+
 destinations as (
     select * from {{ ref('sync_destinations') }}
     where is_active
@@ -39,15 +43,25 @@ all_objects as (
         'account_health' as object_type,
         sync_key,
         payload,
-        payload_hash
+        payload_hash,
+        false as is_over
     from account_health
     union all
     select
         'milestone' as object_type,
         sync_key,
         payload,
-        payload_hash
+        payload_hash,
+        false as is_over
     from milestones
+    union all
+    select
+        'task' as object_type,
+        sync_key,
+        payload,
+        payload_hash,
+        closed_on is not null as is_over
+    from tasks
 ),
 
 current_objects as (
@@ -57,6 +71,7 @@ current_objects as (
         all_objects.sync_key,
         all_objects.payload,
         all_objects.payload_hash,
+        all_objects.is_over,
         false as is_withdrawn
     from active_routes
     inner join all_objects
@@ -99,6 +114,7 @@ wanted as (
         sync_key,
         payload,
         payload_hash,
+        is_over,
         is_withdrawn
     from current_objects
     union all
@@ -108,6 +124,7 @@ wanted as (
         sync_key,
         payload,
         {{ id_of('payload') }} as payload_hash,
+        false as is_over,
         is_withdrawn
     from withdrawals
 ),
@@ -210,7 +227,9 @@ outbox as (
         last_acknowledged_hash,
         last_acknowledged_at
     from judged
-    where not (is_withdrawn and state = 'unchanged')
+    where
+        not (is_withdrawn and state = 'unchanged')
+        and not (is_over and latest_change_id is null)
 )
 
 select * from outbox

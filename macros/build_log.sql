@@ -8,6 +8,7 @@
             ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
             ~ ', definition ' ~ dbt.type_string() ~ ')'
         ) %}
+        {% do create_sync_log() %}
     {% endif %}
     {{ return('') }}
 {% endmacro %}

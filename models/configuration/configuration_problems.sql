@@ -20,6 +20,10 @@ expansion_problems as (
     select * from {{ ref('expansion_problems') }}
 ),
 
+sync_problems as (
+    select * from {{ ref('sync_problems') }}
+),
+
 problems as (
     select file_path, row_key, problem, remedy from catalog_problems
     union all
@@ -30,6 +34,8 @@ problems as (
     select file_path, row_key, problem, remedy from plays_problems
     union all
     select file_path, row_key, problem, remedy from expansion_problems
+    union all
+    select file_path, row_key, problem, remedy from sync_problems
 )
 
 select * from problems

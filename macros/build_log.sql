@@ -29,6 +29,10 @@
     {{ return(parts | join(' ')) }}
 {% endmacro %}
 
+{% macro is_full_refresh() -%}
+    {{ 'true' if flags.FULL_REFRESH else 'false' }}
+{%- endmacro %}
+
 {#- name:checksum of every seed, sorted by name. -#}
 {% macro seed_checksums() %}
     {% set checksums = [] %}

@@ -79,7 +79,7 @@ def random_rules(rng):
                 "label": subject,
             }
         criteria += rows.values()
-    return {"risk_rules": rules, "risk_criteria": criteria}
+    return {"risk_rules": rules, "risk_criteria": criteria, "play_triggers": []}
 
 
 def table(connection, query):

@@ -1,17 +1,20 @@
 """Tasks and what came of them equal plain Python: triggers, turns, business hours and statistics, written from the definitions."""
 
 import datetime
+import json
 import random
 import zoneinfo
 from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 
+import company_strategy
 import numpy as np
 import pandas as pd
 import pytest
 import warehouse
 from scipy import stats
 from statsmodels.stats import proportion
+from test_point_in_time import settled
 
 DAY = datetime.timedelta(days=1)
 UTC = datetime.UTC
@@ -736,3 +739,88 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
             if value is not None:
                 tolerance = {"kept_value": 0.0051, "roi_gross": 5.1e-5, "roi_net": 5.1e-5, "median_hours_to_action": 0.011}
                 assert float(found) == pytest.approx(value, rel=0, abs=tolerance.get(column, 1e-9)), (column, row)
+
+
+# The loop: a task goes out, somebody completes it, the next build says what came of it
+
+
+def built(company, day):
+    return warehouse.build(
+        warehouse.raw_frames(company), as_of=day, known_at=datetime.datetime.combine(day, datetime.time.max)
+    )
+
+
+@pytest.mark.parametrize("seed", (3, 4))
+def test_a_completed_task_comes_back_with_its_outcome(seed):
+    rng = random.Random(seed)
+    company = company_strategy.random_company(
+        seed, n_accounts=12, n_days=150, dirt=0, duplicates=0, merges=0, special=0, churn=0.1
+    )
+    moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
+    middle, end = moments[0] + 75 * DAY, moments[-1]
+    with built(company, middle) as connection:
+        before = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
+    todo = sorted(task_id for task_id, task in before.items() if task["status"] in ("open", "overdue"))
+    assert len(todo) >= 5
+    events = []
+    for task_id in rng.sample(todo, len(todo) // 2 + 1):
+        at = midnight(middle + DAY) + datetime.timedelta(minutes=rng.randrange(3000))
+        outcome = rng.choice(("done", "done", "no answer"))
+        task = {"event_id": f"done-{task_id}", "event_type": "task_completed", "account_id": before[task_id]["account_id"]}
+        task |= {"user_id": None, "occurred_at": at, "loaded_at": at, "payload": json.dumps({"task_id": task_id, "outcome": outcome})}
+        events.append((task_id, at, outcome, task))
+    answered = company | {"crm": company["crm"] + [event for *_, event in events]}
+    with built(answered, end) as connection, built(company, end) as unanswered:
+        after = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
+        silent = {row["task_id"]: row for row in rows_of(unanswered, "select * from fct_interventions")}
+        pairs = {row["task_id"] for row in rows_of(connection, "select * from int_play_pairs")}
+        outcomes = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from intervention_outcomes")}
+        nobody = rows_of(unanswered, "select * from intervention_outcomes where treated_count > 0")
+        treated_days = set(connection.execute("select account_id, treated_on from int_treated_days").fetchall())
+    assert not nobody
+    treated = set()
+    for task_id, at, outcome, _ in events:
+        task = after[task_id]
+        assert (task["status"], task["outcome"], task["completed_at"]) == ("completed", outcome, at)
+        assert task["is_treated"] == (outcome == "done")
+        assert task["closed_on"] == min(at.date(), silent[task_id]["closed_on"] or FOREVER)
+        assert task["hours_to_action"] == Decimal(round((at - task["opened_at"]).total_seconds() / 36) / 100).quantize(Decimal("0.01"))
+        assert task["is_late"] == (at > task["due_at"])
+        if task["is_treated"]:
+            treated.add(task_id)
+            assert (task["account_id"], at.date()) in treated_days
+    assert pairs == treated
+    everything = outcomes["all", "all"]
+    assert (everything["completed_count"], everything["treated_count"]) == (len(events), len(treated))
+    assert everything["unmatched_count"] + everything["window_open_count"] + everything["compared_count"] == len(treated)
+    for play_id in {task["play_id"] for task in after.values()}:
+        count = sum(after[task_id]["play_id"] == play_id for task_id in treated)
+        assert outcomes[play_id, "all"]["treated_count"] == count
+    done = {(after[task_id]["account_id"], after[task_id]["play_id"]) for task_id, *_ in events}
+    for task_id, task in silent.items():
+        if (task["account_id"], task["play_id"]) not in done and task["tier"] > 5:
+            assert after[task_id] == task | {"priority_rank": after[task_id]["priority_rank"]}
+
+
+@pytest.mark.parametrize("seed", (5, 6, 7))
+def test_tasks_of_a_company_stay_in_later_builds(seed):
+    company = company_strategy.random_company(
+        seed, n_accounts=8, n_days=110, dirt=0, duplicates=0, merges=0, edge_times=0.3
+    )
+    moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
+    day = moments[0] + 50 * DAY
+    events, accounts = settled(company, day)
+    past = {}
+    for later in (0, 7, 30):
+        with built(events, day + later * DAY) as connection:
+            present = {
+                row["task_id"]: row
+                for row in rows_of(connection, "select * from fct_interventions")
+                if row["account_id"] in accounts
+            }
+        for task_id, task in past.items():
+            for column in ("account_id", "play_id", "opened_on", "due_at", "arr", "risk", "priority", "is_high_risk", "wanted_on"):
+                assert present[task_id][column] == task[column], (column, task)
+        assert not any(row["opened_on"] <= last and task_id not in past for task_id, row in present.items()) if past else True
+        past, last = present, day + later * DAY
+    assert past

@@ -1,4 +1,4 @@
-"""Tasks and what came of them equal plain Python: triggers, turns, business hours and statistics, written from the definitions."""
+"""Tasks and what came of them equal plain Python, written from the definitions: triggers, turns, due times, statistics."""
 
 import datetime
 import json
@@ -397,7 +397,7 @@ class World:
         return candidates, tasks
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_tasks_are_what_plain_python_says(seed):
     world = World(seed)
     with warehouse.seeded(world.seeds) as connection:
@@ -424,7 +424,7 @@ def test_tasks_are_what_plain_python_says(seed):
 # A replay sees what was known, and a later build does not rewrite it
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(10))
 def test_a_task_stays_as_it_was_opened(seed):
     """Builds at a day and at 1, 7 and 40 days later, of episodes and completions as they were known by then."""
     world = World(seed)
@@ -435,6 +435,7 @@ def test_a_task_stays_as_it_was_opened(seed):
     episodes, completed, end = world.episodes, world.completed, world.as_of
     past, stays = {}, ("opened_on", "opened_at", "due_at", "arr", "risk", "priority", "reason", "wanted_on", "tier")
     moment = FIRST + world.rng.randrange(5, world.days) * DAY
+    last = FIRST - DAY
     for day in sorted({min(moment + days * DAY, end) for days in (0, 1, 7, 40, 400)}):
         world.as_of, world.known_at = day, midnight(day + DAY)
         world.completed = [row for row in completed if row[3] < world.known_at]
@@ -452,12 +453,12 @@ def test_a_task_stays_as_it_was_opened(seed):
             assert {column: present[task_id][column] for column in stays} == {column: task[column] for column in stays}
             if task["closed_on"]:
                 late = task["completed_at"] is None and present[task_id]["status"] == "completed"
-                assert late or {**present[task_id], "trigger_count": 0, "owner_id": 0} == {**task, "trigger_count": 0, "owner_id": 0}
-        assert all(row["opened_on"] > last or task_id in past for task_id, row in present.items()) if past else True
+                assert late or present[task_id] | {"trigger_count": 0} == task | {"trigger_count": 0}
+        assert all(row["opened_on"] > last or task_id in past for task_id, row in present.items())
         past, last = present, day
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_cadence_and_one_open_task_hold_on_every_day(seed):
     world = World(1000 + seed)
     with warehouse.seeded(world.seeds) as connection:
@@ -574,7 +575,8 @@ class History:
 
     def create(self, connection):
         moment = midnight(self.as_of + DAY)
-        fill(connection, "base_build_moment", "as_of date, known_at timestamp, as_of_ends_at timestamp", [(self.as_of, moment, moment)])
+        columns = "as_of date, known_at timestamp, as_of_ends_at timestamp"
+        fill(connection, "base_build_moment", columns, [(self.as_of, moment, moment)])
         fill(connection, "int_accounts", "account_id varchar, churned_on date", [(a, c) for a, (_, c) in self.accounts.items()])
         fill(connection, "int_treated_days", "account_id varchar, treated_on date", sorted(self.treated))
         fill(
@@ -766,8 +768,9 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     for task_id in rng.sample(todo, len(todo) // 2 + 1):
         at = midnight(middle + DAY) + datetime.timedelta(minutes=rng.randrange(3000))
         outcome = rng.choice(("done", "done", "no answer"))
-        task = {"event_id": f"done-{task_id}", "event_type": "task_completed", "account_id": before[task_id]["account_id"]}
-        task |= {"user_id": None, "occurred_at": at, "loaded_at": at, "payload": json.dumps({"task_id": task_id, "outcome": outcome})}
+        task = {"event_id": f"done-{task_id}", "event_type": "task_completed", "user_id": None, "occurred_at": at}
+        task |= {"account_id": before[task_id]["account_id"], "loaded_at": at}
+        task |= {"payload": json.dumps({"task_id": task_id, "outcome": outcome})}
         events.append((task_id, at, outcome, task))
     answered = company | {"crm": company["crm"] + [event for *_, event in events]}
     with built(answered, end) as connection, built(company, end) as unanswered:
@@ -784,7 +787,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
         assert (task["status"], task["outcome"], task["completed_at"]) == ("completed", outcome, at)
         assert task["is_treated"] == (outcome == "done")
         assert task["closed_on"] == min(at.date(), silent[task_id]["closed_on"] or FOREVER)
-        assert task["hours_to_action"] == Decimal(round((at - task["opened_at"]).total_seconds() / 36) / 100).quantize(Decimal("0.01"))
+        assert float(task["hours_to_action"]) == pytest.approx((at - task["opened_at"]).total_seconds() / 3600, abs=0.0051)
         assert task["is_late"] == (at > task["due_at"])
         if task["is_treated"]:
             treated.add(task_id)
@@ -796,10 +799,11 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     for play_id in {task["play_id"] for task in after.values()}:
         count = sum(after[task_id]["play_id"] == play_id for task_id in treated)
         assert outcomes[play_id, "all"]["treated_count"] == count
-    done = {(after[task_id]["account_id"], after[task_id]["play_id"]) for task_id, *_ in events}
-    for task_id, task in silent.items():
-        if (task["account_id"], task["play_id"]) not in done and task["tier"] > 5:
-            assert after[task_id] == task | {"priority_rank": after[task_id]["priority_rank"]}
+    done = {after[task_id]["account_id"] for task_id, *_ in events}
+    others = {task_id: task for task_id, task in silent.items() if task["account_id"] not in done}
+    assert others
+    for task_id, task in others.items():
+        assert after[task_id] == task | {"priority_rank": after[task_id]["priority_rank"]}
 
 
 @pytest.mark.parametrize("seed", (5, 6, 7))
@@ -810,7 +814,7 @@ def test_tasks_of_a_company_stay_in_later_builds(seed):
     moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
     day = moments[0] + 50 * DAY
     events, accounts = settled(company, day)
-    past = {}
+    past, last = {}, FIRST - 9999 * DAY
     for later in (0, 7, 30):
         with built(events, day + later * DAY) as connection:
             present = {
@@ -819,8 +823,8 @@ def test_tasks_of_a_company_stay_in_later_builds(seed):
                 if row["account_id"] in accounts
             }
         for task_id, task in past.items():
-            for column in ("account_id", "play_id", "opened_on", "due_at", "arr", "risk", "priority", "is_high_risk", "wanted_on"):
+            for column in ("account_id", "play_id", "opened_on", "due_at", "arr", "risk", "priority", "wanted_on"):
                 assert present[task_id][column] == task[column], (column, task)
-        assert not any(row["opened_on"] <= last and task_id not in past for task_id, row in present.items()) if past else True
+        assert all(row["opened_on"] > last or task_id in past for task_id, row in present.items())
         past, last = present, day + later * DAY
     assert past

@@ -83,6 +83,39 @@ def due_time(seeds, opened_at, hours, in_business_hours, country, timezone):
         now = midnight(now.date() + DAY)
 
 
+def test_due_times_of_every_timezone():
+    """Each timezone of the seed, 2023 to 2025; country XX has hours from 4 to 23 each day, close to changes of the clock."""
+    rng = random.Random(9)
+    seeds = dict(warehouse.seed_rows())
+    countries = ["XX", "US", None]
+    seeds["business_hours"] = seeds["business_hours"] + [
+        {"country": "XX", "weekday": str(day), "opens_hour": "4", "closes_hour": "23"} for day in range(1, 8)
+    ]
+    template = seeds["playbooks"][0] | {"uses_business_hours": "true"}
+    seeds["playbooks"] = [template | {"play_id": str(hours), "due_within_hours": str(hours)} for hours in range(1, 40)]
+    accounts, tasks, expected = [], [], {}
+    for row in seeds["timezones"]:
+        for country in countries:
+            accounts.append((f"{row['timezone']} {country}", row["timezone"], country, datetime.date(2023, 1, 1)))
+            for _ in range(3):
+                day, hours = datetime.date(2023, 1, 1) + rng.randrange(1090) * DAY, rng.randrange(1, 40)
+                tasks.append((f"t{len(tasks)}", accounts[-1][0], str(hours), day, "opened"))
+                due_at = due_time(seeds, midnight(day + DAY), hours, True, country, row["timezone"])
+                expected[tasks[-1][0]] = due_at, accounts[-1][0], hours
+    with warehouse.seeded(seeds) as connection:
+        fill(connection, "base_build_moment", "as_of date", [(datetime.date(2026, 1, 1),)])
+        columns = "account_id varchar, timezone varchar, country varchar, started_on date"
+        fill(connection, "int_accounts", columns, accounts)
+        columns = "task_id varchar, account_id varchar, play_id varchar, opens_on date, turn varchar"
+        fill(connection, "int_play_tasks", columns, tasks)
+        for name in ("int_business_days", "int_play_due_times"):
+            connection.execute(f"create table {name} as {warehouse.model_sql(name)}")
+        found = dict(connection.execute("select task_id, due_at from int_play_due_times").fetchall())
+    assert len(found) == len(expected)
+    wrong = [(found[task_id], *row) for task_id, row in expected.items() if found[task_id] != row[0]]
+    assert not wrong, (len(wrong), sorted({row[2].split()[0] for row in wrong}), wrong[:5])
+
+
 # Tasks
 
 

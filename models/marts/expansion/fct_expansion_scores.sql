@@ -21,6 +21,7 @@ latest as (
         expansion_settings.agree_points,
         expansion_settings.min_agreeing,
         expansion_settings.min_days_held,
+        expansion_settings.min_held_share,
         expansion_settings.min_core_share,
         'at least ' || cast(expansion_settings.min_agreeing as {{ dbt.type_string() }})
         || ' indicators of ' || cast(expansion_settings.agree_points as {{ dbt.type_string() }})
@@ -46,6 +47,7 @@ expansion_scores as (
         coverage,
         indicators_agreeing,
         days_persisted,
+        held_share,
         core_share,
         triggers,
         expected_conversion,
@@ -81,6 +83,12 @@ expansion_scores as (
                     'needs ' || agreement_words || ' for '
                     || cast(min_days_held as {{ dbt.type_string() }}) || ' days, so far '
                     || cast(coalesce(days_persisted, 0) as {{ dbt.type_string() }})
+            when 'too_little_held'
+                then
+                    'indicators that have held for '
+                    || cast(min_days_held as {{ dbt.type_string() }}) || ' days give only '
+                    || cast(held_share as {{ dbt.type_string() }})
+                    || ' of the score, needs ' || cast(min_held_share as {{ dbt.type_string() }})
             when 'too_little_core'
                 then
                     'core indicators give ' || cast(core_share as {{ dbt.type_string() }})

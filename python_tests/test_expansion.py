@@ -114,7 +114,7 @@ def replay(connection, seeds):
                 status = "too_little_data"
             else:
                 status = "scored"
-            score = band = agreeing = persisted = core = None
+            score = band = agreeing = persisted = core = lasting = None
             qualification = status
             if status == "scored":
                 score = rounded(total / observed, 2)
@@ -125,12 +125,16 @@ def replay(connection, seeds):
                 persisted = ages[needed - 1] if len(ages) >= needed else None
                 core_points = sum(parts[name] for name, value in values.items() if value[2])
                 core = rounded(Fraction(core_points) / Fraction(score), 6) if score else None
+                lasting = [name for name, since in held.items() if since and (day - since).days >= int(rule["min_days_held"])]
+                lasting = rounded(Fraction(sum(parts[name] for name in lasting)) / Fraction(score), 6) if score else None
                 if band["hands_over"] != "true":
                     qualification = "low_band"
                 elif agreeing < needed:
                     qualification = "too_few_agree"
                 elif (persisted or 0) < int(rule["min_days_held"]):
                     qualification = "not_held"
+                elif (lasting or 0) < number(rule["min_held_share"]):
+                    qualification = "too_little_held"
                 elif (core or 0) < number(rule["min_core_share"]):
                     qualification = "too_little_core"
                 else:
@@ -139,8 +143,8 @@ def replay(connection, seeds):
             state = band if qualification == "qualified" else None
             run = run if state and run and run[0] == state else (state, day)
             scores[account, day] = [
-                status, None if not today["is_subscribed"] else coverage, score, band, agreeing, persisted, core,
-                triggers(seeds, today), qualification, run[1] if state else None,
+                status, None if not today["is_subscribed"] else coverage, score, band, agreeing, persisted, lasting,
+                core, triggers(seeds, today), qualification, run[1] if state else None,
             ]  # fmt: skip
     return indicators, scores
 
@@ -188,7 +192,7 @@ def assert_as_replayed(connection, seeds):
         for row in rows(
             connection,
             "select account_id, score_date, status, coverage, score, band, indicators_agreeing, days_persisted, "
-            "core_share, triggers, qualification, qualified_since from int_expansion_scores",
+            "held_share, core_share, triggers, qualification, qualified_since from int_expansion_scores",
         )
     }
     assert found == scores
@@ -201,7 +205,7 @@ def test_scores_equal_the_replay_on_random_companies():
         company = company_strategy.random_company(seed, n_accounts=6, n_days=150, churn=0.3, support=3.0)
         with warehouse.build(warehouse.raw_frames(company), seeds=SHORT) as connection:
             scores = assert_as_replayed(connection, SHORT)
-        seen |= {row[8] for row in scores.values()}
+        seen |= {row[9] for row in scores.values()}
     assert seen >= {"too_early", "too_little_data", "churned", "not_subscribed", "low_band", "qualified"}
 
 
@@ -214,8 +218,8 @@ def short_house(dirty_company):
 
 def test_scores_equal_the_replay_on_the_simulated_company(short_house):
     scores = assert_as_replayed(short_house, SHORT)
-    assert {row[8] for row in scores.values()} >= {"qualified", "not_held", "low_band", "too_few_agree"}
-    assert {row[7] for row in scores.values()} >= {"renewal_ahead", "usage_near_cap"}
+    assert {row[9] for row in scores.values()} >= {"qualified", "not_held", "low_band", "too_few_agree"}
+    assert {row[8] for row in scores.values()} >= {"renewal_ahead", "usage_near_cap"}
 
 
 def wilson(successes, trials):

@@ -78,6 +78,7 @@ setting_problems as (
             and min(agree_points) <= 100
             and min(min_agreeing) >= 1
             and min(min_days_held) >= 0
+            and min(min_held_share) between 0 and 1
             and min(min_core_share) between 0 and 1
             and min(min_leads) >= 1,
             false

@@ -87,6 +87,15 @@ totals as (
         cast(
             sum(case when ranked.is_core then ranked.contribution else 0 end) as decimal(9, 2)
         ) as core_points,
+        cast(
+            sum(
+                case
+                    when ranked.days_held >= expansion_settings.min_days_held
+                        then ranked.contribution
+                    else 0
+                end
+            ) as decimal(9, 2)
+        ) as held_points,
         cast(sum(case when ranked.agrees then 1 else 0 end) as integer) as indicators_agreeing,
         max(
             case
@@ -117,6 +126,7 @@ judged as (
         case when score_days.is_subscribed = 1 then totals.coverage end as coverage,
         totals.weighted_score,
         totals.core_points,
+        totals.held_points,
         totals.indicators_agreeing,
         totals.days_persisted,
         triggers.triggers
@@ -145,7 +155,9 @@ scored as (
         case when status = 'scored' then indicators_agreeing end as indicators_agreeing,
         case when status = 'scored' then days_persisted end as days_persisted,
         case when status = 'scored' then {{ ratio('core_points', 'weighted_score') }} end
-            as core_share
+            as core_share,
+        case when status = 'scored' then {{ ratio('held_points', 'weighted_score') }} end
+            as held_share
     from judged
 ),
 
@@ -162,6 +174,8 @@ banded as (
             when scored.indicators_agreeing < expansion_settings.min_agreeing then 'too_few_agree'
             when coalesce(scored.days_persisted, 0) < expansion_settings.min_days_held
                 then 'not_held'
+            when coalesce(scored.held_share, 0) < expansion_settings.min_held_share
+                then 'too_little_held'
             when coalesce(scored.core_share, 0) < expansion_settings.min_core_share
                 then 'too_little_core'
             else 'qualified'
@@ -199,6 +213,7 @@ scores as (
         indicators_agreeing,
         days_persisted,
         core_share,
+        held_share,
         triggers,
         qualification,
         qualification = 'qualified' as is_qualified,

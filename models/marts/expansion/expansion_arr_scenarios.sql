@@ -75,48 +75,44 @@ variations as (
     from arr_scenario_steps
 ),
 
-varied as (
+moved as (
     select
         cohorts.*,
         arr_scenarios.scenario,
         variations.varied_input,
         variations.variation,
-        cast(
-            least(
-                greatest(
-                    arr_scenarios.conversion_rate
-                    + case
-                        when variations.varied_input = 'conversion_rate' then variations.step else 0
-                    end,
-                    0
-                ),
-                1
-            ) as decimal(9, 4)
-        ) as conversion_rate,
-        cast(
-            greatest(
-                arr_scenarios.expansion_multiple
-                + case
-                        when variations.varied_input = 'expansion_multiple' then variations.step else 0
-                    end,
-                1
-            ) as decimal(9, 4)
-        ) as expansion_multiple,
-        cast(
-            least(
-                greatest(
-                    arr_scenarios.net_factor
-                    + case
-                        when variations.varied_input = 'net_factor' then variations.step else 0
-                    end,
-                    0
-                ),
-                1
-            ) as decimal(9, 4)
-        ) as net_factor
+        arr_scenarios.conversion_rate,
+        arr_scenarios.expansion_multiple,
+        arr_scenarios.net_factor,
+        case when variations.varied_input = 'conversion_rate' then variations.step else 0 end
+            as conversion_step,
+        case when variations.varied_input = 'expansion_multiple' then variations.step else 0 end
+            as multiple_step,
+        case when variations.varied_input = 'net_factor' then variations.step else 0 end
+            as net_step
     from cohorts
     cross join arr_scenarios
     cross join variations
+),
+
+varied as (
+    select
+        cohort_kind,
+        cohort,
+        segment,
+        band,
+        accounts,
+        arr_per_account,
+        expected_arr,
+        scenario,
+        varied_input,
+        variation,
+        cast(least(greatest(conversion_rate + conversion_step, 0), 1) as decimal(9, 4))
+            as conversion_rate,
+        cast(greatest(expansion_multiple + multiple_step, 1) as decimal(9, 4))
+            as expansion_multiple,
+        cast(least(greatest(net_factor + net_step, 0), 1) as decimal(9, 4)) as net_factor
+    from moved
 ),
 
 computed as (

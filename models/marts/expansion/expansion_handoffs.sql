@@ -18,7 +18,7 @@ ranked as (
     select
         account_id,
         indicator || ' ' || cast({{ round_half_up('value', 2) }} as {{ dbt.type_string() }})
-        || ' (' || cast(contribution as {{ dbt.type_string() }}) || ' points'
+        || ' (' || cast(cast(contribution as decimal(9, 2)) as {{ dbt.type_string() }}) || ' points'
         || coalesce(', held ' || cast(days_held as {{ dbt.type_string() }}) || ' days', '') || ')'
             as indicator_words,
         row_number() over (
@@ -51,7 +51,9 @@ handoffs as (
         scores.score,
         scores.band,
         coalesce(scores.triggers, 'score') as triggers,
-        'Score ' || cast(scores.score as {{ dbt.type_string() }}) || ', ' || scores.band
+        'Score '
+        || cast(cast(scores.score as decimal(9, 2)) as {{ dbt.type_string() }})
+        || ', ' || scores.band
         || ' since ' || cast(scores.qualified_since as {{ dbt.type_string() }}) || ': '
         || evidence.best_words
         || coalesce('. Occasion: ' || scores.triggers, '') as evidence,

@@ -16,21 +16,36 @@ latest as (
     select
         scores.*,
         accounts.owner_id,
-        expansion_settings.min_account_age_days,
-        expansion_settings.coverage_floor,
-        expansion_settings.agree_points,
-        expansion_settings.min_agreeing,
-        expansion_settings.min_days_held,
-        expansion_settings.min_core_share,
-        'at least ' || cast(expansion_settings.min_agreeing as {{ dbt.type_string() }})
-        || ' indicators of ' || cast(expansion_settings.agree_points as {{ dbt.type_string() }})
-        || ' points or more' as agreement_words
+        {% for number, places in [
+            ('scores.score', 2), ('scores.coverage', 4), ('scores.held_share', 4),
+            ('scores.core_share', 4), ('expansion_settings.agree_points', 2),
+            ('expansion_settings.coverage_floor', 4), ('expansion_settings.min_held_share', 4),
+            ('expansion_settings.min_core_share', 4),
+        ] -%}
+        cast(
+            cast({{ number }} as decimal(9, {{ places }})) as {{ dbt.type_string() }}
+        ) as {{ number.split('.')[1] }}_words,
+        {% endfor -%}
+        {% for number in ['min_account_age_days', 'min_agreeing', 'min_days_held'] -%}
+        cast(expansion_settings.{{ number }} as {{ dbt.type_string() }}) as {{ number }}_words,
+        {% endfor -%}
+        cast(scores.indicators_agreeing as {{ dbt.type_string() }}) as agreeing_words,
+        cast(coalesce(scores.days_persisted, 0) as {{ dbt.type_string() }}) as persisted_words
     from scores
     inner join accounts
         on
             scores.account_id = accounts.account_id
             and scores.score_date = accounts.observed_until
     cross join expansion_settings
+),
+
+worded as (
+    select
+        latest.*,
+        'at least ' || min_agreeing_words || ' indicators of ' || agree_points_words
+        || ' points or more' as agreement_words,
+        'score ' || score_words || ' is in band ' || band as band_words
+    from latest
 ),
 
 expansion_scores as (
@@ -46,6 +61,7 @@ expansion_scores as (
         coverage,
         indicators_agreeing,
         days_persisted,
+        held_share,
         core_share,
         triggers,
         expected_conversion,
@@ -59,40 +75,30 @@ expansion_scores as (
         case qualification
             when 'not_subscribed' then 'no subscription was ever recorded'
             when 'churned' then 'no subscription runs any more'
-            when 'too_early'
-                then
-                    'younger than ' || cast(min_account_age_days as {{ dbt.type_string() }})
-                    || ' days'
+            when 'too_early' then 'younger than ' || min_account_age_days_words || ' days'
             when 'too_little_data'
                 then
-                    'indicators of only ' || cast(coverage as {{ dbt.type_string() }})
-                    || ' of the weight are observed, needs '
-                    || cast(coverage_floor as {{ dbt.type_string() }})
-            when 'low_band'
-                then
-                    'score ' || cast(score as {{ dbt.type_string() }}) || ' is in band ' || band
-                    || ', which is not handed over'
-            when 'too_few_agree'
-                then
-                    cast(indicators_agreeing as {{ dbt.type_string() }})
-                    || ' agree, needs ' || agreement_words
+                    'indicators of only ' || coverage_words
+                    || ' of the weight are observed, needs ' || coverage_floor_words
+            when 'low_band' then band_words || ', which is not handed over'
+            when 'too_few_agree' then agreeing_words || ' agree, needs ' || agreement_words
             when 'not_held'
                 then
-                    'needs ' || agreement_words || ' for '
-                    || cast(min_days_held as {{ dbt.type_string() }}) || ' days, so far '
-                    || cast(coalesce(days_persisted, 0) as {{ dbt.type_string() }})
+                    'needs ' || agreement_words || ' for ' || min_days_held_words
+                    || ' days, so far ' || persisted_words
+            when 'too_little_held'
+                then
+                    'indicators that have held for ' || min_days_held_words || ' days give only '
+                    || held_share_words || ' of the score, needs ' || min_held_share_words
             when 'too_little_core'
                 then
-                    'core indicators give ' || cast(core_share as {{ dbt.type_string() }})
-                    || ' of the score, needs ' || cast(min_core_share as {{ dbt.type_string() }})
+                    'core indicators give ' || core_share_words || ' of the score, needs '
+                    || min_core_share_words
             else
-                'score ' || cast(score as {{ dbt.type_string() }}) || ' is in band ' || band
-                || '; ' || agreement_words || ' have held for '
-                || cast(days_persisted as {{ dbt.type_string() }})
-                || ' days; core indicators give ' || cast(core_share as {{ dbt.type_string() }})
-                || ' of the score'
+                band_words || '; ' || agreement_words || ' have held for ' || persisted_words
+                || ' days; core indicators give ' || core_share_words || ' of the score'
         end as reason
-    from latest
+    from worded
 )
 
 select * from expansion_scores

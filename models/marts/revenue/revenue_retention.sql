@@ -111,12 +111,12 @@ retention as (
         {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
         {{ ratio('churned_arr', 'start_arr') }} as arr_churn,
         {{ round_half_up(
-            '1 - power(1 - cast(churned_accounts as double) / start_accounts, 365.0 / window_days)',
-            6
+            '1 - power(1 - ' ~ as_double('churned_accounts') ~ ' / start_accounts, '
+            ~ as_double('365') ~ ' / window_days)', 6
         ) }} as annual_logo_churn,
         {{ round_half_up(
-            '1 - power(1 - cast(churned_arr as double) / cast(start_arr as double),'
-            ~ ' 365.0 / window_days)', 6
+            '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / ' ~ as_double('start_arr')
+            ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
         ) }} as annual_arr_churn
     from totals
 )

@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, code, headers=()):
         """Echo what a careless receiver would: the secret and the address."""
-        text = f'{{"said": "{self.headers["Authorization"]} at {self.server.address}"}}'.encode()
+        text = f'{{"said": "{self.headers["Authorization"]} at {self.server.address} or {self.path}"}}'.encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in dict(headers).items())
         self.wfile.write(f"HTTP/1.1 {code} x\r\n{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 

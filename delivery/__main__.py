@@ -79,13 +79,16 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run with these arguments; returns 0, or 1 where something was not sent or can't be, and says why."""
+    """Run with these arguments; returns 0, 1 where something was not sent or can't be, 130 if interrupted, and says why."""
     options = _parser().parse_args(argv)
     try:
         return _sync(options)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted. What was acknowledged is recorded; the next run goes on from there.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

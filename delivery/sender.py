@@ -1,6 +1,7 @@
 """Sends the changes of one destination, one after the other, and records each attempt before and after it."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ _LATER = {408, 409, 423, 425, 429}
 # The destination refuses the sender and would refuse every change: credentials, address, method.
 _STOP = {301, 302, 303, 304, 305, 307, 308, 401, 402, 403, 404, 405, 407, 410, 511}
 _LONGEST_ERROR = 300
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,11 @@ class Access:
         return "Access(***)"
 
     def hidden(self, text: str) -> str:
-        """The text without address and token."""
-        return text.replace(self.token, "***").replace(self.address, "***")
+        """The text without the token and the address, also where a receiver repeats but a part of the address."""
+        parts = [part for part in re.split("[/?&=:@]", self.address) if len(part) >= _SHORTEST_SECRET]
+        for secret in sorted({self.token, self.address, *parts}, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
 
 
 def send(store: Store, destination: Destination, access: Access) -> Counter:

@@ -33,6 +33,14 @@ payload_fields as (
     {%- endfor %}
 ),
 
+payload_types as (
+    select distinct object_type from payload_fields
+),
+
+destination_names as (
+    select distinct destination from sync_destinations
+),
+
 field_counts as (
     select
         destination,
@@ -129,7 +137,7 @@ route_problems as (
         'destination ' || coalesce(sync_routes.destination, 'nothing')
         || ', object_type ' || coalesce(sync_routes.object_type, 'nothing') as row_key,
         case
-            when sync_destinations.destination is null then 'unknown destination.'
+            when destination_names.destination is null then 'unknown destination.'
             when payload_types.object_type is null then 'unknown object_type.'
             when coalesce(sync_routes.method not in ('POST', 'PUT', 'PATCH'), true)
                 then 'unknown method.'
@@ -154,13 +162,13 @@ route_problems as (
                 then 'it sends fields and sync_fields.csv names none.'
         end as problem,
         'Name a destination of sync_destinations.csv, an object of '
-        || '{{ sync_fields() | join(", ") }}, POST, PUT or PATCH, a path from its slash on or none, '
-        || 'and a body in JSON. {sync_key} or {payload} must stand there, or the field sync_key in '
-        || 'sync_fields.csv.' as remedy
+        || '{{ sync_fields() | join(", ") }}, POST, PUT or PATCH, a path from its slash on '
+        || 'or none, and a body in JSON. {sync_key} or {payload} must stand there, or the field '
+        || 'sync_key in sync_fields.csv.' as remedy
     from sync_routes
-    left join (select distinct destination from sync_destinations) as sync_destinations
-        on sync_routes.destination = sync_destinations.destination
-    left join (select distinct object_type from payload_fields) as payload_types
+    left join destination_names
+        on sync_routes.destination = destination_names.destination
+    left join payload_types
         on sync_routes.object_type = payload_types.object_type
     left join field_counts
         on

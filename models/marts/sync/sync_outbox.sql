@@ -149,11 +149,13 @@ last_sent as (
     group by destination
 ),
 
--- The chain goes on from what was last attempted, acknowledged or not: an answer that was lost may hide that it was
--- applied, so going back to an earlier payload is a change of its own.
+-- The chain goes on from what was last attempted, acknowledged or not: a lost answer may hide that
+-- it was applied, so going back to an earlier payload is a change of its own. The moment of the
+-- build tells changes apart where the record of those before was lost.
 compared as (
     select
         wanted.*,
+        build_moment.known_at,
         coalesce(latest.payload_hash = wanted.payload_hash, false) as is_latest,
         latest.change_id as latest_change_id,
         coalesce(latest.sequence_number, 0) as latest_sequence_number,
@@ -202,8 +204,9 @@ judged as (
         case
             when is_latest then latest_change_id
             else {{ id_of(
-                "payload_hash || coalesce(latest_change_id, '') || '|' || destination || '|' || object_type"
-                ~ " || '|' || sync_key"
+                "payload_hash || coalesce(latest_change_id, '') || '|' || "
+                ~ 'cast(known_at as ' ~ dbt.type_string() ~ ')'
+                ~ " || '|' || destination || '|' || object_type || '|' || sync_key"
             ) }}
         end as change_id
     from compared

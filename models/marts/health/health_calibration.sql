@@ -2,12 +2,13 @@ with
 
 members as (
     select * from {{ ref('int_validation_members') }}
-    where predictor = 'score' and churn_probability is not null
+    where churn_probability is not null
 ),
 
 bins as (
     select
         cohort_key,
+        basis,
         model_version,
         segment,
         horizon_days,
@@ -21,7 +22,7 @@ bins as (
         cast({{ var('confidence_z') }} as double) as z
     from members
     group by
-        cohort_key, model_version, segment, horizon_days, split, population, bin,
+        cohort_key, basis, model_version, segment, horizon_days, split, population, bin,
         probability_bins, churn_probability
 ),
 
@@ -44,7 +45,7 @@ calibration as (
         horizon_days,
         split,
         population,
-        'restated' as basis,
+        basis,
         bin,
         cast(100.0 * (bin - 1) / probability_bins as decimal(9, 2)) as score_from,
         cast(100.0 * bin / probability_bins as decimal(9, 2)) as score_to,

@@ -380,6 +380,8 @@ monitoring_problems as (
         select 'status_share' as measure
         union all
         select 'churn_rate' as measure
+        union all
+        select 'calibration' as measure
     ) as measures
     left join drift_thresholds
         on

@@ -160,16 +160,26 @@ cell_values as (
     group by cell_number, predictor_value
 ),
 
-cohort_values as (
+spread_values as (
     select
         validation_cohorts.cohort_number,
+        cell_values.cell_number,
         cell_values.predictor_value,
-        cast(sum(cell_values.tied) as bigint) as tied,
-        cast(sum(cell_values.tied_churners) as bigint) as tied_churners
+        cell_values.tied,
+        cell_values.tied_churners
     from cell_values
     inner join validation_cohorts
         on cell_values.cell_number = validation_cohorts.cell_number
-    group by validation_cohorts.cohort_number, cell_values.predictor_value
+),
+
+cohort_values as (
+    select
+        cohort_number,
+        predictor_value,
+        cast(sum(tied) as bigint) as tied,
+        cast(sum(tied_churners) as bigint) as tied_churners
+    from spread_values
+    group by cohort_number, predictor_value
 ),
 
 cohort_sizes as (
@@ -287,25 +297,38 @@ probability_totals as (
     group by validation_cohorts.cohort_number
 ),
 
+value_placements as (
+    select
+        spread_values.cohort_number,
+        spread_values.cell_number,
+        spread_values.predictor_value,
+        placed.churner_placement,
+        placed.retained_placement
+    from spread_values
+    inner join placed
+        on
+            spread_values.cohort_number = placed.cohort_number
+            and spread_values.predictor_value = placed.predictor_value
+),
+
 -- Observations of one account are not independent, so its placements are summed first.
 account_placements as (
     select
-        placed.cohort_number,
+        value_placements.cohort_number,
         numbered.account_id,
         cast(sum(numbered.churned) as decimal(18, 0)) as churners,
         cast(sum(1 - numbered.churned) as decimal(18, 0)) as retained,
-        cast(sum(numbered.churned * placed.churner_placement) as decimal(18, 0))
+        cast(sum(numbered.churned * value_placements.churner_placement) as decimal(18, 0))
             as churner_placement,
-        cast(sum((1 - numbered.churned) * placed.retained_placement) as decimal(18, 0))
-            as retained_placement
+        cast(
+            sum((1 - numbered.churned) * value_placements.retained_placement) as decimal(18, 0)
+        ) as retained_placement
     from numbered
-    inner join validation_cohorts
-        on numbered.cell_number = validation_cohorts.cell_number
-    inner join placed
+    inner join value_placements
         on
-            validation_cohorts.cohort_number = placed.cohort_number
-            and numbered.predictor_value = placed.predictor_value
-    group by placed.cohort_number, numbered.account_id
+            numbered.cell_number = value_placements.cell_number
+            and numbered.predictor_value = value_placements.predictor_value
+    group by value_placements.cohort_number, numbered.account_id
 ),
 
 account_sums as (

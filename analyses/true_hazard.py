@@ -14,7 +14,12 @@ import duckdb
 # The area under the curve in ranks; a tie has the mean of its ranks.
 AREAS = """
     with observed as (
-        select outcomes.basis, outcomes.horizon_days, outcomes.has_churned::int as churned, outcomes.score, weeks.churn_probability
+        select
+            outcomes.basis,
+            outcomes.horizon_days,
+            outcomes.has_churned::int as churned,
+            outcomes.score,
+            weeks.churn_probability
         from fct_health_outcomes as outcomes
         asof inner join read_parquet(?) as weeks
             on outcomes.account_id = weeks.account_id and outcomes.score_date >= weeks.week_on
@@ -48,7 +53,7 @@ AREAS = """
 
 
 def areas(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[tuple]:
-    """Return basis, horizon, observations, churners, AUC of the score and of the true hazard, a row per basis and horizon with churners.
+    """Return basis, horizon, observations, churners, AUC of the score and of the true hazard, per basis and horizon.
 
     `connection` holds the marts of a simulated company, `truth` is its `_truth` folder. The hazard is the weekly
     probability of a notice in the week of the score date or, after the notice, the last before.

@@ -157,7 +157,8 @@ measured as (
             and account_dates.score_date = metrics.score_date
 ),
 
--- Month null is the reference window. An account has one segment, so all of them together are the sum of the segments.
+-- Month null is the reference window. An account has one segment, so all together are the sum of
+-- the segments.
 segment_sums as (
     select
         model_version,
@@ -433,7 +434,8 @@ shares as (
     from counts
 ),
 
--- Probabilities were fitted on the training split, so that is what other accounts and later months are compared with.
+-- Probabilities were fitted on the training split, so other accounts and later months are compared
+-- with that.
 predicted as (
     select
         subject,
@@ -676,8 +678,8 @@ drifts as (
         noise,
         status,
         level,
-        subject || ' of ' || segment || case when stage = 'all' then '' else ', ' || stage || ',' end
-        || ' in '
+        subject || ' of ' || segment
+        || case when stage = 'all' then '' else ', ' || stage || ',' end || ' in '
         || substr(cast(month as {{ dbt.type_string() }}), 1, 7) || ': '
         || case status
             when 'no_reference'

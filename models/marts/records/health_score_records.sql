@@ -16,6 +16,10 @@ health as (
     select * from {{ ref('fct_account_health') }}
 ),
 
+published_accounts as (
+    select distinct account_id from health
+),
+
 drivers as (
     select * from {{ ref('fct_health_drivers') }}
     where weight > 0
@@ -193,8 +197,9 @@ changed as (
         or coalesce(components.components <> latest_records.components, false)
 ),
 
--- An account and date that was published and is no more: merged away, excluded, or outside of the account's days. The last day
--- of an account, where it is no score weekday, is passed over as the days go on, and only withdrawn with its account.
+-- An account and date that was published and is no more: merged away, excluded, or outside of the
+-- account's days. The last day of a build that is no score weekday is passed over as days go on, and
+-- only withdrawn with its account.
 withdrawn as (
     select
         latest_records.account_id,
@@ -223,7 +228,7 @@ withdrawn as (
         and latest_records.status <> 'withdrawn'
         and (
             {{ iso_weekday('latest_records.score_date') }} = {{ var('score_weekday') }}
-            or latest_records.account_id not in (select health.account_id from health)
+            or latest_records.account_id not in (select account_id from published_accounts)
         )
 ),
 
@@ -233,7 +238,8 @@ revised as (
     select * from withdrawn
 ),
 
--- What a new configuration and new data did in one build cannot be told apart: what the seeds said before is gone.
+-- What a new configuration and new data did in one build cannot be told apart: what the seeds said
+-- before is gone.
 explained as (
     select
         revised.*,
@@ -265,11 +271,13 @@ records as (
         components,
         cast(difference as decimal(9, 2)) as difference,
         {% for part in ['behaviour', 'configuration', 'late_data'] -%}
-        cast(case when cause = '{{ part }}' then difference else 0 * difference end as decimal(9, 2))
-            as {{ part }}_change,
+        cast(
+            case when cause = '{{ part }}' then difference else 0 * difference end as decimal(9, 2)
+        ) as {{ part }}_change,
         {% endfor -%}
-        cast(case when cause = 'both' then difference else 0 * difference end as decimal(9, 2))
-            as unsplit_change
+        cast(
+            case when cause = 'both' then difference else 0 * difference end as decimal(9, 2)
+        ) as unsplit_change
     from explained
 )
 

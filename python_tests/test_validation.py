@@ -115,6 +115,11 @@ def expected_cohorts(outcomes, drivers, candidates):
     return cohorts
 
 
+def is_banded(key):
+    """Whether the predictor is a whole score, of the live version or a candidate."""
+    return key[-1] == "score" or key[-1].startswith("candidate ")
+
+
 def placements(value, churned):
     """DeLong's components: for churners the share of others placed above them, for the others that of churners below."""
     churners, others = value[churned == 1], value[churned == 0]
@@ -231,10 +236,10 @@ def test_probabilities(world):
 
 
 def test_lift(world):
-    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY[:-1])}
-    assert lift.keys() == {key[:-1] for key in world[1] if key[-1] == "score"}
+    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY)}
+    assert lift.keys() == set(filter(is_banded, world[1]))
     for key, table in lift.items():
-        cohort = world[1][*key, "score"].sort_values("value")
+        cohort = world[1][key].sort_values("value")
         size, churned = len(cohort), cohort.churned.groupby(cohort.value).transform("mean").to_numpy()
         captured = np.interp(np.arange(11) * size / 10, np.arange(size + 1), np.concatenate([[0], churned.cumsum()]))
         assert list(table.bucket) == list(range(1, 11))
@@ -249,12 +254,12 @@ def test_lift(world):
 
 
 def test_reliability(world):
-    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY[:-1])}
+    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY)}
     for key, cohort in world[1].items():
-        if key[-1] != "score" or cohort.probability.isna().any():
-            assert key[-1] != "score" or key[:-1] not in tables
+        if not is_banded(key) or cohort.probability.isna().any():
+            assert key not in tables
             continue
-        table = tables.pop(key[:-1]).set_index("bin")
+        table = tables.pop(key).set_index("bin")
         groups = cohort.groupby("bin")
         assert (table.observations == groups.size().reindex(table.index)).all() and len(table) == groups.ngroups
         for number, group in groups:

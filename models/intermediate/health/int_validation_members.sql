@@ -4,7 +4,7 @@ with
 
 predictions as (
     select * from {{ ref('int_health_predictions') }}
-    where predictor = 'score'
+    where predictor = 'score' or predictor like 'candidate %'
 ),
 
 validation_cohorts as (
@@ -20,6 +20,7 @@ members as (
         validation_cohorts.horizon_days,
         validation_cohorts.cohort_split as split,
         validation_cohorts.population,
+        validation_cohorts.predictor,
         predictions.account_id,
         predictions.score_date,
         predictions.predictor_value,

@@ -14,6 +14,7 @@ bins as (
         horizon_days,
         split,
         population,
+        predictor,
         bin,
         probability_bins,
         churn_probability,
@@ -22,8 +23,8 @@ bins as (
         cast({{ var('confidence_z') }} as double) as z
     from members
     group by
-        cohort_key, basis, model_version, segment, horizon_days, split, population, bin,
-        probability_bins, churn_probability
+        cohort_key, basis, model_version, segment, horizon_days, split, population,
+        predictor, bin, probability_bins, churn_probability
 ),
 
 -- Wilson's interval.
@@ -45,6 +46,7 @@ calibration as (
         horizon_days,
         split,
         population,
+        predictor,
         basis,
         bin,
         cast(100.0 * (bin - 1) / probability_bins as decimal(9, 2)) as score_from,

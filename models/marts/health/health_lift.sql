@@ -21,13 +21,14 @@ scores as (
         horizon_days,
         split,
         population,
+        predictor,
         predictor_value as score,
         count(*) as tied,
         sum(churned) as tied_churners
     from members
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population,
-        predictor_value
+        predictor, predictor_value
 ),
 
 positioned as (
@@ -72,6 +73,7 @@ buckets as (
         horizon_days,
         split,
         population,
+        predictor,
         bucket,
         published_lift,
         observations,
@@ -83,8 +85,8 @@ buckets as (
     from cut
     where share_inside > 0
     group by
-        cohort_key, basis, model_version, segment, horizon_days, split, population, bucket,
-        published_lift, observations, churners
+        cohort_key, basis, model_version, segment, horizon_days, split, population,
+        predictor, bucket, published_lift, observations, churners
 ),
 
 accumulated as (
@@ -115,6 +117,7 @@ lift as (
         horizon_days,
         split,
         population,
+        predictor,
         basis,
         bucket,
         cast(lowest_score as decimal(9, 2)) as lowest_score,

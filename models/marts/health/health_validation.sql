@@ -488,24 +488,21 @@ worded as (
         case
             when churners < min_churners
                 then
-                    '; too few churners: ' || {{ whole_word.format('churners') }}
+                    'too few churners: ' || {{ whole_word.format('churners') }}
                     || ', needs ' || {{ whole_word.format('min_churners') }}
-            else ''
-        end
-        || case
+        end as few_churners,
+        case
             when observations - churners < min_churners
                 then
-                    '; too few that stayed: ' || {{ whole_word.format('observations - churners') }}
+                    'too few that stayed: ' || {{ whole_word.format('observations - churners') }}
                     || ', needs ' || {{ whole_word.format('min_churners') }}
-            else ''
-        end
-        || case
+        end as few_retained,
+        case
             when observations < min_observations
                 then
-                    '; too few observations: ' || {{ whole_word.format('observations') }}
+                    'too few observations: ' || {{ whole_word.format('observations') }}
                     || ', needs ' || {{ whole_word.format('min_observations') }}
-            else ''
-        end as lacking,
+        end as few_observations,
         case
             when auc < min_auc
                 then
@@ -541,9 +538,9 @@ found as (
         case
             when observations = 0 and left_out > 0 then 'not_published'
             when observations = 0 and coalesce(churned_in_gap, 0) = 0 then 'too_young'
-            when churners < min_churners then 'too_few_churners'
-            when observations - churners < min_churners then 'too_few_retained'
-            when observations < min_observations then 'too_few_observations'
+            when few_churners is not null then 'too_few_churners'
+            when few_retained is not null then 'too_few_retained'
+            when few_observations is not null then 'too_few_observations'
             when auc_lower <= 0.5 and auc_upper >= 0.5 then 'does_not_predict'
             when auc_upper < 0.5 then 'predicts_the_wrong_way'
             when missed <> '' then 'predicts_weakly'
@@ -591,15 +588,24 @@ validation as (
                 then
                     'no window is over yet: the first ends on '
                     || {{ whole_word.format('first_window_ends_on') }}
-            when 'too_few_churners' then substr(lacking, 3)
-            when 'too_few_retained' then substr(lacking, 3)
-            when 'too_few_observations' then substr(lacking, 3)
+            when 'too_few_churners' then few_churners
+            when 'too_few_retained' then few_retained
+            when 'too_few_observations' then few_observations
             when 'does_not_predict' then 'does not predict here: ' || auc_words
             when 'predicts_the_wrong_way' then 'predicts the wrong way round: ' || auc_words
             when 'predicts_weakly' then 'predicts weakly: ' || auc_words || missed
             else 'predicts: ' || auc_words || '; ' || recall_words
         end as verdict,
-        nullif(substr(case when lacking = '' then missed else lacking end, 3), '') as warnings
+        nullif(
+            substr(
+                case
+                    when coalesce(few_churners, few_retained, few_observations) is null then missed
+                    else
+                        coalesce('; ' || few_churners, '') || coalesce('; ' || few_retained, '')
+                        || coalesce('; ' || few_observations, '')
+                end, 3
+            ), ''
+        ) as warnings
     from found
 )
 

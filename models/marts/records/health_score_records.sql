@@ -198,8 +198,8 @@ changed as (
 ),
 
 -- An account and date that was published and is no more: merged away, excluded, or outside of the
--- account's days. The last day of a build that is no score weekday is passed over as days go on, and
--- only withdrawn with its account.
+-- account's days. The last day of a build that is no score weekday is passed over as days go on,
+-- and only withdrawn with its account.
 withdrawn as (
     select
         latest_records.account_id,

@@ -17,7 +17,7 @@
 {% macro say_how_to_split() %}
     {% set builds = run_query(
         'select intake_definition, definition, as_of, known_at from ' ~ target.schema
-        ~ '.completed_builds order by build_number desc'
+        ~ '.completed_builds order by known_at desc, as_of desc, build_number desc'
     ).rows %}
     {% if builds and not var('known_at')
         and (builds[0][0] != definition(intake=true) or builds[0][1] != definition(intake=false)) %}

@@ -17,7 +17,7 @@ health as (
 ),
 
 published_accounts as (
-    select distinct account_id from health
+    select distinct health.account_id from health
 ),
 
 drivers as (
@@ -228,7 +228,9 @@ withdrawn as (
         and latest_records.status <> 'withdrawn'
         and (
             {{ iso_weekday('latest_records.score_date') }} = {{ var('score_weekday') }}
-            or latest_records.account_id not in (select account_id from published_accounts)
+            or latest_records.account_id not in (
+                select published_accounts.account_id from published_accounts
+            )
         )
 ),
 

@@ -20,7 +20,9 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary digest calibrate sync test test-spark test-postgres lint docs clean
+HISTORY ?= history.duckdb
+
+.PHONY: help build replay streams summary digest calibrate sync test test-spark test-postgres lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +44,10 @@ ifneq ($(CONNECTOR),)
 else ifeq ($(RAW),)
 	@$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED)
 endif
+
+replay: streams  ## Build the past in order into HISTORY=history.duckdb: is the score good as it was known then
+	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(BIN)/python analyses/replay.py '$(streams)'
+	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(BIN)/python analyses/summary.py
 
 summary: .venv/installed  ## Print the summary of the last build
 	@$(BIN)/python analyses/summary.py

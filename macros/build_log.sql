@@ -9,8 +9,25 @@
             ~ ', definition ' ~ dbt.type_string() ~ ')'
         ) %}
         {% do create_sync_log() %}
+        {% if execute %}{% do say_how_to_split() %}{% endif %}
     {% endif %}
     {{ return('') }}
+{% endmacro %}
+
+{#- A changed configuration that is built on the data of the build before is told apart from the data that comes after. -#}
+{% macro say_how_to_split() %}
+    {% set builds = run_query(
+        'select intake_definition, definition, as_of, known_at from ' ~ target.schema
+        ~ '.completed_builds order by known_at desc, as_of desc, build_number desc'
+    ).rows %}
+    {% if builds and not var('known_at')
+        and (builds[0][0] != definition(intake=true) or builds[0][1] != definition(intake=false)) %}
+        {% do log(
+            'A seed, a model or a variable has changed since the last build. If rows were loaded since, health_score_records '
+            ~ "can't tell what either did to a published score (unsplit_change). To tell them apart, run first: dbt run "
+            ~ "--vars '{as_of: " ~ builds[0][2] ~ ', known_at: "' ~ builds[0][3] ~ '"}' ~ "'", info=true
+        ) %}
+    {% endif %}
 {% endmacro %}
 
 {#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what is

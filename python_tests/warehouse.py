@@ -298,16 +298,20 @@ class Nightly:
         return len(_plan(False)[1])
 
 
-def published(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+def published(connection: duckdb.DuckDBPyConnection, restated_only: bool = False) -> dict[str, list[tuple]]:
     """Return the rows of every mart, by the mart's name: what two builds are compared on.
 
-    The columns stand in alphabetical order and the rows are sorted.
+    The columns stand in alphabetical order and the rows are sorted. With `restated_only` the rows whose basis is what was
+    known then are left out: they depend on when builds were made.
     """
     marts = {}
     for node in _plan(False)[1]:
         if node["path"].startswith("marts/"):
             names = sorted(column[0] for column in connection.execute(f"describe {node['name']}").fetchall())
-            query = f"select {', '.join(names)} from {node['name']} order by all"
+            query = f"select {', '.join(names)} from {node['name']} "
+            if restated_only and "basis" in names:
+                query += "where basis <> 'known_then' "
+            query += "order by all"
             marts[node["name"]] = connection.execute(query).fetchall()
     return marts
 

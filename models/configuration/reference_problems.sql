@@ -49,6 +49,10 @@ lift_targets as (
     select * from {{ ref('lift_targets') }}
 ),
 
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
 lookup_problems as (
     select
         'reference/exchange_rates.csv' as file_path,
@@ -155,6 +159,8 @@ monitoring_problems as (
         select 'status_share' as measure
         union all
         select 'churn_rate' as measure
+        union all
+        select 'calibration' as measure
     ) as measures
     left join drift_thresholds
         on
@@ -221,9 +227,21 @@ validation_problems as (
             and min_observations >= 1
             and min_churners >= 1
             and min_auc >= 0
-            and min_recall >= 0,
+            and min_recall >= 0
+            and min_high_risk_recall >= 0,
             false
         )
+    union all
+    select
+        'reference/validation_horizons.csv' as file_path,
+        'horizon_days ' || cast(horizon_days as {{ dbt.type_string() }}) as row_key,
+        'high_risk_band ' || coalesce(high_risk_band, 'nothing')
+        || ' is no band of health_bands.csv.' as problem,
+        'Name the band of the accounts at high risk.' as remedy
+    from validation_horizons
+    where
+        high_risk_band is null
+        or high_risk_band not in (select health_bands.band from health_bands)
     union all
     select
         'reference/lift_targets.csv' as file_path,

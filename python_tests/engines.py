@@ -227,11 +227,10 @@ def rows_that_differ(on_duckdb, relation, other_rows):
     columns = [column for column in columns if column[0] != "payload"]  # the blanks of a nested one may differ
     here = ", ".join(column[0] for column in columns)
     there = ", ".join(f"cast({column[0]} as {column[1]}) as {column[0]}" for column in columns)
-    return [
-        row
-        for one, other in (
-            (f"select {here} from {relation}", f"select {there} from other_rows"),
-            (f"select {there} from other_rows", f"select {here} from {relation}"),
-        )
-        for row in on_duckdb.execute(f"{one} except all {other} limit 3").fetchall()
-    ]
+    found = []
+    for one, other in (
+        (f"select {here} from {relation}", f"select {there} from other_rows"),
+        (f"select {there} from other_rows", f"select {here} from {relation}"),
+    ):
+        found += on_duckdb.execute(f"{one} except all {other} limit 3").fetchall()
+    return found

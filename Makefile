@@ -64,7 +64,7 @@ sync: .venv/delivered  ## Show what changed since it was last acknowledged; SEND
 test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build ACCOUNTS=200
-	@$(BIN)/python -m pytest python_tests
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile python_tests
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21)
 	@$(BIN)/python -m pytest python_tests/spark
@@ -74,7 +74,7 @@ test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target a
 
 lint: .venv/tested  ## sqlfluff and ruff
 	@$(BIN)/ruff check .
-	@$(BIN)/sqlfluff lint models tests
+	@$(BIN)/sqlfluff lint --processes 0 models tests
 
 docs: .venv/installed  ## One offline page of documentation: target/static_index.html
 	@$(BIN)/dbt docs generate --static --quiet

@@ -23,9 +23,8 @@
 {#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
     wins, so a load can only change later ones. -#}
 {% macro forget_changed_loads() -%}
-    {%- set forget -%}
-    delete from {{ this }}
-    where loaded_on >= (
+    {%- set condition -%}
+    loaded_on >= (
         select min(coalesce(load_days.loaded_on, kept_loads.loaded_on))
         from {{ ref('base_load_days') }} as load_days
         full outer join (
@@ -39,14 +38,13 @@
             or (select must_reload from {{ ref('base_build_moment') }})
     )
     {%- endset -%}
-    {{ forget if is_incremental() }}
+    {{ forget(condition) }}
 {%- endmacro %}
 
 {#- The account-days that int_account_updates has computed again, and those that are none any more. -#}
 {% macro forget_updated_days() -%}
-    {%- set forget -%}
-    delete from {{ this }}
-    where not exists (
+    {%- set condition -%}
+    not exists (
         select 1 from {{ ref('int_account_updates') }} as updates
         where
             updates.account_id = {{ this }}.account_id
@@ -54,7 +52,7 @@
             and updates.update_from > {{ this }}.date_day
     )
     {%- endset -%}
-    {{ forget if is_incremental() }}
+    {{ forget(condition) }}
 {%- endmacro %}
 
 {#- One number for all that a score date is judged on. -#}
@@ -71,21 +69,19 @@
 
 {#- The score dates that are judged on something else now, or on nothing. -#}
 {% macro forget_differing_dates() -%}
-    {%- set forget -%}
-    delete from {{ this }}
-    where
-        (select must_rebuild from {{ ref('base_build_moment') }})
-        or score_date not in (
-            select kept.score_date
-            from {{ this }} as kept
-            inner join ({{ date_fingerprints() }}) as fresh
-                on
-                    kept.score_date = fresh.score_date
-                    and kept.account_count = fresh.account_count
-                    and kept.fingerprint = fresh.fingerprint
-        )
+    {%- set condition -%}
+    (select must_rebuild from {{ ref('base_build_moment') }})
+    or score_date not in (
+        select kept.score_date
+        from {{ this }} as kept
+        inner join ({{ date_fingerprints() }}) as fresh
+            on
+                kept.score_date = fresh.score_date
+                and kept.account_count = fresh.account_count
+                and kept.fingerprint = fresh.fingerprint
+    )
     {%- endset -%}
-    {{ forget if is_incremental() }}
+    {{ forget(condition) }}
 {%- endmacro %}
 
 {#- The score dates that a model computes: all, or those that int_health_dates has this build judge again. -#}
@@ -100,12 +96,11 @@
 
 {#- The score dates that int_health_dates has this build judge again, and those that are none any more. -#}
 {% macro forget_changed_dates() -%}
-    {%- set forget -%}
-    delete from {{ this }}
-    where score_date not in (
+    {%- set condition -%}
+    score_date not in (
         select score_date from {{ ref('int_health_dates') }}
         where build_number <= (select last_build_number from {{ ref('base_build_moment') }})
     )
     {%- endset -%}
-    {{ forget if is_incremental() }}
+    {{ forget(condition) }}
 {%- endmacro %}

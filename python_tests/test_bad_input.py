@@ -20,17 +20,17 @@ START = datetime(2025, 3, 3, 9)
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder for the runs of dbt; the raw streams stand in `raw`, the warehouse is `house.duckdb`."""
+    """A folder for the runs of dbt; the raw streams stand in `raw`, the warehouse is `memory.duckdb`."""
     return tmp_path_factory.mktemp("bad_input")
 
 
 def dbt(work, **environment):
     """Build everything but the unit tests, which do not read the input, from the streams in `work / "raw"`."""
-    (work / "house.duckdb").unlink(missing_ok=True)
+    (work / "memory.duckdb").unlink(missing_ok=True)
     return warehouse.dbt(
         "build", "--quiet", "--exclude-resource-type", "unit_test", "--vars", f"raw_path: {work / 'raw'}",
         "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
-        ONBOARDING_HEALTH_WAREHOUSE=str(work / "house.duckdb"), **environment,
+        ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"), **environment,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def test_every_format_is_the_same_company(work):
     assert finished.returncode == 0, finished.stdout
     with (
         warehouse.build(frames) as expected,
-        duckdb.connect(work / "house.duckdb", read_only=True) as built,
+        duckdb.connect(work / "memory.duckdb", read_only=True) as built,
     ):
         difference = warehouse.difference(warehouse.published(expected), warehouse.published(built))
     assert difference is None, difference
@@ -138,7 +138,7 @@ def test_streams_without_rows_build(work):
     )
     finished = dbt(work)
     assert finished.returncode == 0, finished.stdout
-    with duckdb.connect(work / "house.duckdb", read_only=True) as built:
+    with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
         for mart, rows in warehouse.published(built).items():
             assert len(rows) == {
                 "stream_reconciliation": len(STREAMS),
@@ -155,7 +155,7 @@ def lone_house(work):
     write(work / "raw", {stream: {"a.csv": as_csv(frame, "+02:00")} for stream, frame in frames.items()})
     finished = dbt(work)
     assert finished.returncode == 0, finished.stdout
-    with duckdb.connect(work / "house.duckdb", read_only=True) as built:
+    with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
         yield built
 
 

@@ -179,7 +179,7 @@ def test_a_full_refresh_keeps_the_records(tmp_path):
     for stream, frame in warehouse.raw_frames(company_strategy.random_company(4, n_accounts=2, n_days=60)).items():
         (tmp_path / "raw" / stream).mkdir(parents=True)
         frame.to_parquet(tmp_path / "raw" / stream / "events.parquet")
-    path = str(tmp_path / "house.duckdb")
+    path = str(tmp_path / "memory.duckdb")
     options = ["--vars", f"raw_path: {tmp_path / 'raw'}", "--target-path", str(tmp_path), "--log-path", str(tmp_path)]
     kept = []
     for arguments in (["build", "--exclude-resource-type", "unit_test"], ["run", "--full-refresh"]):

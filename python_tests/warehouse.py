@@ -1,12 +1,15 @@
 """Runs the project's compiled SQL in an in-memory DuckDB, so that hundreds of companies can be built in one test.
 
-dbt compiles the project once; the models are then plain SQL in dependency order.
+dbt compiles the project once; the models are then plain SQL in dependency order. What the tests need of dbt alone stands in
+`target/tests`, by the project's content, so that processes and later runs share it.
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import functools
+import hashlib
 import json
 import os
 import re
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -24,6 +28,62 @@ PROJECT = Path(__file__).resolve().parents[1]
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 _AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"
+_WITH_PARSED = """
+import sys
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+manifest = Manifest.from_msgpack(open(sys.argv[1], "rb").read())
+manifest.build_flat_graph()
+result = dbtRunner(manifest=manifest).invoke(sys.argv[2:])
+sys.exit(2 if result.exception else not result.success)
+"""
+
+
+@functools.cache
+def _shared() -> Path:
+    """The folder of what is made of this content of the project."""
+    files = [PROJECT / name for name in ("dbt_project.yml", "profiles.yml", "constraints.txt")]
+    for folder in ("macros", "models", "seeds", "tests"):
+        files += sorted(path for path in (PROJECT / folder).rglob("*") if path.is_file())
+    content = hashlib.sha256(Path(__file__).read_bytes())
+    for path in files:
+        content.update(f"\0{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
+    folder = PROJECT / "target" / "tests" / content.hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _once(name: str, make: Callable[[], bytes]) -> Path:
+    """The file of what `make` returns; one process makes it and the others wait."""
+    path = _shared() / name
+    with open(_shared() / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            unfinished.write_bytes(make())
+            unfinished.replace(path)
+    return path
+
+
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *command], cwd=PROJECT, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+
+
+def _parsed() -> Path:
+    """dbt's parsed project, for a DuckDB whose database is called memory."""
+
+    def parse() -> bytes:
+        with tempfile.TemporaryDirectory() as target:
+            options = ["--target-path", target, "--log-path", target]
+            finished = _run(["-m", "dbt.cli.main", "parse", *options], {"ONBOARDING_HEALTH_WAREHOUSE": ":memory:"})
+            if finished.returncode:
+                raise RuntimeError(finished.stdout)
+            return (Path(target) / "partial_parse.msgpack").read_bytes()
+
+    return _once("parsed.msgpack", parse)
 
 
 def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -31,14 +91,18 @@ def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 
     Parameters are dbt's own arguments; keywords are environment variables. Returns the finished process with
     `stdout` as text; a failing dbt raises nothing, so callers check `returncode`.
+
+    Nothing is parsed again where the run would parse the same: in a DuckDB in memory or in a file `memory.duckdb` (the
+    parsed project names the database), with the project's own opinions, target and schemas.
     """
-    return subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
+    file = environment.get("ONBOARDING_HEALTH_WAREHOUSE", "")
+    is_same = file == ":memory:" or Path(file).name == "memory.duckdb"
+    if {*environment, *os.environ} & {"ONBOARDING_HEALTH_OPINIONS", "ONBOARDING_HEALTH_TARGET"}:
+        is_same = False
+    if {"parse", "--no-partial-parse", "--target"} & set(arguments) or "raw_schema" in " ".join(arguments):
+        is_same = False
+    start = ["-c", _WITH_PARSED, str(_parsed())] if is_same else ["-m", "dbt.cli.main"]
+    return _run([*start, "--no-use-colors", *arguments], environment)
 
 
 @functools.cache
@@ -48,15 +112,20 @@ def compiled(at_a_moment: bool = False) -> dict:
     With `at_a_moment`, `as_of` and `known_at` are placeholders that `build` replaces. Raises RuntimeError with dbt's
     output where the project doesn't compile.
     """
-    with tempfile.TemporaryDirectory() as target:
-        moment = {"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {}
-        finished = dbt(
-            "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(moment),
-            ONBOARDING_HEALTH_WAREHOUSE=":memory:",
-        )  # fmt: skip
-        if finished.returncode:
-            raise RuntimeError(finished.stdout)
-        return json.loads((Path(target) / "manifest.json").read_text())
+
+    def compile_project() -> bytes:
+        with tempfile.TemporaryDirectory() as target:
+            moment = {"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {}
+            finished = dbt(
+                "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(moment),
+                ONBOARDING_HEALTH_WAREHOUSE=":memory:",
+            )  # fmt: skip
+            if finished.returncode:
+                raise RuntimeError(finished.stdout)
+            return (Path(target) / "manifest.json").read_bytes()
+
+    name = "compiled_at_a_moment.json" if at_a_moment else "compiled.json"
+    return json.loads(_once(name, compile_project).read_text())
 
 
 @functools.cache
@@ -211,6 +280,10 @@ def _increments() -> tuple[dict[str, list[str]], dict[str, str], str]:
 
     They are read from dbt's log and manifest of a second run over a warehouse without events.
     """
+    return tuple(json.loads(_once("increments.json", _run_increments).read_text()))
+
+
+def _run_increments() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         for stream in STREAMS:
             (Path(folder) / "raw" / stream).mkdir(parents=True)
@@ -218,14 +291,14 @@ def _increments() -> tuple[dict[str, list[str]], dict[str, str], str]:
         options = ["--target-path", folder, "--log-path", folder, "--vars", json.dumps({"raw_path": f"{folder}/raw"})]
         for command in (["seed"], ["run"], ["run", "--log-format-file", "json"]):
             (Path(folder) / "dbt.log").unlink(missing_ok=True)
-            finished = dbt(*command, *options, ONBOARDING_HEALTH_WAREHOUSE=f"{folder}/increments.duckdb")
+            finished = dbt(*command, *options, ONBOARDING_HEALTH_WAREHOUSE=f"{folder}/memory.duckdb")
             if finished.returncode:
                 raise RuntimeError(finished.stdout)
         log = [json.loads(line)["data"] for line in (Path(folder) / "dbt.log").read_text().splitlines()]
         manifest = json.loads((Path(folder) / "manifest.json").read_text())
 
     def here(sql: str) -> str:
-        return sql.split("*/", 1)[-1].strip().replace('"increments".', '"memory".')
+        return sql.split("*/", 1)[-1].strip()
 
     run = [(entry["conn_name"].split(".")[-1], here(entry["sql"])) for entry in log if "sql" in entry]
     hooks: dict[str, list[str]] = {}
@@ -238,7 +311,7 @@ def _increments() -> tuple[dict[str, list[str]], dict[str, str], str]:
         if node["config"]["materialized"] == "incremental"
     }
     (record,) = {sql for _, sql in run if sql.startswith("insert into main.completed_builds")}
-    return hooks, queries, record
+    return json.dumps([hooks, queries, record]).encode()
 
 
 class Nightly:

@@ -1,21 +1,23 @@
 """Postgres builds the same project from the same rows, in one build and a night: its tests pass, its rows are DuckDB's.
 
-Not part of the default run: `make test-postgres` installs what it needs. The database is that of the postgres target;
-the tests have schemas of their own there and drop them. Without one that answers they are skipped.
+Not part of the default run: `make test-postgres` installs the client, `apt-get install postgresql` the server, which the
+tests start and stop themselves. With ONBOARDING_HEALTH_POSTGRES_HOST they use that of the postgres target instead, where
+they have schemas of their own and drop them. Without either they are skipped.
 """
 
+import contextlib
 import io
 import json
 import os
 
-import duckdb
 import engines
+import pandas as pd
+import psycopg2
 import pyarrow as pa
 import pytest
+import server
 import warehouse
 from warehouse import ENVELOPE, STREAMS
-
-psycopg2 = pytest.importorskip("psycopg2", reason="make test-postgres installs psycopg2")
 
 SCHEMA, RAW = "onboarding_health_test", "onboarding_health_test_raw"
 
@@ -32,82 +34,77 @@ def connect():
 @pytest.fixture(scope="module")
 def postgres():
     """A cursor; the schemas of these tests do not exist before and after."""
-    try:
+    with contextlib.ExitStack() as stack:
+        if "ONBOARDING_HEALTH_POSTGRES_HOST" not in os.environ:
+            programs = server.programs()
+            if not programs:
+                pytest.skip("No Postgres: install one (apt-get install postgresql) or name its address")
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            for name, value in stack.enter_context(server.temporary_server(programs)).items():
+                patch.setenv(name, value)
         connection = connect()
-    except psycopg2.OperationalError as problem:
-        pytest.skip(f"No Postgres answers: {problem}")
-    with connection.cursor() as cursor:
-        cursor.execute(f"drop schema if exists {SCHEMA}, {RAW} cascade")
-        yield cursor
-        cursor.execute(f"drop schema if exists {SCHEMA}, {RAW} cascade")
-    connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute(f"drop schema if exists {SCHEMA}, {RAW} cascade")
+            yield cursor
+            cursor.execute(f"drop schema if exists {SCHEMA}, {RAW} cascade")
+        connection.close()
+
+
+def load(postgres, stream, frame):
+    """Append raw rows."""
+    file = io.StringIO(frame.to_csv(index=False, header=False, date_format="%Y-%m-%d %H:%M:%S.%f"))
+    postgres.copy_expert(f"copy {RAW}.{stream}_events ({', '.join(ENVELOPE)}) from stdin with (format csv)", file)
 
 
 @pytest.fixture(scope="module")
-def work(postgres, tmp_path_factory):
-    """A folder with the raw streams in `raw`; DuckDB writes beside it."""
-    folder = tmp_path_factory.mktemp("postgres")
-    engines.write_awkward_company(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def on_duckdb(work):
-    """A connection to what DuckDB built."""
-    with duckdb.connect(engines.build_on_duckdb(work), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
-
-
-def load(postgres, on_duckdb, condition):
-    """Append the raw rows that fulfil a condition."""
-    columns = ", ".join(ENVELOPE)
-    for stream in STREAMS:
-        frame = on_duckdb.execute(f"select {columns} from raw.{stream}_events where {condition}").df()
-        file = io.StringIO(frame.to_csv(index=False, header=False, date_format="%Y-%m-%d %H:%M:%S.%f"))
-        postgres.copy_expert(f"copy {RAW}.{stream}_events ({columns}) from stdin with (format csv)", file)
-
-
-def build(work, *command):
-    """Run dbt on Postgres; return the outcomes as (unique_id, status, message)."""
+def on_postgres(postgres, tmp_path_factory):
+    """The outcomes of every night's build and the differences from DuckDB by relation."""
+    work = tmp_path_factory.mktemp("postgres")
     target = work / "target_postgres"
-    finished = warehouse.dbt(
-        *command, "--target", "postgres", "--vars", f"raw_schema: {RAW}",
-        "--target-path", str(target), "--log-path", str(work / "logs_postgres"), ONBOARDING_HEALTH_POSTGRES_SCHEMA=SCHEMA,
-    )  # fmt: skip
-    results = target / "run_results.json"
-    assert results.exists(), finished.stdout
-    return [(one["unique_id"], one["status"], one["message"]) for one in json.loads(results.read_text())["results"]]
-
-
-@pytest.fixture(scope="module")
-def on_postgres(postgres, work, on_duckdb):
-    """The outcomes of a build without the last two days of loads and of the night that brings them."""
+    outcomes = {}
     postgres.execute(f"create schema {RAW}")
     columns = ", ".join(f"{name} {'timestamp' if name.endswith('_at') else 'text'}" for name in ENVELOPE)
     for stream in STREAMS:
         postgres.execute(f"create table {RAW}.{stream}_events ({columns})")
-    moment = on_duckdb.execute("select known_at - interval 2 day from base_build_moment").fetchone()[0]
-    load(postgres, on_duckdb, f"coalesce(loaded_at <= '{moment}', true)")
-    whole = build(work, "build", "--exclude-resource-type", "test", "unit_test")
-    load(postgres, on_duckdb, f"loaded_at > '{moment}'")
-    return whole, build(work, "build")
+
+    def build(night, on_duckdb):
+        for stream in STREAMS:
+            if not outcomes:
+                load(postgres, stream, on_duckdb.execute(f"select {', '.join(ENVELOPE)} from raw.{stream}_events").df())
+            elif len(outcomes) == 1:
+                load(postgres, stream, pd.read_parquet(work / "raw" / stream / engines.NIGHT)[list(ENVELOPE)])
+        wanted = [] if night == engines.LAST else ["--exclude-resource-type", "test", "unit_test"]
+        finished = warehouse.dbt(
+            "build", *wanted, "--target", "postgres", "--vars", f"raw_schema: {RAW}",
+            "--target-path", str(target), "--log-path", str(work / "logs_postgres"),
+            ONBOARDING_HEALTH_POSTGRES_SCHEMA=SCHEMA, **engines.opinions(work),
+        )  # fmt: skip
+        results = target / "run_results.json"
+        assert results.exists(), finished.stdout
+        outcomes[night] = [
+            (one["unique_id"], one["status"], one["message"]) for one in json.loads(results.read_text())["results"]
+        ]
+
+    def rows(relation):
+        postgres.execute(f"select * from {SCHEMA}.{relation} limit 0")
+        names = [column.name for column in postgres.description]
+        postgres.execute(f"select {', '.join(f'{name}::text' for name in names)} from {SCHEMA}.{relation}")
+        found = postgres.fetchall()
+        columns = [pa.array(column, pa.string()) for column in zip(*found, strict=True)] if found else []
+        return pa.table(columns or [pa.array([], pa.string()) for _ in names], names)
+
+    return outcomes, engines.differences(work, build, rows)
 
 
 def test_every_test_passes_on_postgres(on_postgres):
-    whole, night = on_postgres
-    assert {status for _, status, _ in whole} == {"success"}
-    engines.check_outcomes(night)
+    engines.check_outcomes(on_postgres[0])
 
 
-def test_the_night_adds_to_what_is_there(on_postgres, postgres):
+@pytest.mark.parametrize("relation", engines.relations())
+def test_rows_on_postgres_are_those_on_duckdb(on_postgres, relation):
+    assert on_postgres[1][relation] == []
+
+
+def test_nights_add_to_what_is_there(on_postgres, postgres):
     postgres.execute(f"select count(distinct build_number) from {SCHEMA}.base_events")
     assert postgres.fetchone() == (2,)
-
-
-@pytest.mark.parametrize("relation", [name for name in engines.relations() if not name.startswith("base_")])
-def test_rows_on_postgres_are_those_on_duckdb(on_duckdb, on_postgres, postgres, relation):
-    names = [column[0] for column in on_duckdb.execute(f"describe {relation}").fetchall()]
-    postgres.execute(f"select {', '.join(f'{name}::text' for name in names)} from {SCHEMA}.{relation}")
-    columns = zip(*postgres.fetchall(), strict=True)
-    engines.check_rows(on_duckdb, relation, pa.table([pa.array(column, pa.string()) for column in columns], names))

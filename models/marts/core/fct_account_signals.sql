@@ -12,9 +12,9 @@ milestone_signals as (
 
 joined as (
     select
-        measured_signals.*,
-        milestone_signals.milestone_completion,
-        milestone_signals.days_since_milestone
+        measured_signals.account_id,
+        measured_signals.date_day,
+        {{ signal_columns() | join(',\n        ') }}
     from measured_signals
     inner join milestone_signals
         on

@@ -18,7 +18,7 @@ earlier_accounts as (
     where updates.update_from < build_moment.recent_from
 ),
 
--- More than are needed, so that a look at time and account, next to the scan, leaves the others out.
+-- More than are needed, so that a look at time and account, beside the scan, leaves out the others.
 near_events as (
     select * from {{ ref('base_events') }}
     where

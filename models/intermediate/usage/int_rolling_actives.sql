@@ -1,5 +1,3 @@
-{%- set windows = [('user', 7), ('user', 30), ('feature', 30), ('module', 30)] -%}
-
 -- An entity seen on day d is active in an N-day window on the days [d, min(next day seen, d + N)).
 -- One +1 where such a stretch begins and one -1 where it ends, summed along the days, counts the
 -- distinct entities without joining any day to a range.
@@ -78,45 +76,97 @@ planned_days as (
     select
         account_id,
         date_day,
-        {%- for counted, days in windows if counted == entity %}
-        sum(case when coalesce(days_before >= {{ days }}, true) then 1 else 0 end)
-            as begin_{{ days }}d,
-        sum(case when coalesce(days_after >= {{ days }}, true) then 1 else 0 end)
-            as end_{{ days }}d{{ ',' if not loop.last }}
-        {%- endfor %}
+        sum(case when coalesce(days_before >= 7, true) then 1 else 0 end) as begin_7d,
+        sum(case when coalesce(days_after >= 7, true) then 1 else 0 end) as end_7d,
+        sum(case when coalesce(days_before >= 30, true) then 1 else 0 end) as begin_30d,
+        sum(case when coalesce(days_after >= 30, true) then 1 else 0 end) as end_30d
     from {{ entity }}_gaps
     group by account_id, date_day
 ),
 
 {% endfor -%}
 
+-- Who begins a stretch of 30 days begins one of 7.
 changes as (
-    {% for entity, days in windows -%}
-    {% for day, change in [
-        ('date_day', 'begin_' ~ days ~ 'd'), (add_days('date_day', days), '-end_' ~ days ~ 'd')
-    ] -%}
     select
         account_id,
-        {{ day }} as date_day,
-        {%- for other, other_days in windows %}
-        {{ change if (other, other_days) == (entity, days) else 0 }}
-            as {{ other }}s_{{ other_days }}d{{ ',' if not loop.last }}
-        {%- endfor %}
-    from {{ entity }}_stretches
-    where {{ change }} <> 0
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-    {{- 'union all' if not loop.last }}
-    {% endfor %}
+        date_day,
+        begin_7d as users_7d,
+        begin_30d as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from user_stretches
+    where begin_7d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 7) }} as date_day,
+        -end_7d as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from user_stretches
+    where end_7d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        -end_30d as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from user_stretches
+    where end_30d > 0
+    union all
+    select
+        account_id,
+        date_day,
+        0 as users_7d,
+        0 as users_30d,
+        begin_30d as features_30d,
+        0 as modules_30d
+    from feature_stretches
+    where begin_30d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        0 as users_30d,
+        -end_30d as features_30d,
+        0 as modules_30d
+    from feature_stretches
+    where end_30d > 0
+    union all
+    select
+        account_id,
+        date_day,
+        0 as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        begin_30d as modules_30d
+    from module_stretches
+    where begin_30d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        -end_30d as modules_30d
+    from module_stretches
+    where end_30d > 0
 ),
 
 daily_changes as (
     select
         account_id,
-        date_day
-        {%- for entity, days in windows %},
-        cast(sum({{ entity }}s_{{ days }}d) as integer) as {{ entity }}s_{{ days }}d
-        {%- endfor %}
+        date_day,
+        cast(sum(users_7d) as integer) as users_7d,
+        cast(sum(users_30d) as integer) as users_30d,
+        cast(sum(features_30d) as integer) as features_30d,
+        cast(sum(modules_30d) as integer) as modules_30d
     from changes
     group by account_id, date_day
 ),
@@ -125,12 +175,19 @@ running as (
     select
         account_days.account_id,
         account_days.date_day,
-        account_days.{{ first_day() }} as first_day
-        {%- for entity, days in windows %},
-        sum(daily_changes.{{ entity }}s_{{ days }}d) over (
+        account_days.{{ first_day() }} as first_day,
+        sum(daily_changes.users_7d) over (
             partition by account_days.account_id order by account_days.date_day
-        ) as {{ entity }}s_{{ days }}d
-        {%- endfor %}
+        ) as users_7d,
+        sum(daily_changes.users_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as users_30d,
+        sum(daily_changes.features_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as features_30d,
+        sum(daily_changes.modules_30d) over (
+            partition by account_days.account_id order by account_days.date_day
+        ) as modules_30d
     from account_days
     left join daily_changes
         on
@@ -141,10 +198,11 @@ running as (
 rolling_actives as (
     select
         account_id,
-        date_day
-        {%- for entity, days in windows %},
-        cast(coalesce({{ entity }}s_{{ days }}d, 0) as integer) as {{ entity }}s_{{ days }}d
-        {%- endfor %}
+        date_day,
+        cast(coalesce(users_7d, 0) as integer) as users_7d,
+        cast(coalesce(users_30d, 0) as integer) as users_30d,
+        cast(coalesce(features_30d, 0) as integer) as features_30d,
+        cast(coalesce(modules_30d, 0) as integer) as modules_30d
     from running
     where date_day >= first_day
 )

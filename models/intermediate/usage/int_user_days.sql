@@ -25,19 +25,19 @@ user_days as (
         events.date_day,
         cast(count(*) as integer) as events,
         cast(
-            sum(case when tracking_plan.role = 'login' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'login' then 1 end) as integer
         ) as login_events,
         cast(
-            sum(case when tracking_plan.role = 'core' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'core' then 1 end) as integer
         ) as core_events,
         cast(
-            sum(case when tracking_plan.role = 'value' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'value' then 1 end) as integer
         ) as value_events,
         cast(
-            sum(case when tracking_plan.role = 'error' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'error' then 1 end) as integer
         ) as error_events,
         cast(
-            sum(case when tracking_plan.role = 'api_call' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'api_call' then 1 end) as integer
         ) as api_call_events
     from events
     inner join updates

@@ -121,6 +121,7 @@ def start(
         "threads": threads,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
+        "storage_compatibility_version": "v1.4.0",  # as in profiles.yml
     }
     connection = duckdb.connect(str(warehouse), config=config)
     connection.execute("set TimeZone = 'UTC'")

@@ -2,7 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where date_day > {{ add_days(first_day(), -60) }}
+    where date_day > {{ add_days(first_day(), -60) }} and {{ first_day() }} <= ended_on
 ),
 
 accounts as (

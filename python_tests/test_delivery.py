@@ -362,9 +362,9 @@ def acknowledge_first(monkeypatch, house):
     begin, end = Store.begin, Store.end
 
     def early(self, change):
-        number = begin(self, change)
-        end(self, change, number, sender.Outcome("acknowledged", 200))
-        return number
+        started_at = begin(self, change)
+        end(self, change, started_at, sender.Outcome("acknowledged", 200))
+        return started_at
 
     monkeypatch.setattr(Store, "begin", early)
     monkeypatch.setattr(Store, "end", lambda self, *facts: None)
@@ -381,9 +381,9 @@ def new_key_at_each_attempt(monkeypatch, house):
 
 def no_trace_before_the_request(monkeypatch, house):
     begin, end = Store.begin, Store.end
-    monkeypatch.setattr(Store, "begin", lambda self, change: 0)
+    monkeypatch.setattr(Store, "begin", lambda self, change: None)
 
-    def late(self, change, number, outcome):
+    def late(self, change, started_at, outcome):
         end(self, change, begin(self, change), outcome)
 
     monkeypatch.setattr(Store, "end", late)
@@ -721,7 +721,7 @@ def sent_as(house, destination, object_type, payload):
     store = Store(str(house.path), read_only=True)
     to = {found.name: found for found in store.destinations()}[destination]
     store.close()
-    change = Change(destination, object_type, payload["sync_key"], "c1", 3, json.dumps(payload), "h", None, None)
+    change = Change(destination, object_type, payload["sync_key"], "c1", 3, json.dumps(payload), "h", 0, None, None)
     return message(to, change)
 
 

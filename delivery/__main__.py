@@ -65,13 +65,13 @@ def _sync(options: argparse.Namespace) -> int:
                 _show(destination, changes)
             print("Nothing was sent. Add --send (make sync SEND=yes) to send it.")
             return 0
-        accesses = [(destination, _access(destination)) for destination, changes in due if changes]
+        to_send = [(destination, _access(destination), changes) for destination, changes in due if changes]
         troubles = 0
-        for destination, access in accesses:
-            counts = send(store, destination, access)
+        for destination, access, changes in to_send:
+            counts = send(store, destination, access, changes)
             troubles += sum(counts.values()) - counts["acknowledged"]
             print(destination.name + ": " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())))
-        if not accesses:
+        if not to_send:
             print("Nothing has changed since it was last acknowledged.")
         return 1 if troubles else 0
     finally:

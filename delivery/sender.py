@@ -40,15 +40,14 @@ class Access:
         return text
 
 
-def send(store: Store, destination: Destination, access: Access) -> Counter:
-    """Send what is due at the destination; returns how many changes were acknowledged, refused, failed or left.
+def send(store: Store, destination: Destination, access: Access, due: list[Change]) -> Counter:
+    """Send what is due at the destination, in this order; returns how many changes were acknowledged, refused, failed or left.
 
     Changes fail when every attempt of this run did; they stay in the outbox. What is left was not tried: the
     destination refused the sender, or `stop_after_failures` changes in a row failed.
     """
     limiter = Limiter(Rate(destination.requests, Duration.SECOND * destination.per_seconds))
     counts, failures = Counter(), 0
-    due = store.due(destination.name)
     for position, change in enumerate(due):
         outcome = _deliver(store, destination, access, limiter, change)
         counts[outcome.status] += 1
@@ -70,9 +69,9 @@ def _deliver(store: Store, destination: Destination, access: Access, limiter: Li
 
     def attempt() -> Outcome:
         limiter.try_acquire(destination.name)
-        number = store.begin(change)
+        started_at = store.begin(change)
         outcome = _request(destination, access, asked, change)
-        store.end(change, number, outcome)
+        store.end(change, started_at, outcome)
         return outcome
 
     def wait(state) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,21 +17,19 @@ _DESTINATIONS = """
 """
 _DUE = """
     select outbox.destination, outbox.object_type, outbox.sync_key, outbox.change_id, outbox.sequence_number,
-        outbox.payload, outbox.payload_hash, moment.known_at, moment.as_of
+        outbox.payload, outbox.payload_hash, outbox.attempts, moment.known_at, moment.as_of
     from sync_outbox as outbox cross join base_build_moment as moment
     where outbox.is_due and outbox.destination = ?
     order by outbox.attempts, outbox.object_type, outbox.sync_key
 """
 _BEGIN = """
-    insert into sync_attempts
-    select $destination, $object_type, $sync_key, $change_id, $sequence_number, $payload_hash, $known_at, $as_of,
-        coalesce(max(attempt_number), 0) + 1, $started_at, null, 'started', null, null
-    from sync_attempts where change_id = $change_id
-    returning attempt_number
+    insert into sync_attempts values
+        ($destination, $object_type, $sync_key, $change_id, $sequence_number, $payload_hash, $known_at, $as_of,
+        $attempt_number, $started_at, null, 'started', null, null)
 """
 _END = """
     update sync_attempts set finished_at = $at, status = $status, http_status = $http_status, error = $error
-    where change_id = $change_id and attempt_number = $attempt_number
+    where started_at = $started_at and change_id = $change_id
 """
 _ACKNOWLEDGE = """
     insert into sync_acknowledgements values
@@ -79,7 +78,10 @@ class Destination:
 
 @dataclass(frozen=True)
 class Change:
-    """A row of sync_outbox that is due; payload is JSON text, known_at and as_of are of the build that made it."""
+    """A row of sync_outbox that is due.
+
+    payload is JSON text, attempts those of earlier runs, known_at and as_of are of the build that made it.
+    """
 
     destination: str
     object_type: str
@@ -88,6 +90,7 @@ class Change:
     sequence_number: int
     payload: str
     payload_hash: str
+    attempts: int
     known_at: datetime
     as_of: date
 
@@ -107,6 +110,7 @@ class Store:
 
     def __init__(self, path: str, read_only: bool):
         """Open it; ValueError with the remedy where it isn't there, is in use, or was built without an outbox."""
+        self._begun = Counter()
         if not Path(path).exists():
             raise ValueError(f"There is no warehouse {path}. Run make build first.")
         try:
@@ -151,13 +155,17 @@ class Store:
         """What is to be sent, what has failed least often first: so what always fails keeps nothing else waiting."""
         return [Change(**row) for row in self._rows(_DUE, destination)]
 
-    def begin(self, change: Change) -> int:
-        """Record, for good, that a request is about to be made; returns the number of the attempt."""
-        return self._run(_BEGIN, vars(change) | {"started_at": _now()}).fetchone()[0]
+    def begin(self, change: Change) -> datetime:
+        """Record, for good, that a request is about to be made; returns when, which names the attempt."""
+        self._begun[change.change_id] += 1
+        started_at = _now()
+        number = change.attempts + self._begun[change.change_id]
+        self._run(_BEGIN, vars(change) | {"attempt_number": number, "started_at": started_at})
+        return started_at
 
-    def end(self, change: Change, attempt_number: int, outcome: Outcome) -> None:
+    def end(self, change: Change, started_at: datetime, outcome: Outcome) -> None:
         """Record, for good and at once, how the request ended and what follows for the change."""
-        facts = vars(change) | vars(outcome) | {"attempt_number": attempt_number, "at": _now()}
+        facts = vars(change) | vars(outcome) | {"started_at": started_at, "at": _now()}
         self._connection.execute("begin")
         self._run(_END, facts)
         if outcome.status == "acknowledged":

@@ -30,7 +30,7 @@ TOKEN = "s3cret-token"
 LOG = ("sync_attempts", "sync_acknowledgements", "sync_dead_letters")
 OBJECTS = {"sync_account_health": "account_health", "sync_milestones": "milestone", "sync_tasks": "task"}
 FAST = {
-    "requests": "10000", "per_seconds": "1", "timeout_seconds": "0.4", "max_attempts": "3", "first_wait_seconds": "0.002",
+    "requests": "10000", "per_seconds": "1", "timeout_seconds": "5", "max_attempts": "3", "first_wait_seconds": "0.002",
     "max_wait_seconds": "1.5", "stop_after_failures": "3",
 }  # fmt: skip
 # What the receiver does: whether it applies the change, and what becomes of its answer.
@@ -173,6 +173,11 @@ class House:
                 [self.day, self.day],
             )
 
+    def set(self, **settings):
+        """Change the destination's row of the seed."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("update sync_destinations set " + ", ".join(f"{k} = {v}" for k, v in settings.items()))
+
     def send(self):
         """Run the sender in this process; returns its exit code."""
         return command.main(["sync", "--send", "--warehouse", str(self.path)])
@@ -214,6 +219,7 @@ def started(house):
 def live(house, seed, faults, builds=3, run=House.send):
     """A random history: objects that change, come back, go and return, and runs that fail; then one healthy run."""
     draw, receiver = random.Random(seed), house.receiver
+    house.set(timeout_seconds=0.4)
     random.seed(seed)
     keys = [("account_health", "a"), ("account_health", "b"), ("milestone", "a|M1"), ("task", "t")]
     history = []
@@ -224,6 +230,7 @@ def live(house, seed, faults, builds=3, run=House.send):
             receiver.choose = lambda: draw.choice(faults) if draw.random() < 0.6 else "ok"
             run(house)
     receiver.choose = lambda: "ok"
+    house.set(timeout_seconds=5)
     assert house.send() == 0
     return history
 
@@ -307,7 +314,7 @@ def run_and_kill(house):
     """A run that the receiver kills when it draws so."""
     process = started(house)
     house.receiver.kill = process.kill
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode in (0, 1, -9)
     house.kills += process.returncode == -9
 
@@ -355,9 +362,9 @@ def acknowledge_first(monkeypatch, house):
     begin, end = Store.begin, Store.end
 
     def early(self, change):
-        number = begin(self, change)
-        end(self, change, number, sender.Outcome("acknowledged", 200))
-        return number
+        started_at = begin(self, change)
+        end(self, change, started_at, sender.Outcome("acknowledged", 200))
+        return started_at
 
     monkeypatch.setattr(Store, "begin", early)
     monkeypatch.setattr(Store, "end", lambda self, *facts: None)
@@ -374,9 +381,9 @@ def new_key_at_each_attempt(monkeypatch, house):
 
 def no_trace_before_the_request(monkeypatch, house):
     begin, end = Store.begin, Store.end
-    monkeypatch.setattr(Store, "begin", lambda self, change: 0)
+    monkeypatch.setattr(Store, "begin", lambda self, change: None)
 
-    def late(self, change, number, outcome):
+    def late(self, change, started_at, outcome):
         end(self, change, begin(self, change), outcome)
 
     monkeypatch.setattr(Store, "end", late)
@@ -496,7 +503,7 @@ def test_a_warehouse_in_use_is_explained(house):
     house.build(ONE)
     with duckdb.connect(str(house.path)):
         process = started(house)
-        said = process.communicate(timeout=20)[1].decode()
+        said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 1 and "is in use" in said and said.count("\n") == 1
     assert house.receiver.arrivals == []
 
@@ -516,9 +523,7 @@ def test_address_and_secret_appear_nowhere(house, capsys):
 
 def test_attempts_are_bounded_and_further_apart_each_time(house):
     house.receiver.choose = lambda: "500"
-    house.rows("select 1")
-    with duckdb.connect(str(house.path)) as connection:
-        connection.execute("update sync_destinations set max_attempts = 4, first_wait_seconds = 0.1, stop_after_failures = 1")
+    house.set(max_attempts=4, first_wait_seconds=0.1, stop_after_failures=1)
     house.build(THREE)
     assert house.send() == 1
     at = [arrival.at for arrival in house.receiver.arrivals]
@@ -544,12 +549,11 @@ def test_retry_after_is_kept(house):
 
 
 def test_no_more_requests_than_the_seed_allows(house):
-    with duckdb.connect(str(house.path)) as connection:
-        connection.execute("update sync_destinations set requests = 4, per_seconds = 1")
+    house.set(requests=4, per_seconds=1)
     house.build({("account_health", f"a{n}"): 1 for n in range(9)})
     assert house.send() == 0
-    at = [arrival.at for arrival in house.receiver.arrivals]
-    assert all(later - earlier > 0.9 for earlier, later in zip(at, at[4:], strict=False))
+    at = [started_at.timestamp() for (started_at,) in house.rows("select started_at from sync_attempts order by 1")]
+    assert len(at) == 9 and all(later - earlier > 0.9 for earlier, later in zip(at, at[4:], strict=False))
 
 
 def test_a_refused_change_is_put_aside_with_its_reason(house):
@@ -713,12 +717,11 @@ SHAPES = {
 
 def sent_as(house, destination, object_type, payload):
     """The message that a change of this payload becomes."""
-    with duckdb.connect(str(house.path)) as connection:
-        connection.execute("update sync_destinations set is_active = true")
+    house.set(is_active="true")
     store = Store(str(house.path), read_only=True)
     to = {found.name: found for found in store.destinations()}[destination]
     store.close()
-    change = Change(destination, object_type, payload["sync_key"], "c1", 3, json.dumps(payload), "h", None, None)
+    change = Change(destination, object_type, payload["sync_key"], "c1", 3, json.dumps(payload), "h", 0, None, None)
     return message(to, change)
 
 

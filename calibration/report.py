@@ -199,8 +199,8 @@ Platt and isotonic calibration are fitted on these same predictions; judge them 
 ## To accept it
 
 1. Append the rows to the files of the same name: for each of health_model_versions, health_weights and health_bands
-   `tail -n +2 {folder}/<file>.csv >> seeds/scoring/<file>.csv` (or your own opinions folder). On its own track the version is
-   judged beside {base} and changes nothing live.
+   `tail -n +2 candidate/<file>.csv >> seeds/scoring/<file>.csv` (or the folders that you named). On its own track the version
+   is judged beside {base} and changes nothing live.
 2. `dbt build`. health_version_comparison says which accounts change band and the ARR that moves; health_validation has it as
    predictor `candidate {version}` beside the score.
 3. To promote it, give its row in health_model_versions.csv the track `live` and the day from which it holds, and let {base} end

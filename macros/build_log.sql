@@ -8,16 +8,19 @@
             ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
             ~ ', definition ' ~ dbt.type_string() ~ ')'
         ) %}
+        {% do create_sync_log() %}
     {% endif %}
     {{ return('') }}
 {% endmacro %}
 
-{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do. -#}
+{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what is
+    done about scores is in neither, as no kept row rests on it. -#}
 {% macro definition(intake) %}
     {% set parts = [] %}
     {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
         {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
             {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
+        {% elif node.original_file_path.split('/')[-2] in ('risk', 'plays', 'expansion', 'sync') %}
         {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
             {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
         {% endif %}

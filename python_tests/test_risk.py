@@ -79,7 +79,7 @@ def random_rules(rng):
                 "label": subject,
             }
         criteria += rows.values()
-    return {"risk_rules": rules, "risk_criteria": criteria}
+    return {"risk_rules": rules, "risk_criteria": criteria, "play_triggers": []}
 
 
 def table(connection, query):
@@ -274,3 +274,9 @@ def test_later_days_keep_episodes_and_alerts(seed, share):
             assert previous_day < first_day or now[key]["first_seen_on"] > previous_day
         before, alerts, previous_day = now, alerts_now, day
     assume(before)
+
+
+def test_another_rule_recomputes_no_score():
+    definition = warehouse.model_sql("base_build_moment")
+    assert "milestone_criteria:" in definition and "int_milestone_achievements:" in definition
+    assert "risk_rules:" not in definition and "int_risk_episodes:" not in definition

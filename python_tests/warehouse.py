@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
+import jinja2
 import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -84,6 +85,16 @@ def seed_rows() -> dict[str, list[dict]]:
         with open(PROJECT / seed["original_file_path"], newline="") as file:
             rows[seed["name"]] = list(csv.DictReader(file))
     return rows
+
+
+@functools.cache
+def sync_log() -> str:
+    """Return the statements with which the hook creates the tables of the sender, in schema `main`."""
+    statements: list[str] = []
+    macro = compiled()["macros"]["macro.onboarding_health.create_sync_log"]["macro_sql"]
+    template = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(macro + "{{ create_sync_log() }}")
+    template.render(run_query=statements.append, target={"schema": "main"}, dbt={"type_string": lambda: "varchar"})
+    return "; ".join(statements)
 
 
 def raw_frames(events: dict[str, list[dict]]) -> dict[str, pd.DataFrame]:
@@ -161,6 +172,7 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar)"
     )
+    connection.execute(sync_log())
     return connection
 
 

@@ -59,10 +59,12 @@ class Session:
         return rows
 
     def load_seeds(self) -> None:
-        """Read every seed but the plays, as rows of text for writing SQL and as a table for joining."""
-        tables = yaml.load((PROJECT / "seeds/reference/_seeds.yml").read_text(), yaml.CSafeLoader)["seeds"]
-        types = {table["name"]: table["config"]["column_types"] for table in tables}
-        for path in sorted(set(PROJECT.glob("seeds/*/*.csv")) - set(PROJECT.glob("seeds/plays/*.csv"))):
+        """Read every seed, as rows of text for writing SQL and as a table for joining."""
+        types = {}
+        for path in PROJECT.glob("seeds/*/_*seeds.yml"):
+            for table in yaml.load(path.read_text(), yaml.CSafeLoader)["seeds"]:
+                types[table["name"]] = table["config"]["column_types"]
+        for path in sorted(PROJECT.glob("seeds/*/*.csv")):
             with open(path, newline="") as file:
                 rows = list(csv.DictReader(file))
             columns = ", ".join(f"{column} {kind}" for column, kind in types[path.stem].items())

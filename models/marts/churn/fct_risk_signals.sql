@@ -37,6 +37,8 @@ risk_signals as (
         || case
             when episodes.last_seen_on = accounts.observed_until
                 then ' since ' || cast(episodes.first_seen_on as {{ dbt.type_string() }})
+            when episodes.last_seen_on = episodes.first_seen_on
+                then ' on ' || cast(episodes.first_seen_on as {{ dbt.type_string() }})
             else
                 ' from ' || cast(episodes.first_seen_on as {{ dbt.type_string() }})
                 || ' to ' || cast(episodes.last_seen_on as {{ dbt.type_string() }})

@@ -104,8 +104,8 @@ risk_crossings as (
         severity as rule_severity,
         owner_role as rule_owner_role,
         risk_signal_id as source_id,
-        rule || ' from ' || cast(first_seen_on as {{ text }}) || ' is over on '
-        || cast(cleared_on as {{ text }}) || '.' as reason
+        'Over on ' || cast(cleared_on as {{ text }}) || ': ' || rule || ', true since '
+        || cast(first_seen_on as {{ text }}) || '.' as reason
     from rule_episodes
     where cleared_by = 'resolved'
 ),

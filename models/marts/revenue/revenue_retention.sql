@@ -106,6 +106,8 @@ retention as (
         churned_arr,
         {{ ratio('end_arr', 'start_arr') }} as net_retention,
         {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
+        {{ ratio('start_arr', 'start_accounts') }} as start_arr_per_account,
+        {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arr_per_account,
         {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
         {{ ratio('churned_arr', 'start_arr') }} as arr_churn,
         {{ round_half_up(

@@ -5,8 +5,7 @@ events as (
         account_id,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ events_to_count() }}
-    where source = 'product'
+    from {{ ref('stg_product__events') }}
 ),
 
 updates as (

@@ -9,6 +9,7 @@ SOURCE ?=
 ACCOUNTS ?= 500
 SEED ?= 7
 HORIZON ?= 30
+SEND ?=
 
 ifneq ($(CONNECTOR),)
 streams := $(CURDIR)/raw_$(CONNECTOR)
@@ -19,7 +20,9 @@ streams := $(or $(RAW),raw)
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 endif
 
-.PHONY: help build streams summary calibrate test test-spark test-postgres lint docs clean
+HISTORY ?= history.duckdb
+
+.PHONY: help build replay streams summary digest calibrate sync test test-spark test-postgres lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,11 +45,21 @@ else ifeq ($(RAW),)
 	@$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED)
 endif
 
+replay: streams  ## Build the past in order into HISTORY=history.duckdb: is the score good as it was known then
+	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(BIN)/python analyses/replay.py '$(streams)'
+	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(BIN)/python analyses/summary.py
+
 summary: .venv/installed  ## Print the summary of the last build
 	@$(BIN)/python analyses/summary.py
 
+digest: .venv/installed  ## Write a page per owner of accounts into digests/: what to do today, what changed and why
+	@$(BIN)/python analyses/digest.py
+
 calibrate: .venv/calibrated  ## Propose weights learned from the last build, in candidate/, for a pull request
 	@$(BIN)/python -m calibration learn --horizon $(HORIZON) --out candidate --opinions $(or $(ONBOARDING_HEALTH_OPINIONS),seeds)
+
+sync: .venv/delivered  ## Show what changed since it was last acknowledged; SEND=yes sends it
+	@$(BIN)/python -m delivery sync $(if $(filter yes,$(SEND)),--send)
 
 test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
 	@$(MAKE) --no-print-directory lint
@@ -78,7 +91,11 @@ clean:  ## Remove what a build made; raw events and the environment stay
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-calibrate.txt
 	@touch $@
 
-.venv/tested: .venv/installed requirements-dev.txt requirements-calibrate.txt
+.venv/delivered: .venv/installed requirements-delivery.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-delivery.txt
+	@touch $@
+
+.venv/tested: .venv/installed requirements-dev.txt requirements-calibrate.txt requirements-delivery.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -33,10 +33,10 @@ AT_RISK = """
     limit 5
 """
 VERDICTS = """
-    select horizon_days, verdict
+    select horizon_days, basis, verdict
     from health_validation
-    where predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'
-    order by horizon_days, model_version
+    where predictor = 'score' and segment = 'all' and split = 'all' and population = 'all' and finding <> 'not_published'
+    order by horizon_days, model_version, basis desc
 """
 REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from stream_reconciliation"
 
@@ -68,7 +68,10 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
 
     lines += ["", "Does the score predict churn"]
-    lines += [f"  within {days} days: {verdict}" for days, verdict in rows(VERDICTS)] or ["  nobody is scored yet"]
+    lines += [
+        f"  within {days} days{', as published then' if basis == 'known_then' else ''}: {verdict}"
+        for days, basis, verdict in rows(VERDICTS)
+    ] or ["  nobody is scored yet"]
 
     rejected, raw = rows(REJECTED)[0]
     lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]

@@ -14,7 +14,12 @@ import duckdb
 # The area under the curve in ranks; a tie has the mean of its ranks.
 AREAS = """
     with observed as (
-        select outcomes.horizon_days, outcomes.has_churned::int as churned, outcomes.score, weeks.churn_probability
+        select
+            outcomes.basis,
+            outcomes.horizon_days,
+            outcomes.has_churned::int as churned,
+            outcomes.score,
+            weeks.churn_probability
         from fct_health_outcomes as outcomes
         asof inner join read_parquet(?) as weeks
             on outcomes.account_id = weeks.account_id and outcomes.score_date >= weeks.week_on
@@ -23,30 +28,32 @@ AREAS = """
 
     ranked as (
         select
+            basis,
             horizon_days,
             churned,
-            rank() over (partition by horizon_days order by score desc)
-            + (count(*) over (partition by horizon_days, score) - 1) / 2 as score_rank,
-            rank() over (partition by horizon_days order by churn_probability)
-            + (count(*) over (partition by horizon_days, churn_probability) - 1) / 2 as hazard_rank
+            rank() over (partition by basis, horizon_days order by score desc)
+            + (count(*) over (partition by basis, horizon_days, score) - 1) / 2 as score_rank,
+            rank() over (partition by basis, horizon_days order by churn_probability)
+            + (count(*) over (partition by basis, horizon_days, churn_probability) - 1) / 2 as hazard_rank
         from observed
     )
 
     select
+        basis,
         horizon_days,
         count(*) as observations,
         sum(churned) as churners,
         (sum(churned * score_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as score_auc,
         (sum(churned * hazard_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as hazard_auc
     from ranked
-    group by horizon_days
+    group by basis, horizon_days
     having churners > 0
-    order by horizon_days
+    order by basis, horizon_days
 """
 
 
 def areas(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[tuple]:
-    """Return horizon, observations, churners, AUC of the score and of the true hazard, a row per horizon with churners.
+    """Return basis, horizon, observations, churners, AUC of the score and of the true hazard, per basis and horizon.
 
     `connection` holds the marts of a simulated company, `truth` is its `_truth` folder. The hazard is the weekly
     probability of a notice in the week of the score date or, after the notice, the last before.
@@ -61,9 +68,9 @@ def main() -> None:
     if not os.path.exists(path) or not (truth / "account_weeks.parquet").is_file():
         sys.exit(f"This needs the demo's warehouse ({path}) and its truth ({truth}): run `make build` first.")
     with duckdb.connect(path, read_only=True) as connection:
-        print("horizon  observations  churners  AUC of the score  AUC of the true hazard")
-        for horizon, observations, churners, score, hazard in areas(connection, truth):
-            print(f"{horizon:>7}{observations:>14,}{churners:>10,}{score:>18.3f}{hazard:>24.3f}")
+        print("basis       horizon  observations  churners  AUC of the score  AUC of the true hazard")
+        for basis, horizon, observations, churners, score, hazard in areas(connection, truth):
+            print(f"{basis:<12}{horizon:>7}{observations:>14,}{churners:>10,}{score:>18.3f}{hazard:>24.3f}")
 
 
 if __name__ == "__main__":

@@ -198,10 +198,13 @@ Platt and isotonic calibration are fitted on these same predictions; judge them 
 
 ## To accept it
 
-1. Append the rows of health_model_versions.csv, health_weights.csv and health_bands.csv to the files of that name in
-   `scoring/`.
-2. In health_model_versions.csv, let {base} end on the day before {version} begins.
-3. `dbt build`, and compare health_validation of both versions.
+1. Append the rows to the files of the same name: for each of health_model_versions, health_weights and health_bands
+   `tail -n +2 {folder}/<file>.csv >> seeds/scoring/<file>.csv` (or your own opinions folder). On its own track the version is
+   judged beside {base} and changes nothing live.
+2. `dbt build`. health_version_comparison says which accounts change band and the ARR that moves; health_validation has it as
+   predictor `candidate {version}` beside the score.
+3. To promote it, give its row in health_model_versions.csv the track `live` and the day from which it holds, and let {base} end
+   the day before (`effective_to`). History stays as {base} judged it.
 
 Penalty chosen by log-loss: {learned.penalty}. Options: {settings}.
 """

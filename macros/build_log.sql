@@ -8,16 +8,36 @@
             ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
             ~ ', definition ' ~ dbt.type_string() ~ ')'
         ) %}
+        {% do create_sync_log() %}
+        {% if execute %}{% do say_how_to_split() %}{% endif %}
     {% endif %}
     {{ return('') }}
 {% endmacro %}
 
-{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do. -#}
+{#- A changed configuration that is built on the data of the build before is told apart from the data that comes after. -#}
+{% macro say_how_to_split() %}
+    {% set builds = run_query(
+        'select intake_definition, definition, as_of, known_at from ' ~ target.schema
+        ~ '.completed_builds order by known_at desc, as_of desc, build_number desc'
+    ).rows %}
+    {% if builds and not var('known_at')
+        and (builds[0][0] != definition(intake=true) or builds[0][1] != definition(intake=false)) %}
+        {% do log(
+            'A seed, a model or a variable has changed since the last build. If rows were loaded since, health_score_records '
+            ~ "can't tell what either did to a published score (unsplit_change). To tell them apart, run first: dbt run "
+            ~ "--vars '{as_of: " ~ builds[0][2] ~ ', known_at: "' ~ builds[0][3] ~ '"}' ~ "'", info=true
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what is
+    done about scores is in neither, as no kept row rests on it. -#}
 {% macro definition(intake) %}
     {% set parts = [] %}
     {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
         {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
             {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
+        {% elif node.original_file_path.split('/')[-2] in ('risk', 'plays', 'expansion', 'sync') %}
         {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
             {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
         {% endif %}
@@ -27,6 +47,10 @@
     {% endfor %}
     {{ return(parts | join(' ')) }}
 {% endmacro %}
+
+{% macro is_full_refresh() -%}
+    {{ 'true' if flags.FULL_REFRESH else 'false' }}
+{%- endmacro %}
 
 {#- name:checksum of every seed, sorted by name. -#}
 {% macro seed_checksums() %}

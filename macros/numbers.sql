@@ -36,3 +36,17 @@
         + 296.564248779674) * abs({{ z }}) + 637.333633378831) * abs({{ z }})
         + 793.826512519948) * abs({{ z }}) + 440.413735824752)
 {%- endmacro %}
+
+{#- A decimal with places as people write it, without zeros at its end. -#}
+{% macro number_text(expression) -%}
+    trim(trailing '.' from trim(trailing '0' from cast({{ expression }} as {{ dbt.type_string() }})))
+{%- endmacro %}
+
+{#- The same, rounded to be read; a ratio in percent. -#}
+{% macro number_with_unit(expression, unit) -%}
+    case
+        when {{ unit }} = 'ratio'
+            then {{ number_text('cast(100 * ' ~ expression ~ ' as decimal(18, 1))') }} || ' %'
+        else {{ number_text('cast(' ~ expression ~ ' as decimal(18, 2))') }}
+    end
+{%- endmacro %}

@@ -15,7 +15,7 @@
         'events_7d', 'events_30d', 'logins_7d', 'logins_30d',
         'active_users_1d', 'active_users_7d', 'active_users_30d', 'dau_mau_30d',
         'active_days_7d', 'active_days_30d', 'logins_per_active_user_7d',
-        'login_change_7d', 'usage_growth_30d', 'core_events_7d', 'value_events_30d',
+        'login_change_7d', 'logins_baseline_share_7d', 'usage_growth_30d', 'core_events_7d', 'value_events_30d',
         'features_used_30d', 'modules_used_30d', 'module_coverage_30d', 'depth_score_30d',
         'error_rate_7d', 'api_calls_per_day_7d', 'session_depth_30d',
         'guided_task_share', 'configuration_maturity', 'seats_used_share_30d',
@@ -23,7 +23,7 @@
         'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
         'replies_per_ticket_90d', 'expansion_requests_90d',
         'is_subscribed', 'arr', 'seats', 'days_overdue', 'days_to_renewal', 'usage_cap_share_30d',
-        'nps_180d', 'nps_score_180d', 'days_since_nps', 'csat_90d', 'days_since_csat',
+        'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_best_score_180d', 'days_since_nps', 'csat_90d', 'days_since_csat',
         'survey_response_rate_90d', 'note_sentiment_90d', 'days_since_note',
     ] + (['milestone_completion', 'days_since_milestone'] if with_milestones else [])) -}}
 {% endmacro %}

@@ -1,5 +1,6 @@
 {#- Names one table of results of the health_validation family. -#}
 {% macro validation_cohort_key(segment, split, population, predictor) -%}
-    model_version || '|' || {{ segment }} || '|' || cast(horizon_days as {{ dbt.type_string() }})
+    basis || '|' || model_version || '|' || {{ segment }} || '|'
+    || cast(horizon_days as {{ dbt.type_string() }})
     || '|' || {{ split }} || '|' || {{ population }} || '|' || {{ predictor }}
 {%- endmacro %}

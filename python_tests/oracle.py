@@ -686,7 +686,9 @@ def usage_signals(account, seeds, first_day, first_user_day):
         s["active_days_7d"] = len({e.occurred_at.date() for e in last_7})
         s["active_days_30d"] = len({e.occurred_at.date() for e in last_30})
         s["logins_per_active_user_7d"] = ratio(s["logins_7d"], s["active_users_7d"])
-        s["login_change_7d"] = s["usage_growth_30d"] = None
+        s["login_change_7d"] = s["logins_baseline_share_7d"] = s["usage_growth_30d"] = None
+        if d - timedelta(days=29) >= account.started_on:
+            s["logins_baseline_share_7d"] = ratio(23 * s["logins_7d"], 7 * (s["logins_30d"] - s["logins_7d"]))
         if d - timedelta(days=13) >= account.started_on:
             s["login_change_7d"] = change(s["logins_7d"], with_role(window(d - timedelta(days=7), 7), "login"))
         if d - timedelta(days=59) >= account.started_on:
@@ -865,6 +867,9 @@ def engagement_signals(account, seeds):
         s = signals[d] = {}
         s["nps_180d"] = ratio(100 * (promoters - detractors), len(nps))
         s["nps_score_180d"] = mean(nps)
+        by_day = {day: mean([pair for pair in nps if pair[0] == day]) for day, _ in nps}
+        s["nps_last_score_180d"] = by_day[max(by_day)] if by_day else None
+        s["nps_best_score_180d"] = max(by_day.values(), default=None)
         s["days_since_nps"] = since(nps, d)
         s["csat_90d"] = mean(csat)
         s["days_since_csat"] = since(csat, d)

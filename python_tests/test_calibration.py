@@ -146,7 +146,10 @@ def warehouse(path, observations, horizon=30):
         con.execute("create table dim_accounts as select date '2025-12-31' as as_of")
         columns = ["account_id", "score_date", "model_version", "score", "has_churned", "account_split", "split", "horizon_days"]
         frame = learn.pd.DataFrame(rows, columns=columns)
-        con.execute("create table fct_health_outcomes as select * replace (score_date::date as score_date) from frame")
+        con.execute(
+            "create table fct_health_outcomes as select 'restated' as basis, * replace (score_date::date as score_date) "
+            "from frame"
+        )
         drivers = frame[["account_id", "score_date"]].assign(**dict(zip(METRICS, observations.x.T.round(6), strict=True)))
         drivers = drivers.melt(["account_id", "score_date"], var_name="metric", value_name="normalised")
         con.execute(
@@ -296,7 +299,8 @@ def test_the_tool_reads_the_marts_of_a_real_build(tmp_path, dirty_house):
     observations, needs = data.read(path, 30)
     assert needs == data.Needs(1000, 50)
     expected = dirty_house.execute(
-        "select count(*), sum(has_churned::int) from fct_health_outcomes where horizon_days = 30 and has_churned is not null"
+        "select count(*), sum(has_churned::int) from fct_health_outcomes "
+        "where basis = 'restated' and horizon_days = 30 and has_churned is not null"
     ).fetchone()
     assert (len(observations), observations.churned.sum()) == expected
     assert observations.x.shape == (len(observations), len(observations.metrics)) and not np.isnan(observations.x).all(0).any()

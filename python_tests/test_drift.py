@@ -13,7 +13,7 @@ MONDAY, WEEKS, ACCOUNTS = datetime.date(2024, 1, 1), 30, 90
 AS_OF = MONDAY + datetime.timedelta(7 * WEEKS + 2)
 METRICS = ("coin", "constant", "peaked", "sliding", "uniform")
 BANDS = ("red", "yellow", "green")
-KEY = ["model_version", "segment", "month", "measure", "subject"]
+KEY = ["model_version", "segment", "stage", "month", "measure", "subject"]
 
 
 def draw_value(metric, week, rng):
@@ -28,9 +28,9 @@ def draw_value(metric, week, rng):
 
 
 def draw(seed):
-    """Frames of the models that health_drift reads; two versions, one of which begins late, and a candidate."""
+    """Frames of the models that health_drift reads; two versions, one of which begins late, two stages, and a candidate."""
     rng = random.Random(seed)
-    scores, metrics, accounts = [], [], []
+    scores, metrics, accounts, predictions = [], [], [], []
     for number in range(ACCOUNTS):
         account, first = f"a{number:03}", rng.randrange(WEEKS // 2)
         segment = "smb" if number % 3 else "enterprise" if number % 2 else "mid_market"
@@ -49,19 +49,32 @@ def draw(seed):
             score = round(100 * draw_value("sliding", week, rng), 2) if status == "scored" else None
             band = None if score is None else BANDS[int(score >= 50) + int(score >= 70)]
             coverage = round(rng.random(), 4) if status in ("scored", "too_little_data") else None
-            row = account, day, version, segment, status, score, band, coverage
-            scores += [("live", *row), ("idea", *row[:5], 100, "green", 1)]
+            stage = "young" if week - first < 6 else "old"
+            row = account, day, version, segment, stage, status, score, band, coverage
+            scores += [("live", *row), ("idea", *row[:6], 100, "green", 1)]
             if coverage is not None:
                 for metric in METRICS:
                     value_status = rng.choice(("observed",) * 4 + ("imputed", "dropped"))
                     value = None if value_status == "dropped" else draw_value(metric, week, rng)
                     metrics.append(("live", account, day, metric, value_status, value))
                     metrics.append(("idea", account, day, metric, "observed", 1))
-    names = ["track", "account_id", "score_date", "model_version", "segment", "status", "score", "band", "coverage"]
+            if score is not None and week % 5 == number % 2:
+                split = rng.choice(("train", "none")) if week < WEEKS / 2 else rng.choice(("validation", "holdout", "none"))
+                for horizon, basis, predictor in ((30, "restated", "score"), (60, "restated", "score"),
+                                                  (30, "known_then", "score"), (30, "restated", "coin")):  # fmt: skip
+                    probability = rng.choice((None,) * (horizon == 60) + (round(0.5 * rng.random(), 12),))
+                    churned = int(rng.random() < 0.2 + week / WEEKS / 4)
+                    predictions.append((basis, predictor, account, day, horizon, version, segment, split, churned, probability))
+    names = ["track", "account_id", "score_date", "model_version", "segment", "stage", "status", "score", "band", "coverage"]
     return {
         "int_health_scores": pd.DataFrame(scores, columns=names),
         "int_health_metrics": pd.DataFrame(
             metrics, columns=["track", "account_id", "score_date", "metric", "value_status", "normalised_value"]
+        ),
+        "int_health_predictions": pd.DataFrame(
+            predictions,
+            columns=["basis", "predictor", "account_id", "score_date", "horizon_days", "model_version", "segment", "split"]
+            + ["churned", "churn_probability"],
         ),
         "dim_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on", "as_of"]),
     }
@@ -73,6 +86,9 @@ TYPES = {
     "as_of": "date",
     "score": "decimal(9, 2)",
     "coverage": "decimal(9, 4)",
+    "horizon_days": "integer",
+    "churned": "integer",
+    "churn_probability": "decimal(18, 12)",
     "normalised_value": "decimal(18, 6)",
 }
 
@@ -106,7 +122,7 @@ def expected(frames, settings):
     scores = scores.merge(frames["dim_accounts"], on="account_id")
     metrics = frames["int_health_metrics"].query("track == 'live'")
     found = {}
-    for version, judged in scores.groupby("model_version"):
+    for (version, stage), judged in scores.groupby(["model_version", "stage"]):
         counts = judged[judged["status"] == "scored"].groupby("score_date").size()
         start = min(counts.index[counts >= least])
         end = start + datetime.timedelta(7 * int(settings["reference_weeks"]) - 1)
@@ -117,8 +133,25 @@ def expected(frames, settings):
             current = own[own["score_date"] > end]
             for month, rows in current.groupby([day.replace(day=1) for day in current["score_date"]]):
                 for measure, subject, drift, noise, sides in compare(rows, reference, metrics, buckets, horizon, settings):
-                    found[version, segment, pd.Timestamp(month), measure, subject] = drift, noise, sides
-    return found
+                    found[version, segment, stage, pd.Timestamp(month), measure, subject] = drift, noise, sides
+    return found | dict(calibration(frames["int_health_predictions"]))
+
+
+def calibration(predictions):
+    """Gaps between churn and its prediction by month, of what is not training, less the gap in training."""
+    rows = predictions[(predictions["basis"] == "restated") & (predictions["predictor"] == "score")]
+    rows = rows.dropna(subset="churn_probability")
+    for (version, horizon), judged in rows.groupby(["model_version", "horizon_days"]):
+        for segment in ("all", "smb", "mid_market", "enterprise"):
+            own = judged if segment == "all" else judged[judged["segment"] == segment]
+            train, rest = own[own["split"] == "train"], own[own["split"] != "train"]
+            for month, seen in rest.groupby([day.replace(day=1) for day in rest["score_date"]]):
+                if len(train):
+                    sides = seen, train
+                    gap, fitted = (side["churned"].mean() - side["churn_probability"].mean() for side in sides)
+                    spread = sum((s["churn_probability"] * (1 - s["churn_probability"])).sum() / len(s) ** 2 for s in sides)
+                    key = version, segment, "all", pd.Timestamp(month), "calibration", f"{horizon} days"
+                    yield key, (gap - fitted, np.sqrt(spread), tuple(side["account_id"].nunique() for side in sides))
 
 
 def compare(rows, reference, metrics, buckets, horizon, settings):
@@ -186,7 +219,7 @@ def test_drift_equals_numpy(seed):
             assert pd.isna(row["drift"]) and row["status"] in ("too_few_accounts", "no_spread"), key
             continue
         drift, noise, sides = wanted[key]
-        limit = limits[key[3]]
+        limit = limits[key[4]]
         noise *= limit["noise_multiple"]
         assert (row["accounts"], row["reference_accounts"]) == sides, key
         assert abs(float(row["drift"]) - drift) < TOLERANCE, (key, row["drift"], drift)
@@ -194,8 +227,10 @@ def test_drift_equals_numpy(seed):
         if min(sides) < int(settings["min_accounts"]):
             assert row["status"] == "too_few_accounts" and pd.isna(row["level"]), key
         else:
-            beyond = [name for name in ("warn", "alert") if abs(drift) >= max(limit[f"{name}_at"], noise)]
+            beyond = [name for name in ("warn", "alert") if round(abs(drift), 10) >= max(limit[f"{name}_at"], round(noise, 10))]
             assert row["level"] == (beyond or ["ok"])[-1], key
-            assert row["finding"].startswith(f"{key[4]} of {key[1]} in {key[2]:%Y-%m}: "), key
+            whose = key[1] if key[2] == "all" else f"{key[1]}, {key[2]},"
+            assert row["finding"].startswith(f"{key[5]} of {whose} in {key[3]:%Y-%m}: "), key
+    assert {"young", "old", "all"} == {key[2] for key in wanted}
     levels = set(rows["level"].dropna())
     assert levels == {"ok", "warn", "alert"} and set(rows["status"]) >= {"compared", "too_few_accounts", "no_spread"}

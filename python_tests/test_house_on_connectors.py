@@ -129,7 +129,8 @@ def test_accounts_are_scored_and_summed_up(connector, request):
 
 
 def verdicts(connection, condition):
-    return connection.execute(f"select churners, verdict from health_validation where {condition}").fetchall()
+    query = f"select churners, verdict from health_validation where basis = 'restated' and {condition}"
+    return connection.execute(query).fetchall()
 
 
 def test_on_ravenstack_the_score_is_not_said_to_predict(ravenstack):
@@ -147,7 +148,7 @@ def test_on_oulad_the_labels_are_the_withdrawals_and_too_few_to_judge(oulad):
     left = registrations.date_unregistration
     outcomes = connection.execute(
         "select split_part(account_id, '-', 3)::int as id_student, score_date - date '2013-10-01' as day, horizon_days, outcome "
-        "from fct_health_outcomes where outcome <> 'window_open'"
+        "from fct_health_outcomes where basis = 'restated' and outcome <> 'window_open'"
     ).df()
     gone = outcomes.id_student.map(left)
     since = gone - outcomes.day

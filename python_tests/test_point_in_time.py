@@ -126,6 +126,11 @@ def test_a_later_build_keeps_the_past(seed, share):
                 ["account_id", "score_date", "metric"],
             ),
             (
+                "select * from int_expansion_indicators where isodow(score_date) = 1",
+                ["account_id", "score_date", "indicator"],
+            ),
+            ("select * from int_expansion_scores where isodow(score_date) = 1", ["account_id", "score_date"]),
+            (
                 "select account_id, milestone_id, journey, due_on, achieved_at, evidence_event_id "
                 "from fct_milestones where achieved_at is not null",
                 ["account_id", "milestone_id"],

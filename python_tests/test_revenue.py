@@ -154,7 +154,7 @@ def test_retention_is_that_of_the_ledger(company):
     rows = connection.execute(
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
         "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, net_retention, gross_retention, "
-        "annual_logo_churn from revenue_retention"
+        "annual_logo_churn, start_arr_per_account, end_arr_per_account from revenue_retention"
     ).fetchall()
     ends = month_ends()
     seen = set()
@@ -172,9 +172,11 @@ def test_retention_is_that_of_the_ledger(company):
         assert measured[:6] == [len(pairs), len(lost), start, end, kept, sum(lost)]
         days = (ends[number] - ends[number - window]).days
         yearly = 1 - (1 - len(lost) / len(pairs)) ** (365 / days)
-        assert [float(value) for value in measured[6:]] == pytest.approx(
-            [float(end / start), float(kept / start), yearly], abs=1e-6
+        assert [float(value) for value in measured[6:10]] == pytest.approx(
+            [float(end / start), float(kept / start), yearly, float(start / len(pairs))], abs=1e-6
         )
+        paying = len(pairs) - len(lost)
+        assert measured[10] is None if not paying else float(measured[10]) == pytest.approx(float(end / paying), abs=1e-6)
     assert ("all", "all", 12, max(ends)) in seen
 
 

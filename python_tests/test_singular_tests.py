@@ -29,6 +29,7 @@ SOUND = {
         "('a', 'j', 1, 2, 2, 12.00), ('b', 'j', 2, 2, 2, null)",
     ),
     "drift_thresholds": ("measure, fail_at", "('psi', 0.5), ('coverage', null)"),
+    "expansion_indicators": ("indicator", "('x'), ('y')"),
     "fct_account_health": (
         "account_id, score_date, status, model_version, score",
         "('a', 1, 'scored', 'v1', 60.00), ('a', 8, 'churned', 'v1', 60.00)",
@@ -38,6 +39,11 @@ SOUND = {
         ", ".join(row[:-1] + ", 0" * len(SIGNALS) + ")" for row in ("('a', 1)", "('a', 2)", "('b', 2)")),
     ),
     "fct_arr_movements": ("account_id, month_end, end_arr", "('a', 1, 5.00), ('a', 2, 12.00)"),
+    "fct_expansion_indicators": (
+        "account_id, indicator, contribution",
+        "('a', 'x', 40.00), ('a', 'y', 20.00), ('b', 'x', null), ('b', 'y', null)",
+    ),
+    "fct_expansion_scores": ("account_id, score", "('a', 60.00), ('b', null)"),
     "fct_health_drivers": (
         "account_id, score_date, model_version, metric, weight, points, points_lost",
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
@@ -121,6 +127,13 @@ BROKEN = {
         ("health_weights", "('v1', 'm', 0.5), ('v1', 'n', 0.5), ('v1', 'o', 0.0)"),
         ("health_weights", "('v1', 'm', 0.5)"),
         ("fct_account_health", "('a', 1, 'too_early', 'v1', null)"),
+    ],
+    "expansion_contributions_sum_to_the_score": [
+        ("fct_expansion_scores", "('a', 60.01), ('b', null)"),
+        ("fct_expansion_scores", "('a', 60.00), ('b', 0.00)"),
+        ("fct_expansion_scores", "('a', null), ('b', null)"),
+        ("fct_expansion_scores", "('a', 60.00), ('b', null), ('c', null)"),
+        ("expansion_indicators", "('x'), ('y'), ('z')"),
     ],
     "explained_points_sum_exactly": [
         ("health_explained_metrics", "('a', 60.01, 1.00, 10.00), ('b', 80.00, null, null)"),

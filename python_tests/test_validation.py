@@ -13,8 +13,10 @@ from sklearn.metrics import brier_score_loss, log_loss, precision_score, recall_
 TOLERANCE = 1e-9  # the marts hold 12 decimals, lift and counts fewer
 Z = 1.959963984540054
 DRAWS = 60
-KEY = ["model_version", "segment", "horizon_days", "split", "population", "predictor"]
-MARTS = ("health_validation", "health_lift", "health_calibration")
+KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
+MARTS = ("health_lift", "health_calibration", "health_validation")
+MODELS = ("int_health_predictions", "int_validation_cohorts", "int_validation_members", *MARTS)
+KEYS = ["basis", "account_id", "score_date", "horizon_days"]
 DAY = datetime.timedelta(days=1)
 
 
@@ -59,15 +61,18 @@ def drawn():
         connection.register("outcomes", outcomes)
         connection.register("drivers", drivers)
         connection.execute(
-            "create table int_health_outcomes as select * replace (score::decimal(18, 2) as score, "
-            "score_date::date as score_date, window_ends_on::date as window_ends_on) from outcomes;"
+            "create table int_health_outcomes as select 'restated' as basis, * replace (score::decimal(18, 2) as score, "
+            "score_date::date as score_date, window_ends_on::date as window_ends_on), "
+            "case when score < 50 then 'red' else 'green' end as band from outcomes;"
+            "create table int_health_published (account_id varchar, score_date date, model_version varchar, "
+            "status varchar, components varchar);"
             "create table int_health_drivers as select * replace (normalised::decimal(18, 6) as normalised, "
             "score_date::date as score_date), 'live' as track from drivers;"
             "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, "
-            "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score "
-            "from int_health_outcomes"
+            "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score, "
+            "if(hash(score_date, account_id) % 2 = 0, 'red', 'green') as band from int_health_outcomes"
         )
-        for model in ("int_health_predictions", "int_validation_members", *MARTS):
+        for model in MODELS:
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
         yield connection
 
@@ -76,16 +81,19 @@ def expected_cohorts(outcomes, drivers, candidates):
     """The labelled observations of every cohort, from outcomes, drivers and candidates by pandas alone: key -> frame."""
     labelled = outcomes[outcomes.has_churned.notna()].copy()
     labelled["churned"] = labelled.has_churned.astype(int)
-    scores = labelled.assign(predictor="score", value=labelled.score.astype(float))
+    labelled["high_risk"] = np.nan
+    red = (labelled.band == "red").astype(float)
+    scores = labelled.assign(predictor="score", value=labelled.score.astype(float), high_risk=red)
     metrics = drivers[drivers.value_status == "observed"]
     metrics = labelled.merge(metrics, on=["account_id", "score_date"])
     metrics = metrics.assign(predictor=metrics.metric, value=metrics.normalised.astype(float).mul(100).round(6))
-    ideas = labelled.drop(columns="score").merge(candidates, on=["account_id", "score_date"])
-    ideas = ideas.assign(predictor="candidate " + ideas.track, value=ideas.score.astype(float))
+    ideas = labelled.drop(columns=["score", "band"]).merge(candidates, on=["account_id", "score_date"])
+    red = (ideas.band == "red").astype(float)
+    ideas = ideas.assign(predictor="candidate " + ideas.track, value=ideas.score.astype(float), high_risk=red)
     rows = pd.concat([scores, ideas, metrics], ignore_index=True)
     rows["bin"] = np.minimum(np.floor(rows.value.round(6) / 10) + 1, 10).astype(int)
     rows["probability"] = np.nan
-    for _, group in rows.groupby(["model_version", "horizon_days", "predictor"]):
+    for _, group in rows.groupby(["basis", "model_version", "horizon_days", "predictor"]):
         train = group[group.split == "train"]
         if len(train):
             base = (train.churned.sum() + 0.5) / (len(train) + 1)
@@ -93,7 +101,7 @@ def expected_cohorts(outcomes, drivers, candidates):
                 inside = train[train.bin == number]
                 rows.loc[members.index, "probability"] = (inside.churned.sum() + 10 * base) / (len(inside) + 10)
     cohorts = {}
-    for (version, horizon, predictor), group in rows.groupby(["model_version", "horizon_days", "predictor"]):
+    for (basis, version, horizon, predictor), group in rows.groupby(KEY[:2] + ["horizon_days", "predictor"]):
         for segment, split, population in itertools.product(
             ["all", *group.segment.unique()], ["all", *set(group.split) - {"none"}], ["all", "untreated"]
         ):
@@ -103,8 +111,13 @@ def expected_cohorts(outcomes, drivers, candidates):
                 & (~group.is_treated | (population == "all"))
             ]
             if len(chosen):
-                cohorts[version, segment, horizon, split, population, predictor] = chosen
+                cohorts[basis, version, segment, horizon, split, population, predictor] = chosen
     return cohorts
+
+
+def is_banded(key):
+    """Whether the predictor is a whole score, of the live version or a candidate."""
+    return key[-1] == "score" or key[-1].startswith("candidate ")
 
 
 def placements(value, churned):
@@ -148,7 +161,7 @@ def world(request):
     outcomes = connection.execute("from int_health_outcomes").df().astype({"has_churned": "boolean"})
     drivers = "select account_id, score_date, metric, value_status, normalised from int_health_drivers where track = 'live'"
     candidates = (
-        "select account_id, score_date, track, score from int_health_scores where track <> 'live' and status = 'scored'"
+        "select account_id, score_date, track, score, band from int_health_scores where track <> 'live' and status = 'scored'"
     )
     expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df())
     rows = {tuple(row[KEY]): row for _, row in connection.execute("from health_validation").df().iterrows()}
@@ -198,6 +211,13 @@ def test_worst_part(world):
         assert row.worst_observations == count
         assert near(row.precision_at_worst, hits / count), key
         assert pd.isna(row.recall_at_worst) if churned.sum() == 0 else near(row.recall_at_worst, hits / churned.sum())
+        red = cohort.high_risk.to_numpy()
+        if np.isnan(red).any():
+            assert pd.isna(row.high_risk_observations) and pd.isna(row.recall_of_high_risk)
+        else:
+            assert row.high_risk_observations == red.sum()
+            recall = recall_score(churned, red, zero_division=np.nan)
+            assert pd.isna(row.recall_of_high_risk) if np.isnan(recall) else near(row.recall_of_high_risk, recall)
         flagged = value <= np.sort(value)[count - 1]
         if flagged.sum() == count:  # no tie over the edge
             assert near(row.precision_at_worst, precision_score(churned, flagged)), key
@@ -216,10 +236,10 @@ def test_probabilities(world):
 
 
 def test_lift(world):
-    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY[:-1])}
-    assert lift.keys() == {key[:-1] for key in world[1] if key[-1] == "score"}
+    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY)}
+    assert lift.keys() == set(filter(is_banded, world[1]))
     for key, table in lift.items():
-        cohort = world[1][*key, "score"].sort_values("value")
+        cohort = world[1][key].sort_values("value")
         size, churned = len(cohort), cohort.churned.groupby(cohort.value).transform("mean").to_numpy()
         captured = np.interp(np.arange(11) * size / 10, np.arange(size + 1), np.concatenate([[0], churned.cumsum()]))
         assert list(table.bucket) == list(range(1, 11))
@@ -234,12 +254,12 @@ def test_lift(world):
 
 
 def test_reliability(world):
-    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY[:-1])}
+    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY)}
     for key, cohort in world[1].items():
-        if key[-1] != "score" or cohort.probability.isna().any():
-            assert key[-1] != "score" or key[:-1] not in tables
+        if not is_banded(key) or cohort.probability.isna().any():
+            assert key not in tables
             continue
-        table = tables.pop(key[:-1]).set_index("bin")
+        table = tables.pop(key).set_index("bin")
         groups = cohort.groupby("bin")
         assert (table.observations == groups.size().reindex(table.index)).all() and len(table) == groups.ngroups
         for number, group in groups:
@@ -294,13 +314,19 @@ def outcomes_of(as_of, accounts, scores, tasks):
     with warehouse.seeded() as connection:
         for name, columns, types, rows in (
             ("base_build_moment", "as_of", "date", [(as_of,)]),
-            ("int_accounts", "account_id, churned_on", "varchar, date", accounts),
-            ("int_interventions", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
+            ("int_treated_days", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
+            ("int_accounts", "account_id, churned_on, segment", "varchar, date, varchar", [(*row, "smb") for row in accounts]),
             (
                 "int_health_scores",
-                "account_id, score_date, model_version, segment, status, track, score",
-                "varchar, date, varchar, varchar, varchar, varchar, decimal(18, 2)",
-                [(*score[:-1], "live", score[-1]) for score in scores],
+                "account_id, score_date, model_version, segment, status, track, score, band",
+                "varchar, date, varchar, varchar, varchar, varchar, decimal(18,2), varchar",
+                [(*score[:-1], "live", score[-1], "red") for score in scores],
+            ),
+            (
+                "int_health_published",
+                "account_id, score_date, model_version, status, score, band",
+                "varchar, date, varchar, varchar, decimal(18,2), varchar",
+                [(*score[:3], score[4], score[5] and score[5] + 1, "red") for score in scores if score[1].day % 4],
             ),
         ):
             declared = ", ".join(
@@ -311,7 +337,7 @@ def outcomes_of(as_of, accounts, scores, tasks):
         table = connection.execute(warehouse.model_sql("int_health_outcomes")).df()
     for column in ("score_date", "window_ends_on"):
         table[column] = table[column].dt.date
-    return table.astype(object).where(table.notna(), None).set_index(["account_id", "score_date", "horizon_days"])
+    return table.astype(object).where(table.notna(), None).set_index(KEYS).sort_index()
 
 
 @pytest.fixture(scope="module")
@@ -337,22 +363,24 @@ def test_outcomes_are_what_plain_python_says(history, outcomes):
             treated = any(
                 name == account_id and date < day <= end and (left is None or day < left) for name, day in tasks
             )
-            expected[account_id, date, horizon] = outcome, treated
-    found = {key: (row.outcome, row.is_treated) for key, row in outcomes.iterrows()}
+            expected["restated", account_id, date, horizon] = outcome, treated, 50
+            if date.day % 4:
+                expected["known_then", account_id, date, horizon] = outcome, treated, 51
+    found = {key: (row.outcome, row.is_treated, row.score) for key, row in outcomes.iterrows()}
     assert found == expected
-    assert {outcome for outcome, _ in found.values()} == {"window_open", "churned_in_gap", "churned", "retained"}
+    assert {outcome for outcome, *_ in found.values()} == {"window_open", "churned_in_gap", "churned", "retained"}
 
 
 def test_windows_of_an_account_never_overlap(outcomes):
-    for (_, horizon), rows in outcomes.reset_index().groupby(["account_id", "horizon_days"]):
+    for (_, _, horizon), rows in outcomes.reset_index().groupby(["basis", "account_id", "horizon_days"]):
         dates = sorted(rows.score_date)
         assert all((later - earlier).days >= horizon for earlier, later in itertools.pairwise(dates))
 
 
 def test_no_account_stands_on_two_sides_and_no_holdout_precedes_its_training(outcomes):
     rows = outcomes.reset_index()
-    assert (rows.groupby(["account_id", "horizon_days"]).account_split.nunique() == 1).all()
-    for _, table in rows[rows.outcome.isin(["churned", "retained"])].groupby("horizon_days"):
+    assert (rows.groupby(["basis", "account_id", "horizon_days"]).account_split.nunique() == 1).all()
+    for _, table in rows[rows.outcome.isin(["churned", "retained"])].groupby(["basis", "horizon_days"]):
         days = table.groupby("split").score_date.agg(["min", "max"])
         assert set(days.index) >= {"train", "holdout"}
         assert days.loc["train", "max"] < days.loc["holdout", "min"]

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import jinja2
 import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -155,6 +156,16 @@ def seed_rows() -> dict[str, list[dict]]:
     return rows
 
 
+@functools.cache
+def sync_log() -> str:
+    """Return the statements with which the hook creates the tables of the sender, in schema `main`."""
+    statements: list[str] = []
+    macro = compiled()["macros"]["macro.onboarding_health.create_sync_log"]["macro_sql"]
+    template = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(macro + "{{ create_sync_log() }}")
+    template.render(run_query=statements.append, target={"schema": "main"}, dbt={"type_string": lambda: "varchar"})
+    return "; ".join(statements)
+
+
 def raw_frames(events: dict[str, list[dict]]) -> dict[str, pd.DataFrame]:
     """Return one frame of envelope columns per stream from rows of dicts; a missing stream becomes an empty frame."""
     frames = {}
@@ -230,6 +241,7 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar)"
     )
+    connection.execute(sync_log())
     return connection
 
 
@@ -359,16 +371,20 @@ class Nightly:
         return len(_plan(False)[1])
 
 
-def published(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+def published(connection: duckdb.DuckDBPyConnection, restated_only: bool = False) -> dict[str, list[tuple]]:
     """Return the rows of every mart, by the mart's name: what two builds are compared on.
 
-    The columns stand in alphabetical order and the rows are sorted.
+    The columns stand in alphabetical order and the rows are sorted. With `restated_only` the rows whose basis is what was
+    known then are left out: they depend on when builds were made.
     """
     marts = {}
     for node in _plan(False)[1]:
         if node["path"].startswith("marts/"):
             names = sorted(column[0] for column in connection.execute(f"describe {node['name']}").fetchall())
-            query = f"select {', '.join(names)} from {node['name']} order by all"
+            query = f"select {', '.join(names)} from {node['name']} "
+            if restated_only and "basis" in names:
+                query += "where basis <> 'known_then' "
+            query += "order by all"
             marts[node["name"]] = connection.execute(query).fetchall()
     return marts
 

@@ -431,6 +431,21 @@ def load(session: Session) -> None:
     _support(session)
     _billing(session)
     _engagement(session)
+    session.run(
+        "segments nps",
+        f"""create temp table nps_days as
+        select
+            account,
+            cast(occurred_at as date) as day,
+            {ratio("sum(cast(score as decimal(18, 6)))", "count(*)")} as nps_mean
+        from survey_events
+        inner join accounts using (account_id)
+        where
+            event_type = 'survey_answered'
+            and kind = 'nps'
+            and cast(occurred_at as date) between started_on and ended_on
+        group by all""",
+    )
     ((tracked_from,),) = session.run(
         "segments",
         """select coalesce(min(cast(occurred_at as date)), date '9999-12-31')
@@ -460,6 +475,14 @@ def load(session: Session) -> None:
             from change_days
             inner join accounts using (account)
             where day between started_on and ended_on
+        ),
+
+        best_nps as (
+            select own_days.account, own_days.day, max(nps_mean) as nps_best
+            from own_days
+            inner join nps_days
+                on own_days.account = nps_days.account and nps_days.day between own_days.day - 179 and own_days.day
+            group by all
         )
 
         select
@@ -487,6 +510,8 @@ def load(session: Session) -> None:
             oldest_due_on,
             {ratio("100 * nps_balance_180", "nps_answers_180")} as nps_180d,
             {ratio("nps_total_180", "nps_answers_180")} as nps_score_180d,
+            case when nps_answers_180 > 0 then nps_mean end as nps_last_score_180d,
+            nps_best as nps_best_score_180d,
             case when nps_answers_180 > 0 then last_nps_on end as last_nps_on,
             {ratio("csat_total_90", "csat_answers_90")} as csat_90d,
             case when csat_answers_90 > 0 then last_csat_on end as last_csat_on,
@@ -499,5 +524,8 @@ def load(session: Session) -> None:
         asof left join billing_changes
             on own_days.account = billing_changes.account and own_days.day >= billing_changes.day
         asof left join engagement_changes
-            on own_days.account = engagement_changes.account and own_days.day >= engagement_changes.day""",
+            on own_days.account = engagement_changes.account and own_days.day >= engagement_changes.day
+        asof left join nps_days
+            on own_days.account = nps_days.account and own_days.day >= nps_days.day
+        left join best_nps on own_days.account = best_nps.account and own_days.day = best_nps.day""",
     )

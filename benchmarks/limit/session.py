@@ -60,8 +60,10 @@ class Session:
 
     def load_seeds(self) -> None:
         """Read every seed, as rows of text for writing SQL and as a table for joining."""
-        tables = yaml.load((PROJECT / "seeds/reference/_seeds.yml").read_text(), yaml.CSafeLoader)["seeds"]
-        types = {table["name"]: table["config"]["column_types"] for table in tables}
+        types = {}
+        for path in PROJECT.glob("seeds/*/_*seeds.yml"):
+            for table in yaml.load(path.read_text(), yaml.CSafeLoader)["seeds"]:
+                types[table["name"]] = table["config"]["column_types"]
         for path in sorted(PROJECT.glob("seeds/*/*.csv")):
             with open(path, newline="") as file:
                 rows = list(csv.DictReader(file))
@@ -119,6 +121,7 @@ def start(
         "threads": threads,
         "temp_directory": str(spill),
         "preserve_insertion_order": False,
+        "storage_compatibility_version": "v1.4.0",  # as in profiles.yml
     }
     connection = duckdb.connect(str(warehouse), config=config)
     connection.execute("set TimeZone = 'UTC'")

@@ -57,6 +57,13 @@ def load(session: Session, tracking: Tracking) -> None:
             when account_age_days >= 13
                 then {ratio(_high("logins_cores_7"), f"(logins_14 - {_high('logins_cores_7')})")} - 1
         end""",
+        "logins_baseline_share_7d": f"""case
+            when account_age_days >= 29
+                then {ratio(
+                    f"23 * {_high('logins_cores_7')}",
+                    f"(7 * ({_high('logins_values_30')} - {_high('logins_cores_7')}))",
+                )}
+        end""",
         "usage_growth_30d": f"""case
             when account_age_days >= 59
                 then {ratio(_high("events_active_30"), f"(events_60 - {_high('events_active_30')})")} - 1
@@ -80,7 +87,7 @@ def load(session: Session, tracking: Tracking) -> None:
     whole = ("users", "events", "logins", "days", "used")
     usage_columns = ",\n".join(
         f"cast({tracked(value)} as bigint) as {name}"
-        if any(word in name for word in whole) and not name.startswith("logins_per")
+        if any(word in name for word in whole) and not name.startswith(("logins_per", "logins_baseline"))
         else f"{tracked(value)} as {name}"
         for name, value in usage.items()
     )
@@ -221,6 +228,8 @@ def load(session: Session, tracking: Tracking) -> None:
             {ratio("events_30d", "usage_cap")} as usage_cap_share_30d,
             nps_180d,
             nps_score_180d,
+            nps_last_score_180d,
+            nps_best_score_180d,
             date_day - last_nps_on as days_since_nps,
             csat_90d,
             date_day - last_csat_on as days_since_csat,

@@ -8,3 +8,7 @@
 {% macro duckdb__joined_texts(expression) -%}
     string_agg({{ expression }}, ',' order by {{ expression }})
 {%- endmacro %}
+
+{% macro postgres__joined_texts(expression) -%}
+    string_agg({{ expression }}, ',' order by {{ expression }})
+{%- endmacro %}

@@ -12,9 +12,10 @@ drift_thresholds as (
 last_months as (
     select
         model_version,
+        measure,
         max(month) as month
     from drifts
-    group by model_version
+    group by model_version, measure
 ),
 
 over_the_threshold as (
@@ -29,6 +30,7 @@ over_the_threshold as (
     inner join last_months
         on
             drifts.model_version = last_months.model_version
+            and drifts.measure = last_months.measure
             and drifts.month = last_months.month
     inner join drift_thresholds
         on drifts.measure = drift_thresholds.measure

@@ -7,9 +7,10 @@ drifts as (
 last_months as (
     select
         model_version,
+        measure,
         max(month) as month
     from drifts
-    group by model_version
+    group by model_version, measure
 ),
 
 latest as (
@@ -24,6 +25,7 @@ latest as (
     inner join last_months
         on
             drifts.model_version = last_months.model_version
+            and drifts.measure = last_months.measure
             and drifts.month = last_months.month
     where drifts.level in ('warn', 'alert')
 )

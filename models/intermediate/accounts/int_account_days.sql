@@ -10,6 +10,7 @@ days as (
     select
         account_id,
         started_on,
+        ended_on,
         update_from,
         {{ each_day('started_on', 'ended_on') }} as date_day
     from updates{{ from_each_day('started_on', 'ended_on') }}

@@ -2,7 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where date_day > {{ add_days(first_day(), -180) }}
+    where date_day > {{ add_days(first_day(), -180) }} and {{ first_day() }} <= ended_on
 ),
 
 answers as (
@@ -76,6 +76,7 @@ daily as (
         coalesce(answer_days.nps_balance, 0) as nps_balance,
         coalesce(answer_days.csat_answers, 0) as csat_answers,
         coalesce(answer_days.csat_total, 0) as csat_total,
+        {{ ratio('answer_days.nps_total', 'answer_days.nps_answers') }} as nps_mean,
         coalesce(note_days.notes, 0) as notes,
         coalesce(note_days.sentiment_total, 0) as sentiment_total,
         case when answer_days.nps_answers > 0 then account_days.date_day end as nps_on,
@@ -103,6 +104,8 @@ running as (
         sum(nps_total) {{ over_last(180) }} as nps_total_180d,
         sum(nps_balance) {{ over_last(180) }} as nps_balance_180d,
         max(nps_on) {{ over_last(180) }} as last_nps_on,
+        {{ last_known('nps_mean') }} {{ over_last(180) }} as last_nps_mean,
+        max(nps_mean) {{ over_last(180) }} as best_nps_mean,
         sum(csat_answers) {{ over_last(90) }} as csat_answers_90d,
         sum(csat_total) {{ over_last(90) }} as csat_total_90d,
         max(csat_on) {{ over_last(90) }} as last_csat_on,
@@ -118,6 +121,8 @@ signals as (
         date_day,
         {{ ratio('100 * nps_balance_180d', 'nps_answers_180d') }} as nps_180d,
         {{ ratio('nps_total_180d', 'nps_answers_180d') }} as nps_score_180d,
+        last_nps_mean as nps_last_score_180d,
+        best_nps_mean as nps_best_score_180d,
         {{ days_between('last_nps_on', 'date_day') }} as days_since_nps,
         {{ ratio('csat_total_90d', 'csat_answers_90d') }} as csat_90d,
         {{ days_between('last_csat_on', 'date_day') }} as days_since_csat,

@@ -4,31 +4,62 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-scores as (
+restated as (
     select * from {{ ref('int_health_scores') }}
     where status = 'scored' and track = 'live'
+),
+
+published as (
+    select * from {{ ref('int_health_published') }}
+    where status = 'scored'
 ),
 
 accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-interventions as (
-    select * from {{ ref('int_interventions') }}
+treated_days as (
+    select * from {{ ref('int_treated_days') }}
 ),
 
 validation_horizons as (
     select * from {{ ref('validation_horizons') }}
 ),
 
+scores as (
+    select
+        'restated' as basis,
+        account_id,
+        score_date,
+        model_version,
+        segment,
+        score,
+        band
+    from restated
+    union all
+    select
+        'known_then' as basis,
+        published.account_id,
+        published.score_date,
+        published.model_version,
+        accounts.segment,
+        published.score,
+        published.band
+    from published
+    inner join accounts
+        on published.account_id = accounts.account_id
+),
+
 -- 2000-01-03 is a Monday: every so many weeks as a horizon fills, on the same days in every build.
 sampled as (
     select
+        scores.basis,
         scores.account_id,
         scores.score_date,
         scores.model_version,
         scores.segment,
         scores.score,
+        scores.band,
         validation_horizons.horizon_days,
         validation_horizons.train_share,
         validation_horizons.validation_share,
@@ -69,38 +100,40 @@ treated as (
         labelled.score_date,
         labelled.horizon_days
     from labelled
-    inner join interventions
+    inner join treated_days
         on
-            labelled.account_id = interventions.account_id
-            and labelled.score_date < interventions.treated_on
-            and labelled.window_ends_on >= interventions.treated_on
-            and coalesce(labelled.churned_on > interventions.treated_on, true)
+            labelled.account_id = treated_days.account_id
+            and labelled.score_date < treated_days.treated_on
+            and labelled.window_ends_on >= treated_days.treated_on
+            and coalesce(labelled.churned_on > treated_days.treated_on, true)
 ),
 
 -- By closed windows and not by labels, so that no outcome moves a split.
 dates as (
     select
+        basis,
         horizon_days,
         score_date,
         train_share,
         validation_share,
         sum(case when outcome = 'window_open' then 0 else 1 end) as observations
     from labelled
-    group by horizon_days, score_date, train_share, validation_share
+    group by basis, horizon_days, score_date, train_share, validation_share
 ),
 
 dates_so_far as (
     select
         dates.*,
-        sum(observations) over (partition by horizon_days) as all_observations,
+        sum(observations) over (partition by basis, horizon_days) as all_observations,
         sum(observations) over (
-            partition by horizon_days order by score_date
+            partition by basis, horizon_days order by score_date
         ) as observations_so_far
     from dates
 ),
 
 split_dates as (
     select
+        basis,
         horizon_days,
         score_date,
         case
@@ -116,12 +149,13 @@ dated as (
         labelled.*,
         split_dates.split_number,
         min(split_dates.split_number) over (
-            partition by labelled.account_id, labelled.horizon_days
+            partition by labelled.basis, labelled.account_id, labelled.horizon_days
         ) as first_split_number
     from labelled
     inner join split_dates
         on
-            labelled.horizon_days = split_dates.horizon_days
+            labelled.basis = split_dates.basis
+            and labelled.horizon_days = split_dates.horizon_days
             and labelled.score_date = split_dates.score_date
 ),
 
@@ -163,7 +197,8 @@ outcomes as (
         numbered.model_version,
         numbered.segment,
         numbered.score,
-        'restated' as basis,
+        numbered.band,
+        numbered.basis,
         numbered.gap_ends_on,
         numbered.window_ends_on,
         numbered.outcome,

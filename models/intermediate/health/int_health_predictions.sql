@@ -15,35 +15,92 @@ candidates as (
     where status = 'scored' and track <> 'live'
 ),
 
+published as (
+    select * from {{ ref('int_health_published') }}
+    where status = 'scored'
+),
+
+health_weights as (
+    select * from {{ ref('health_weights') }}
+    where weight > 0
+),
+
 validation_horizons as (
     select * from {{ ref('validation_horizons') }}
 ),
 
+sampled as (
+    select distinct
+        basis,
+        account_id,
+        score_date,
+        score,
+        band
+    from outcomes
+),
+
+published_metrics as (
+    select
+        sampled.account_id,
+        sampled.score_date,
+        health_weights.metric,
+        cast(
+            {{ json_text('published.components', "health_weights.metric || '.normalised'") }}
+            as decimal(18, 6)
+        ) as normalised
+    from sampled
+    inner join published
+        on
+            sampled.account_id = published.account_id
+            and sampled.score_date = published.score_date
+    inner join health_weights
+        on published.model_version = health_weights.model_version
+    where
+        sampled.basis = 'known_then'
+        and {{ json_text('published.components', "health_weights.metric || '.value'") }} is not null
+),
+
 predictors as (
     select
+        basis,
         'score' as predictor,
         account_id,
         score_date,
-        cast(score as decimal(18, 6)) as predictor_value
-    from (select distinct account_id, score_date, score from outcomes) as scores
+        cast(score as decimal(18, 6)) as predictor_value,
+        band
+    from sampled
     union all
     select
+        'restated' as basis,
         'candidate ' || track as predictor,
         account_id,
         score_date,
-        cast(score as decimal(18, 6)) as predictor_value
+        cast(score as decimal(18, 6)) as predictor_value,
+        band
     from candidates
     union all
     select
+        'restated' as basis,
         metric as predictor,
         account_id,
         score_date,
-        cast(100 * normalised as decimal(18, 6)) as predictor_value
+        cast(100 * normalised as decimal(18, 6)) as predictor_value,
+        cast(null as {{ dbt.type_string() }}) as band
     from drivers
+    union all
+    select
+        'known_then' as basis,
+        metric as predictor,
+        account_id,
+        score_date,
+        cast(100 * normalised as decimal(18, 6)) as predictor_value,
+        cast(null as {{ dbt.type_string() }}) as band
+    from published_metrics
 ),
 
 observed as (
     select
+        outcomes.basis,
         outcomes.account_id,
         outcomes.score_date,
         outcomes.horizon_days,
@@ -54,6 +111,11 @@ observed as (
         predictors.predictor,
         predictors.predictor_value,
         case when outcomes.has_churned then 1 else 0 end as churned,
+        case
+            when predictors.band is not null
+                then
+                    case when predictors.band = validation_horizons.high_risk_band then 1 else 0 end
+        end as high_risk,
         validation_horizons.probability_bins,
         validation_horizons.prior_weight,
         cast(
@@ -69,7 +131,8 @@ observed as (
     from outcomes
     inner join predictors
         on
-            outcomes.account_id = predictors.account_id
+            outcomes.basis = predictors.basis
+            and outcomes.account_id = predictors.account_id
             and outcomes.score_date = predictors.score_date
     inner join validation_horizons
         on outcomes.horizon_days = validation_horizons.horizon_days
@@ -77,6 +140,7 @@ observed as (
 
 trained as (
     select
+        basis,
         horizon_days,
         model_version,
         predictor,
@@ -84,11 +148,12 @@ trained as (
         sum(churned) as churners
     from observed
     where split = 'train'
-    group by horizon_days, model_version, predictor
+    group by basis, horizon_days, model_version, predictor
 ),
 
 trained_bins as (
     select
+        basis,
         horizon_days,
         model_version,
         predictor,
@@ -97,7 +162,7 @@ trained_bins as (
         sum(churned) as churners
     from observed
     where split = 'train'
-    group by horizon_days, model_version, predictor, bin
+    group by basis, horizon_days, model_version, predictor, bin
 ),
 
 -- Half a churner more on either side, so that no probability is 0 or 1.
@@ -110,6 +175,7 @@ base_rates as (
 
 predictions as (
     select
+        observed.basis,
         observed.account_id,
         observed.score_date,
         observed.horizon_days,
@@ -120,6 +186,7 @@ predictions as (
         observed.predictor,
         observed.predictor_value,
         observed.churned,
+        observed.high_risk,
         observed.bin,
         observed.probability_bins,
         {{ round_half_up(
@@ -129,12 +196,14 @@ predictions as (
     from observed
     left join base_rates
         on
-            observed.horizon_days = base_rates.horizon_days
+            observed.basis = base_rates.basis
+            and observed.horizon_days = base_rates.horizon_days
             and observed.model_version = base_rates.model_version
             and observed.predictor = base_rates.predictor
     left join trained_bins
         on
-            observed.horizon_days = trained_bins.horizon_days
+            observed.basis = trained_bins.basis
+            and observed.horizon_days = trained_bins.horizon_days
             and observed.model_version = trained_bins.model_version
             and observed.predictor = trained_bins.predictor
             and observed.bin = trained_bins.bin

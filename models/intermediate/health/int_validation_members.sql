@@ -4,46 +4,40 @@ with
 
 predictions as (
     select * from {{ ref('int_health_predictions') }}
+    where predictor = 'score' or predictor like 'candidate %'
 ),
 
-by_segment as (
-    select predictions.*, segment as cohort_segment from predictions
-    union all
-    select predictions.*, 'all' as cohort_segment from predictions
-),
-
-by_split as (
-    select by_segment.*, split as cohort_split from by_segment
-    where split <> 'none'
-    union all
-    select by_segment.*, 'all' as cohort_split from by_segment
-),
-
-by_population as (
-    select by_split.*, 'all' as population from by_split
-    union all
-    select by_split.*, 'untreated' as population from by_split
-    where not is_treated
+validation_cohorts as (
+    select * from {{ ref('int_validation_cohorts') }}
 ),
 
 members as (
     select
-        {{ validation_cohort_key('cohort_segment', 'cohort_split', 'population', 'predictor') }}
-            as cohort_key,
-        model_version,
-        cohort_segment as segment,
-        horizon_days,
-        cohort_split as split,
-        population,
-        predictor,
-        account_id,
-        score_date,
-        predictor_value,
-        churned,
-        bin,
-        probability_bins,
-        churn_probability
-    from by_population
+        validation_cohorts.cohort_key,
+        validation_cohorts.basis,
+        validation_cohorts.model_version,
+        validation_cohorts.cohort_segment as segment,
+        validation_cohorts.horizon_days,
+        validation_cohorts.cohort_split as split,
+        validation_cohorts.population,
+        validation_cohorts.predictor,
+        predictions.account_id,
+        predictions.score_date,
+        predictions.predictor_value,
+        predictions.churned,
+        predictions.bin,
+        predictions.probability_bins,
+        predictions.churn_probability
+    from predictions
+    inner join validation_cohorts
+        on
+            predictions.predictor = validation_cohorts.predictor
+            and predictions.basis = validation_cohorts.basis
+            and predictions.model_version = validation_cohorts.model_version
+            and predictions.segment = validation_cohorts.segment
+            and predictions.horizon_days = validation_cohorts.horizon_days
+            and predictions.split = validation_cohorts.split
+            and predictions.is_treated = validation_cohorts.is_treated
 )
 
 select * from members

@@ -177,7 +177,7 @@ day_events as (
         events.user_id,
         events.event_id,
         events.occurred_at
-    from {{ ref('base_counted_events') }} as events
+    from {{ events_to_count() }} as events
     inner join subjects
         on
             events.event_type = subjects.event_type

@@ -70,13 +70,7 @@ checked as (
         condition_number,
         sustained_days,
         date_day,
-        case
-            when signal_value is null then holds_when_null
-            when operator = '>=' then signal_value >= threshold
-            when operator = '>' then signal_value > threshold
-            when operator = '<=' then signal_value <= threshold
-            else signal_value < threshold
-        end as is_true
+        {{ criterion_is_met('signal_value') }} as is_true
     from valued
 ),
 

@@ -7,7 +7,7 @@ events as (
         source,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ ref('base_counted_events') }}
+    from {{ events_to_count() }}
     where user_id is not null
 ),
 

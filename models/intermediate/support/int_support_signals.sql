@@ -2,7 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where date_day >= {{ add_days(first_day(), -90) }}
+    where date_day >= {{ add_days(first_day(), -90) }} and {{ first_day() }} <= ended_on
 ),
 
 updates as (

@@ -5,7 +5,8 @@ events as (
         account_id,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ ref('stg_product__events') }}
+    from {{ events_to_count() }}
+    where source = 'product'
 ),
 
 updates as (

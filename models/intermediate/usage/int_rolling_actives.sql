@@ -5,7 +5,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where date_day > {{ add_days(first_day(), -30) }}
+    where date_day > {{ add_days(first_day(), -30) }} and {{ first_day() }} <= ended_on
 ),
 
 updates as (
@@ -13,169 +13,150 @@ updates as (
         account_id,
         {{ add_days(first_day(), -29) }} as in_sight_from
     from {{ ref('int_account_updates') }}
-),
-
-user_days as (
-    select * from {{ ref('int_user_days') }}
-    where user_id is not null
-),
-
-event_type_days as (
-    select * from {{ ref('int_event_type_days') }}
+    where {{ first_day() }} <= ended_on
 ),
 
 tracking_plan as (
     select * from {{ ref('tracking_plan') }}
 ),
 
-seen as (
+user_days as (
     select
         user_days.account_id,
-        'user' as entity_type,
         user_days.user_id as entity,
         user_days.date_day
-    from user_days
+    from {{ ref('int_user_days') }} as user_days
     inner join updates
         on
             user_days.account_id = updates.account_id
             and user_days.date_day >= updates.in_sight_from
-    union all
-    select distinct
+    where user_days.user_id is not null
+),
+
+planned_days as (
+    select
         event_type_days.account_id,
-        'feature' as entity_type,
-        tracking_plan.feature as entity,
+        tracking_plan.feature,
+        tracking_plan.module,
         event_type_days.date_day
-    from event_type_days
+    from {{ ref('int_event_type_days') }} as event_type_days
     inner join tracking_plan
         on event_type_days.event_type = tracking_plan.event_type
     inner join updates
         on
             event_type_days.account_id = updates.account_id
             and event_type_days.date_day >= updates.in_sight_from
-    where tracking_plan.feature is not null
-    union all
+),
+
+{% for entity in ['feature', 'module'] -%}
+{{ entity }}_days as (
     select distinct
-        event_type_days.account_id,
-        'module' as entity_type,
-        tracking_plan.module as entity,
-        event_type_days.date_day
-    from event_type_days
-    inner join tracking_plan
-        on event_type_days.event_type = tracking_plan.event_type
-    inner join updates
-        on
-            event_type_days.account_id = updates.account_id
-            and event_type_days.date_day >= updates.in_sight_from
-    where tracking_plan.module is not null
-),
-
-ordered as (
-    select
         account_id,
-        entity_type,
-        entity,
-        date_day,
-        lag(date_day) over (
-            partition by account_id, entity_type, entity order by date_day
-        ) as previous_day,
-        lead(date_day) over (
-            partition by account_id, entity_type, entity order by date_day
-        ) as next_day
-    from seen
+        {{ entity }} as entity,
+        date_day
+    from planned_days
+    where {{ entity }} is not null
 ),
 
-neighbours as (
-    select
-        ordered.*,
-        {{ days_between('previous_day', 'date_day') }} as days_since_previous,
-        {{ days_between('date_day', 'next_day') }} as days_to_next
-    from ordered
-),
+{% endfor -%}
 
--- How many entities begin, and how many end, a stretch on a day.
-stretch_days as (
+{% for entity in ['user', 'feature', 'module'] -%}
+{{ entity }}_gaps as (
     select
         account_id,
         date_day,
-        sum(
-            case
-                when entity_type = 'user' and coalesce(days_since_previous >= 7, true) then 1
-                else 0
-            end
-        ) as users_begin_7d,
-        sum(
-            case
-                when entity_type = 'user' and coalesce(days_to_next >= 7, true) then 1
-                else 0
-            end
-        ) as users_end_7d,
-        sum(
-            case
-                when entity_type = 'user' and coalesce(days_since_previous >= 30, true) then 1
-                else 0
-            end
-        ) as users_begin_30d,
-        sum(
-            case
-                when entity_type = 'user' and coalesce(days_to_next >= 30, true) then 1
-                else 0
-            end
-        ) as users_end_30d,
-        sum(
-            case
-                when entity_type = 'feature' and coalesce(days_since_previous >= 30, true) then 1
-                else 0
-            end
-        ) as features_begin_30d,
-        sum(
-            case
-                when entity_type = 'feature' and coalesce(days_to_next >= 30, true) then 1
-                else 0
-            end
-        ) as features_end_30d,
-        sum(
-            case
-                when entity_type = 'module' and coalesce(days_since_previous >= 30, true) then 1
-                else 0
-            end
-        ) as modules_begin_30d,
-        sum(
-            case
-                when entity_type = 'module' and coalesce(days_to_next >= 30, true) then 1
-                else 0
-            end
-        ) as modules_end_30d
-    from neighbours
+        {{ days_between('lag(date_day) over same_' ~ entity, 'date_day') }} as days_before,
+        {{ days_between('date_day', 'lead(date_day) over same_' ~ entity) }} as days_after
+    from {{ entity }}_days
+    window same_{{ entity }} as (partition by account_id, entity order by date_day)
+),
+
+-- How many of them begin, and how many end, a stretch on a day.
+{{ entity }}_stretches as (
+    select
+        account_id,
+        date_day,
+        sum(case when coalesce(days_before >= 7, true) then 1 else 0 end) as begin_7d,
+        sum(case when coalesce(days_after >= 7, true) then 1 else 0 end) as end_7d,
+        sum(case when coalesce(days_before >= 30, true) then 1 else 0 end) as begin_30d,
+        sum(case when coalesce(days_after >= 30, true) then 1 else 0 end) as end_30d
+    from {{ entity }}_gaps
     group by account_id, date_day
 ),
 
+{% endfor -%}
+
+-- Who begins a stretch of 30 days begins one of 7.
 changes as (
     select
         account_id,
         date_day,
-        users_begin_7d as users_7d,
-        users_begin_30d as users_30d,
-        features_begin_30d as features_30d,
-        modules_begin_30d as modules_30d
-    from stretch_days
+        begin_7d as users_7d,
+        begin_30d as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from user_stretches
+    where begin_7d > 0
     union all
     select
         account_id,
         {{ add_days('date_day', 7) }} as date_day,
-        -users_end_7d as users_7d,
+        -end_7d as users_7d,
         0 as users_30d,
         0 as features_30d,
         0 as modules_30d
-    from stretch_days
+    from user_stretches
+    where end_7d > 0
     union all
     select
         account_id,
         {{ add_days('date_day', 30) }} as date_day,
         0 as users_7d,
-        -users_end_30d as users_30d,
-        -features_end_30d as features_30d,
-        -modules_end_30d as modules_30d
-    from stretch_days
+        -end_30d as users_30d,
+        0 as features_30d,
+        0 as modules_30d
+    from user_stretches
+    where end_30d > 0
+    union all
+    select
+        account_id,
+        date_day,
+        0 as users_7d,
+        0 as users_30d,
+        begin_30d as features_30d,
+        0 as modules_30d
+    from feature_stretches
+    where begin_30d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        0 as users_30d,
+        -end_30d as features_30d,
+        0 as modules_30d
+    from feature_stretches
+    where end_30d > 0
+    union all
+    select
+        account_id,
+        date_day,
+        0 as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        begin_30d as modules_30d
+    from module_stretches
+    where begin_30d > 0
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 30) }} as date_day,
+        0 as users_7d,
+        0 as users_30d,
+        0 as features_30d,
+        -end_30d as modules_30d
+    from module_stretches
+    where end_30d > 0
 ),
 
 daily_changes as (

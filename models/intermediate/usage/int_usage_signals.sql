@@ -2,7 +2,7 @@ with
 
 account_days as (
     select * from {{ ref('int_account_days') }}
-    where date_day > {{ add_days(first_day(), -60) }}
+    where date_day > {{ add_days(first_day(), -60) }} and {{ first_day() }} <= ended_on
 ),
 
 accounts as (
@@ -198,6 +198,14 @@ signals as (
                         'averaged.logins_7d', '(averaged.logins_14d - averaged.logins_7d)'
                     ) }} - 1 as decimal(18, 6))
         end as login_change_7d,
+        case
+            when averaged.day_number >= 30
+                then
+                    {{ ratio(
+                        '23 * averaged.logins_7d',
+                        '(7 * (averaged.logins_30d - averaged.logins_7d))'
+                    ) }}
+        end as logins_baseline_share_7d,
         case
             when averaged.day_number >= 60
                 then

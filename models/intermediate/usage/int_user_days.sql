@@ -6,7 +6,8 @@ events as (
         user_id,
         event_type,
         cast(occurred_at as date) as date_day
-    from {{ ref('stg_product__events') }}
+    from {{ events_to_count() }}
+    where source = 'product'
 ),
 
 tracking_plan as (
@@ -24,19 +25,19 @@ user_days as (
         events.date_day,
         cast(count(*) as integer) as events,
         cast(
-            sum(case when tracking_plan.role = 'login' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'login' then 1 end) as integer
         ) as login_events,
         cast(
-            sum(case when tracking_plan.role = 'core' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'core' then 1 end) as integer
         ) as core_events,
         cast(
-            sum(case when tracking_plan.role = 'value' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'value' then 1 end) as integer
         ) as value_events,
         cast(
-            sum(case when tracking_plan.role = 'error' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'error' then 1 end) as integer
         ) as error_events,
         cast(
-            sum(case when tracking_plan.role = 'api_call' then 1 else 0 end) as integer
+            count(case when tracking_plan.role = 'api_call' then 1 end) as integer
         ) as api_call_events
     from events
     inner join updates

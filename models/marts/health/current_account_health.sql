@@ -25,6 +25,19 @@ overrides as (
     where is_active
 ),
 
+band_caps as (
+    select * from {{ ref('int_risk_episodes') }}
+    where is_active and band_cap is not null
+),
+
+risk_rules as (
+    select * from {{ ref('int_risk_rules') }}
+),
+
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
 account_signals as (
     select
         account_id,
@@ -45,6 +58,30 @@ ranked as (
     from health
 ),
 
+ranked_caps as (
+    select
+        ranked.account_id,
+        band_caps.band_cap,
+        risk_rules.rule,
+        row_number() over (
+            partition by ranked.account_id
+            order by
+                health_bands.lower_edge asc, band_caps.first_seen_on desc, band_caps.rule_id asc
+        ) as choice
+    from ranked
+    inner join band_caps
+        on ranked.account_id = band_caps.account_id
+    inner join health_bands
+        on
+            ranked.model_version = health_bands.model_version
+            and band_caps.band_cap = health_bands.band
+    inner join risk_rules
+        on
+            band_caps.rule_id = risk_rules.rule_id
+            and ranked.segment = risk_rules.segment
+    where ranked.recency = 1
+),
+
 current_health as (
     select
         accounts.account_id,
@@ -60,6 +97,8 @@ current_health as (
         ranked.score,
         ranked.band,
         case when ranked.score is not null then steady_bands.steady_band end as steady_band,
+        ranked_caps.band_cap,
+        ranked_caps.rule as band_cap_reason,
         overrides.band as override_band,
         overrides.reason as override_reason,
         overrides.ends_on as override_ends_on,
@@ -84,6 +123,8 @@ current_health as (
         on
             last_steady_dates.account_id = steady_bands.account_id
             and last_steady_dates.score_date = steady_bands.score_date
+    left join ranked_caps
+        on ranked.account_id = ranked_caps.account_id and ranked_caps.choice = 1
     left join overrides
         on ranked.account_id = overrides.account_id
 )

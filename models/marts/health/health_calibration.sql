@@ -2,17 +2,19 @@ with
 
 members as (
     select * from {{ ref('int_validation_members') }}
-    where predictor = 'score' and churn_probability is not null
+    where churn_probability is not null
 ),
 
 bins as (
     select
         cohort_key,
+        basis,
         model_version,
         segment,
         horizon_days,
         split,
         population,
+        predictor,
         bin,
         probability_bins,
         churn_probability,
@@ -21,8 +23,8 @@ bins as (
         cast({{ var('confidence_z') }} as double) as z
     from members
     group by
-        cohort_key, model_version, segment, horizon_days, split, population, bin,
-        probability_bins, churn_probability
+        cohort_key, basis, model_version, segment, horizon_days, split, population,
+        predictor, bin, probability_bins, churn_probability
 ),
 
 -- Wilson's interval.
@@ -44,7 +46,8 @@ calibration as (
         horizon_days,
         split,
         population,
-        'restated' as basis,
+        predictor,
+        basis,
         bin,
         cast(100.0 * (bin - 1) / probability_bins as decimal(9, 2)) as score_from,
         cast(100.0 * bin / probability_bins as decimal(9, 2)) as score_to,

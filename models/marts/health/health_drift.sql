@@ -1,4 +1,4 @@
-{%- set cell = ['model_version', 'segment', 'subject'] -%}
+{%- set cell = ['model_version', 'segment', 'stage', 'subject'] -%}
 
 with
 
@@ -8,6 +8,7 @@ scores as (
         score_date,
         model_version,
         segment,
+        stage,
         status,
         band,
         coverage,
@@ -30,6 +31,21 @@ metrics as (
     where track = 'live'
 ),
 
+predictions as (
+    select
+        account_id,
+        model_version,
+        segment,
+        cast(horizon_days as {{ dbt.type_string() }}) || ' days' as subject,
+        score_date,
+        split,
+        churned,
+        cast(churn_probability as decimal(18, 12)) as probability,
+        cast({{ dbt.date_trunc('month', 'score_date') }} as date) as score_month
+    from {{ ref('int_health_predictions') }}
+    where predictor = 'score' and basis = 'restated' and churn_probability is not null
+),
+
 accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
@@ -45,15 +61,17 @@ drift_thresholds as (
 scored_counts as (
     select
         model_version,
+        stage,
         score_date,
         sum(case when status = 'scored' then 1 else 0 end) as scored_count
     from scores
-    group by model_version, score_date
+    group by model_version, stage, score_date
 ),
 
 reference_starts as (
     select
         scored_counts.model_version,
+        scored_counts.stage,
         min(
             case
                 when scored_counts.scored_count >= drift_settings.min_accounts
@@ -62,12 +80,13 @@ reference_starts as (
         ) as reference_from
     from scored_counts
     cross join drift_settings
-    group by scored_counts.model_version
+    group by scored_counts.model_version, scored_counts.stage
 ),
 
 reference_windows as (
     select
         reference_starts.model_version,
+        reference_starts.stage,
         reference_starts.reference_from,
         {{ add_days('reference_starts.reference_from', '7 * drift_settings.reference_weeks - 1') }}
             as reference_to
@@ -93,10 +112,12 @@ placed as (
     inner join accounts
         on scores.account_id = accounts.account_id
     inner join reference_windows
-        on scores.model_version = reference_windows.model_version
+        on
+            scores.model_version = reference_windows.model_version
+            and scores.stage = reference_windows.stage
 ),
 
-dated as (
+account_dates as (
     select
         placed.*,
         case
@@ -107,30 +128,11 @@ dated as (
     where coalesce(score_date >= reference_from, true)
 ),
 
-account_dates as (
-    select * from dated
-    union all
-    select
-        account_id,
-        score_date,
-        model_version,
-        'all' as segment,
-        status,
-        band,
-        coverage,
-        value,
-        churned_on,
-        as_of,
-        reference_from,
-        reference_to,
-        month
-    from dated
-),
-
 measured as (
     select
         model_version,
         segment,
+        stage,
         month,
         account_id,
         'score' as subject,
@@ -142,6 +144,7 @@ measured as (
     select
         account_dates.model_version,
         account_dates.segment,
+        account_dates.stage,
         account_dates.month,
         account_dates.account_id,
         metrics.metric as subject,
@@ -154,11 +157,13 @@ measured as (
             and account_dates.score_date = metrics.score_date
 ),
 
--- Month null is the reference window.
-summed as (
+-- Month null is the reference window. An account has one segment, so all together are the sum of
+-- the segments.
+segment_sums as (
     select
         model_version,
         segment,
+        stage,
         subject,
         month,
         count(*) as row_count,
@@ -169,7 +174,27 @@ summed as (
         sum(value) as value_sum,
         sum(cast(cast(value as decimal(19, 6)) * value as decimal(28, 12))) as square_sum
     from measured
-    group by model_version, segment, subject, month
+    group by model_version, segment, stage, subject, month
+),
+
+summed as (
+    select * from segment_sums
+    union all
+    select
+        model_version,
+        'all' as segment,
+        stage,
+        subject,
+        month,
+        sum(row_count) as row_count,
+        sum(accounts) as accounts,
+        sum(coverage_sum) as coverage_sum,
+        sum(value_count) as value_count,
+        sum(value_accounts) as value_accounts,
+        sum(value_sum) as value_sum,
+        sum(square_sum) as square_sum
+    from segment_sums
+    group by model_version, stage, subject, month
 ),
 
 compared as (
@@ -210,10 +235,11 @@ compared as (
     where summed.month is not null
 ),
 
-bucketed as (
+segment_buckets as (
     select
         measured.model_version,
         measured.segment,
+        measured.stage,
         measured.subject,
         measured.month,
         least(
@@ -226,11 +252,27 @@ bucketed as (
     group by
         measured.model_version,
         measured.segment,
+        measured.stage,
         measured.subject,
         measured.month,
         least(
             floor(measured.value * drift_settings.bucket_count), drift_settings.bucket_count - 1
         )
+),
+
+bucketed as (
+    select * from segment_buckets
+    union all
+    select
+        model_version,
+        'all' as segment,
+        stage,
+        subject,
+        month,
+        bucket,
+        sum(value_count) as value_count
+    from segment_buckets
+    group by model_version, stage, subject, month, bucket
 ),
 
 -- A bucket counts that either of the two windows fills.
@@ -247,6 +289,7 @@ seen_buckets as (
     select
         reference.model_version,
         reference.segment,
+        reference.stage,
         reference.subject,
         compared.month,
         reference.bucket,
@@ -316,24 +359,12 @@ stability as (
     group by {{ cell | join(', ') }}, month
 ),
 
-status_counts as (
-    select
-        model_version,
-        segment,
-        month,
-        count(*) as row_count,
-        count(distinct account_id) as accounts,
-        sum(case when status = 'too_early' then 1 else 0 end) as too_early,
-        sum(case when status = 'too_little_data' then 1 else 0 end) as too_little_data
-    from account_dates
-    group by model_version, segment, month
-),
-
 -- An outcome counts once the whole horizon is over.
 outcomes as (
     select
         account_dates.model_version,
         account_dates.segment,
+        account_dates.stage,
         account_dates.month,
         account_dates.account_id,
         account_dates.band,
@@ -349,17 +380,20 @@ outcomes as (
         >= drift_settings.churn_horizon_days
 ),
 
-shares as (
+segment_counts as (
     {% for status in ['too_early', 'too_little_data'] -%}
     select
         'status_share' as measure,
         '{{ status }}' as subject,
         model_version,
         segment,
+        stage,
         month,
-        accounts,
-        {{ round_half_up('cast(' ~ status ~ ' as double) / row_count', 10) }} as value
-    from status_counts
+        count(*) as row_count,
+        count(distinct account_id) as accounts,
+        sum(case when status = '{{ status }}' then 1 else 0 end) as hits
+    from account_dates
+    group by model_version, segment, stage, month
     union all
     {% endfor -%}
     select
@@ -367,13 +401,80 @@ shares as (
         band as subject,
         model_version,
         segment,
+        stage,
         month,
+        count(*) as row_count,
         count(distinct account_id) as accounts,
-        {{ round_half_up(
-            'cast(sum(case when churns then 1 else 0 end) as double) / count(*)', 10
-        ) }} as value
+        sum(case when churns then 1 else 0 end) as hits
     from outcomes
-    group by band, model_version, segment, month
+    group by band, model_version, segment, stage, month
+),
+
+counts as (
+    select * from segment_counts
+    union all
+    select
+        measure,
+        subject,
+        model_version,
+        'all' as segment,
+        stage,
+        month,
+        sum(row_count) as row_count,
+        sum(accounts) as accounts,
+        sum(hits) as hits
+    from segment_counts
+    group by measure, subject, model_version, stage, month
+),
+
+shares as (
+    select
+        counts.*,
+        {{ round_half_up('cast(hits as double) / row_count', 10) }} as value
+    from counts
+),
+
+-- Probabilities were fitted on the training split, so other accounts and later months are compared
+-- with that.
+predicted as (
+    select
+        subject,
+        model_version,
+        segment,
+        case when split <> 'train' then score_month end as month,
+        score_date,
+        account_id,
+        churned,
+        probability
+    from predictions
+    union all
+    select
+        subject,
+        model_version,
+        'all' as segment,
+        case when split <> 'train' then score_month end as month,
+        score_date,
+        account_id,
+        churned,
+        probability
+    from predictions
+),
+
+gaps as (
+    select
+        subject,
+        model_version,
+        segment,
+        month,
+        min(score_date) as first_date,
+        max(score_date) as last_date,
+        count(distinct account_id) as accounts,
+        {{ round_half_up('cast(sum(churned - probability) as double) / count(*)', 10) }} as value,
+        sqrt(
+            cast(sum(cast(probability * (1 - probability) as decimal(28, 24))) as double)
+        ) / count(*) as error
+    from predicted
+    group by subject, model_version, segment, month
 ),
 
 measures as (
@@ -382,6 +483,7 @@ measures as (
         compared.subject,
         compared.model_version,
         compared.segment,
+        compared.stage,
         compared.month,
         compared.value_accounts as accounts,
         compared.reference_value_accounts as reference_accounts,
@@ -405,6 +507,7 @@ measures as (
         subject,
         model_version,
         segment,
+        stage,
         month,
         value_accounts as accounts,
         reference_value_accounts as reference_accounts,
@@ -422,6 +525,7 @@ measures as (
         subject,
         model_version,
         segment,
+        stage,
         month,
         accounts,
         reference_accounts,
@@ -439,6 +543,7 @@ measures as (
         shares.subject,
         shares.model_version,
         shares.segment,
+        shares.stage,
         shares.month,
         shares.accounts,
         coalesce(reference.accounts, 0) as reference_accounts,
@@ -458,25 +563,68 @@ measures as (
             {% endfor %}
             and reference.month is null
     where shares.month is not null
+    union all
+    select
+        'calibration' as measure,
+        gaps.subject,
+        gaps.model_version,
+        gaps.segment,
+        'all' as stage,
+        gaps.month,
+        gaps.accounts,
+        coalesce(reference.accounts, 0) as reference_accounts,
+        gaps.value,
+        reference.value as reference_value,
+        gaps.value - reference.value as drift,
+        sqrt(gaps.error * gaps.error + reference.error * reference.error) as noise
+    from gaps
+    left join gaps as reference
+        on
+            gaps.subject = reference.subject
+            and gaps.model_version = reference.model_version
+            and gaps.segment = reference.segment
+            and reference.month is null
+    where gaps.month is not null
 ),
 
 finished_windows as (
     select distinct
         model_version,
+        stage,
         reference_from,
         reference_to
     from account_dates
+),
+
+compared_windows as (
+    select
+        measures.*,
+        coalesce(reference_windows.reference_from, training.first_date) as reference_from,
+        coalesce(reference_windows.reference_to, training.last_date) as reference_to
+    from measures
+    left join finished_windows as reference_windows
+        on
+            measures.model_version = reference_windows.model_version
+            and measures.stage = reference_windows.stage
+    left join gaps as training
+        on
+            measures.measure = 'calibration'
+            and measures.subject = training.subject
+            and measures.model_version = training.model_version
+            and training.segment = 'all'
+            and training.month is null
 ),
 
 judged as (
     select
         measures.model_version,
         measures.segment,
+        measures.stage,
         measures.month,
         measures.measure,
         measures.subject,
-        finished_windows.reference_from,
-        finished_windows.reference_to,
+        measures.reference_from,
+        measures.reference_to,
         measures.reference_accounts,
         measures.accounts,
         measures.reference_value,
@@ -487,18 +635,16 @@ judged as (
         drift_thresholds.alert_at,
         drift_settings.min_accounts,
         case
-            when finished_windows.reference_from is null then 'no_reference'
+            when measures.reference_from is null then 'no_reference'
             when
                 least(measures.accounts, measures.reference_accounts) < drift_settings.min_accounts
                 then 'too_few_accounts'
             when measures.drift is null then 'no_spread'
             else 'compared'
         end as status
-    from measures
+    from compared_windows as measures
     inner join drift_thresholds
         on measures.measure = drift_thresholds.measure
-    inner join finished_windows
-        on measures.model_version = finished_windows.model_version
     cross join drift_settings
 ),
 
@@ -518,6 +664,7 @@ drifts as (
     select
         model_version,
         segment,
+        stage,
         month,
         measure,
         subject,
@@ -531,7 +678,8 @@ drifts as (
         noise,
         status,
         level,
-        subject || ' of ' || segment || ' in '
+        subject || ' of ' || segment
+        || case when stage = 'all' then '' else ', ' || stage || ',' end || ' in '
         || substr(cast(month as {{ dbt.type_string() }}), 1, 7) || ': '
         || case status
             when 'no_reference'
@@ -549,6 +697,7 @@ drifts as (
                     when 'coverage' then 'coverage moved by '
                     when 'status_share' then 'share of accounts with this status moved by '
                     when 'churn_rate' then 'share of the band that churns moved by '
+                    when 'calibration' then 'observed less predicted churn moved by '
                 end
                 || cast({{ round_half_up('drift', 2) }} as {{ dbt.type_string() }})
                 || case

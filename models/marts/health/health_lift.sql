@@ -2,7 +2,6 @@ with
 
 members as (
     select * from {{ ref('int_validation_members') }}
-    where predictor = 'score'
 ),
 
 lift_targets as (
@@ -16,17 +15,20 @@ bucket_counts as (
 scores as (
     select
         cohort_key,
+        basis,
         model_version,
         segment,
         horizon_days,
         split,
         population,
+        predictor,
         predictor_value as score,
         count(*) as tied,
         sum(churned) as tied_churners
     from members
     group by
-        cohort_key, model_version, segment, horizon_days, split, population, predictor_value
+        cohort_key, basis, model_version, segment, horizon_days, split, population,
+        predictor, predictor_value
 ),
 
 positioned as (
@@ -65,11 +67,13 @@ cut as (
 buckets as (
     select
         cohort_key,
+        basis,
         model_version,
         segment,
         horizon_days,
         split,
         population,
+        predictor,
         bucket,
         published_lift,
         observations,
@@ -81,8 +85,8 @@ buckets as (
     from cut
     where share_inside > 0
     group by
-        cohort_key, model_version, segment, horizon_days, split, population, bucket,
-        published_lift, observations, churners
+        cohort_key, basis, model_version, segment, horizon_days, split, population,
+        predictor, bucket, published_lift, observations, churners
 ),
 
 accumulated as (
@@ -94,6 +98,17 @@ accumulated as (
     from buckets
 ),
 
+measured as (
+    select
+        accumulated.*,
+        {{ round_half_up(
+            'cast(bucket_churners as double) / cast(bucket_observations as double)'
+            ~ ' * observations / nullif(churners, 0)', 8
+        ) }} as lift
+    from accumulated
+),
+
+-- Above the base rate a target is a floor, below it a ceiling.
 lift as (
     select
         cohort_key,
@@ -102,7 +117,8 @@ lift as (
         horizon_days,
         split,
         population,
-        'restated' as basis,
+        predictor,
+        basis,
         bucket,
         cast(lowest_score as decimal(9, 2)) as lowest_score,
         cast(highest_score as decimal(9, 2)) as highest_score,
@@ -111,14 +127,15 @@ lift as (
         {{ round_half_up(
             'cast(bucket_churners as double) / cast(bucket_observations as double)', 10
         ) }} as churn_rate,
-        {{ round_half_up(
-            'cast(bucket_churners as double) / cast(bucket_observations as double)'
-            ~ ' * observations / nullif(churners, 0)', 8
-        ) }} as lift,
+        lift,
         {{ round_half_up('cast(churners_so_far as double) / nullif(churners, 0)', 10) }}
             as captured_share,
-        published_lift
-    from accumulated
+        published_lift,
+        case
+            when published_lift >= 1 then lift >= published_lift
+            else lift <= published_lift
+        end as meets_target
+    from measured
 )
 
 select * from lift

@@ -33,7 +33,8 @@ restated as (
         max(case when last_rank = 1 then band end) as restated_band,
         sum(behaviour_change) as behaviour_change,
         sum(configuration_change) as configuration_change,
-        sum(late_data_change) as late_data_change
+        sum(late_data_change) as late_data_change,
+        sum(coalesce(unsplit_change, 0)) as unsplit_change
     from ranked
     group by account_id, score_date
     having max(revision) > 1
@@ -67,7 +68,9 @@ explained as (
         cast(case when difference is not null then configuration_change end as decimal(9, 2))
             as configuration_change,
         cast(case when difference is not null then late_data_change end as decimal(9, 2))
-            as late_data_change
+            as late_data_change,
+        cast(case when difference is not null then unsplit_change end as decimal(9, 2))
+            as unsplit_change
     from differing
 )
 

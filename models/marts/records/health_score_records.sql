@@ -1,6 +1,3 @@
-{%- set points_key = "drivers.metric || '.points'" %}
-{%- set value_key = "drivers.metric || '.value'" -%}
-
 with
 
 build_moment as (
@@ -17,6 +14,10 @@ health_dates as (
 
 health as (
     select * from {{ ref('fct_account_health') }}
+),
+
+published_accounts as (
+    select distinct health.account_id from health
 ),
 
 drivers as (
@@ -62,6 +63,16 @@ last_publication as (
     from earlier_records
 ),
 
+-- The last build that was no replay of the past: what the records were made with.
+last_builds as (
+    select max(completed_builds.build_number) as build_number
+    from completed_builds
+    cross join last_publication
+    where
+        completed_builds.known_at >= last_publication.computed_at
+        and completed_builds.as_of >= last_publication.as_of
+),
+
 -- A build that replays the past publishes nothing.
 publication as (
     select
@@ -80,8 +91,9 @@ publication as (
         ) as is_more_known
     from build_moment
     cross join last_publication
+    cross join last_builds
     left join completed_builds
-        on build_moment.last_build_number = completed_builds.build_number
+        on last_builds.build_number = completed_builds.build_number
     where
         coalesce(build_moment.known_at >= last_publication.computed_at, true)
         and coalesce(build_moment.as_of >= last_publication.as_of, true)
@@ -156,7 +168,6 @@ changed as (
         health.coverage,
         components.components,
         coalesce(latest_records.revision, 0) + 1 as revision,
-        latest_records.components as last_components,
         health.score - latest_records.last_score as difference,
         coalesce(
             latest_records.computed_at < cast({{ add_days('health.score_date', 1) }} as timestamp),
@@ -186,48 +197,61 @@ changed as (
         or coalesce(components.components <> latest_records.components, false)
 ),
 
--- Where data and configuration are both new, a metric whose value is another one moved by data.
-moved_metrics as (
+-- An account and date that was published and is no more: merged away, excluded, or outside of the
+-- account's days. The last day of a build that is no score weekday is passed over as days go on,
+-- and only withdrawn with its account.
+withdrawn as (
     select
-        changed.account_id,
-        changed.score_date,
-        sum(
-            drivers.points - coalesce(
-                cast(
-                    {{ json_text('changed.last_components', points_key) }} as decimal(9, 2)
-                ), 0
-            )
-        ) as data_change
-    from changed
-    inner join drivers
+        latest_records.account_id,
+        latest_records.score_date,
+        latest_records.model_version,
+        'withdrawn' as status,
+        cast(null as decimal(9, 2)) as score,
+        cast(null as {{ dbt.type_string() }}) as band,
+        cast(null as decimal(9, 4)) as coverage,
+        cast(null as {{ dbt.type_string() }}) as components,
+        latest_records.revision + 1 as revision,
+        cast(null as decimal(9, 2)) as difference,
+        false as was_day_open,
+        publication.known_at,
+        publication.as_of,
+        publication.is_reconfigured,
+        publication.is_more_known
+    from latest_records
+    cross join publication
+    left join health
         on
-            changed.account_id = drivers.account_id
-            and changed.score_date = drivers.score_date
+            latest_records.account_id = health.account_id
+            and latest_records.score_date = health.score_date
     where
-        changed.is_reconfigured
-        and changed.is_more_known
-        and changed.last_components is not null
-        and coalesce(
-            drivers.value
-            <> cast({{ json_text('changed.last_components', value_key) }} as decimal(24, 6)),
-            (drivers.value is null)
-            <> ({{ json_text('changed.last_components', value_key) }} is null)
+        health.account_id is null
+        and latest_records.status <> 'withdrawn'
+        and (
+            {{ iso_weekday('latest_records.score_date') }} = {{ var('score_weekday') }}
+            or latest_records.account_id not in (
+                select published_accounts.account_id from published_accounts
+            )
         )
-    group by changed.account_id, changed.score_date
 ),
 
+revised as (
+    select * from changed
+    union all
+    select * from withdrawn
+),
+
+-- What a new configuration and new data did in one build cannot be told apart: what the seeds said
+-- before is gone.
 explained as (
     select
-        changed.*,
+        revised.*,
         case
-            when not changed.is_reconfigured then changed.difference
-            when changed.difference is not null then coalesce(moved_metrics.data_change, 0)
-        end as data_change
-    from changed
-    left join moved_metrics
-        on
-            changed.account_id = moved_metrics.account_id
-            and changed.score_date = moved_metrics.score_date
+            when is_reconfigured and is_more_known then 'both'
+            when is_reconfigured then 'configuration'
+            when was_day_open then 'behaviour'
+            else 'late_data'
+        end as cause
+    from revised
 ),
 
 records as (
@@ -248,11 +272,14 @@ records as (
         coverage,
         components,
         cast(difference as decimal(9, 2)) as difference,
-        cast(case when was_day_open then data_change else 0 * data_change end as decimal(9, 2))
-            as behaviour_change,
-        cast(difference - data_change as decimal(9, 2)) as configuration_change,
-        cast(case when was_day_open then 0 * data_change else data_change end as decimal(9, 2))
-            as late_data_change
+        {% for part in ['behaviour', 'configuration', 'late_data'] -%}
+        cast(
+            case when cause = '{{ part }}' then difference else 0 * difference end as decimal(9, 2)
+        ) as {{ part }}_change,
+        {% endfor -%}
+        cast(
+            case when cause = 'both' then difference else 0 * difference end as decimal(9, 2)
+        ) as unsplit_change
     from explained
 )
 

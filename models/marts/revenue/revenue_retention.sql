@@ -106,15 +106,17 @@ retention as (
         churned_arr,
         {{ ratio('end_arr', 'start_arr') }} as net_retention,
         {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
+        {{ ratio('start_arr', 'start_accounts') }} as start_arr_per_account,
+        {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arr_per_account,
         {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
         {{ ratio('churned_arr', 'start_arr') }} as arr_churn,
         {{ round_half_up(
-            '1 - power(1 - cast(churned_accounts as double) / start_accounts, 365.0 / window_days)',
-            6
+            '1 - power(1 - ' ~ as_double('churned_accounts') ~ ' / start_accounts, '
+            ~ as_double('365') ~ ' / window_days)', 6
         ) }} as annual_logo_churn,
         {{ round_half_up(
-            '1 - power(1 - cast(churned_arr as double) / cast(start_arr as double),'
-            ~ ' 365.0 / window_days)', 6
+            '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / ' ~ as_double('start_arr')
+            ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
         ) }} as annual_arr_churn
     from totals
 )

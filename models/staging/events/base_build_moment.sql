@@ -70,7 +70,7 @@ moment as (
             or completed_builds.as_of > checked.as_of,
             true
         )
-        or {{ 'true' if flags.FULL_REFRESH else 'false' }} as must_rebuild
+        or {{ is_full_refresh() }} as must_rebuild
     from checked
     cross join last_builds
     left join completed_builds

@@ -1,23 +1,7 @@
 with
 
-events as (
-    select * from {{ ref('base_resolved_events') }}
-    where reject_reason is null
-),
-
-excluded_days as (
-    select * from {{ ref('base_excluded_days') }}
-),
-
 counted as (
-    select events.*
-    from events
-    left join excluded_days
-        on
-            events.source = 'product'
-            and events.event_type = excluded_days.event_type
-            and cast(events.occurred_at as date) = excluded_days.date_day
-    where excluded_days.date_day is null
+    {{ counted_events(ref('base_resolved_events')) }}
 )
 
 select * from counted

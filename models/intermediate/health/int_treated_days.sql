@@ -8,7 +8,7 @@ task_outcomes as (
     select * from {{ ref('task_outcomes') }}
 ),
 
-intervention_days as (
+treated_days as (
     select distinct
         tasks.account_id,
         cast(tasks.occurred_at as date) as treated_on
@@ -18,4 +18,4 @@ intervention_days as (
     where coalesce(task_outcomes.is_intervention, true)
 )
 
-select * from intervention_days
+select * from treated_days

@@ -1,0 +1,261 @@
+"""Writes, for each owner of accounts, a page of Markdown: what to do today, what changed, why, and where accounts stand."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import os
+import re
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+MARK = "<!-- digest of onboarding_health -->"
+NO_OWNER = "_no_owner.md"
+NEWS_DAYS = 7
+TASKS_SHOWN = 7  # a morning's work; the others are counted
+
+ACCOUNTS = """
+    select
+        health.owner_id, health.account_id, health.account_name, health.segment, health.arr, health.status,
+        health.score, health.band, health.change_7d, health.override_band, health.override_ends_on,
+        case when caps.lower_edge < bands.lower_edge then health.band_cap end as band_cap,
+        accounts.as_of, accounts.churned_on, explanations.explanation
+    from current_account_health as health
+    left join health_bands as bands using (model_version, band)
+    left join health_bands as caps on health.model_version = caps.model_version and health.band_cap = caps.band
+    inner join dim_accounts as accounts using (account_id)
+    inner join health_explanations as explanations using (account_id)
+    order by health.score nulls last, health.account_id
+"""
+RISKS = """
+    select account_id, rule
+    from fct_risk_signals
+    inner join risk_severities using (severity)
+    where is_active
+    order by account_id, severity_rank desc, first_seen_on, rule_id
+"""
+ALERTS = """
+    select account_id, alert_kind, alerted_on, severity, severity_rank, reason
+    from alerts
+    inner join risk_severities using (severity)
+    order by account_id, severity_rank desc, alerted_on desc, alert_id
+"""
+TASKS = """
+    select
+        account_id, play_name, channel, script_name, owner_role, due_at, opened_on, status = 'overdue' as is_overdue,
+        reason, priority_rank
+    from fct_interventions
+    where status in ('open', 'overdue')
+    order by priority_rank, task_id
+"""
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict]:
+    result = connection.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _by_account(rows: list[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for row in rows:
+        found.setdefault(row["account_id"], []).append(row)
+    return found
+
+
+def _plain(text: str) -> str:
+    """The text on one line, so that Markdown shows it as it stands."""
+    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", " ".join(text.split()))
+
+
+def _day(day: datetime.date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _name(account: dict) -> str:
+    return _plain(account["account_name"] or account["account_id"])
+
+
+def _title(account: dict) -> str:
+    parts = [account["account_id"], account["segment"].replace("_", " ")]
+    if account["arr"] is not None:
+        parts.append(f"ARR {account['arr']:,.0f}")
+    return f"**{_name(account)}** ({_plain(', '.join(parts))})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def file_name(owner_id: str | None) -> str:
+    """Return the name of an owner's page, safe on any disk; two owners never share one, whatever their ids hold."""
+    if owner_id is None:
+        return NO_OWNER
+    safe = re.sub(r"[^a-z0-9.-]", "-", owner_id.lower())[:60].strip(".-") or "owner"
+    if safe != owner_id or re.search(r"-[0-9a-f]{8}$", safe):
+        safe += f"-{hashlib.sha256(owner_id.encode()).hexdigest()[:8]}"
+    return f"{safe}.md"
+
+
+def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -> list[str]:
+    """What to do, by rank: new tasks and those that come due have a place, the rest is for the overdue ones."""
+    news = as_of - datetime.timedelta(days=NEWS_DAYS)
+    fresh = [task for task in tasks if not task["is_overdue"] or task["opened_on"] > news]
+    old = [task for task in tasks if task["is_overdue"] and task["opened_on"] <= news]
+    shown = sorted((fresh + old)[:TASKS_SHOWN], key=lambda task: task["priority_rank"])
+    lines = []
+    number = 0
+    order = {task["account_id"]: position for position, task in reversed(list(enumerate(shown)))}
+    for account_id, own in groupby(
+        sorted(shown, key=lambda task: order[task["account_id"]]), key=lambda task: task["account_id"]
+    ):
+        account = accounts[account_id]
+        lines += ["", _title(account), "", f"> {_plain(account['explanation'])}", ""]
+        for task in own:
+            number += 1
+            late = "**overdue** since" if task["is_overdue"] else "due"
+            role, channel = (_plain(task[column].replace("_", " ")) for column in ("owner_role", "channel"))
+            lines.append(
+                f"{number}. {_plain(task['play_name'])} ({channel}, for {role}, script `{task['script_name']}`), {late} "
+                f"{_day(task['due_at'].date())} {task['due_at']:%H:%M} UTC.  \n"
+                f"   Why: {_plain(task['reason']).rstrip('.')}."
+            )
+    hidden = len(tasks) - len(shown)
+    if hidden:
+        oldest = min(task["due_at"] for task in tasks)
+        lines += [
+            "",
+            f"{_count(hidden, 'more task')} wait behind these; the oldest was due on {_day(oldest.date())}. "
+            "Close what is not worth doing any more, so that this list says what is.",
+        ]
+    return lines or ["", "Nothing is due."]
+
+
+def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.date) -> list[str]:
+    """What changed in NEWS_DAYS, the worst first; what got better takes one line per account."""
+    since = as_of - datetime.timedelta(days=NEWS_DAYS)
+    worse, better = [], []
+    for account in accounts:
+        recent = [alert for alert in alerts.get(account["account_id"], []) if alert["alerted_on"] > since]
+        bad = [alert for alert in recent if alert["alert_kind"] not in ("risk_cleared", "band_better")]
+        good = [alert for alert in recent if alert["alert_kind"] in ("risk_cleared", "band_better")]
+        if account["churned_on"] and account["churned_on"] > since:
+            worse.append((-99, 0, account["account_id"], [f"{_title(account)} churned on {_day(account['churned_on'])}."]))
+        elif bad:
+            rank = max(alert["severity_rank"] for alert in bad)
+            lines = [_title(account)] + [f"    - {alert['severity']}: {_plain(alert['reason'])}" for alert in bad]
+            worse.append((-rank, -float(account["arr"] or 0), account["account_id"], lines))
+        if good and not account["churned_on"]:
+            better.append(f"- {_name(account)}: " + " ".join(_plain(alert["reason"]) for alert in good))
+    lines = []
+    for *_, texts in sorted(worse):
+        lines += [f"- {texts[0]}", *texts[1:]]
+    if better:
+        lines += ["", "Better:", "", *better]
+    return ["", *lines] if lines else ["", "Nothing crossed a threshold."]
+
+
+def _standing(account: dict) -> str:
+    if account["status"] != "scored":
+        return account["status"].replace("_", " ")
+    band = account["band"]
+    if account["override_band"]:
+        band += f", set to {account['override_band']} by hand until {_day(account['override_ends_on'])}"
+    if account["band_cap"]:
+        band += f", at best {account['band_cap']}"
+    return band
+
+
+def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
+    lines = ["", "| account | ARR | score | 7 days | band | risks |", "|---|--:|--:|--:|---|---|"]
+    for account in accounts:
+        if account["churned_on"]:
+            continue
+        score, change = account["score"], account["change_7d"]
+        rules = ", ".join(risk["rule"] for risk in risks.get(account["account_id"], []))
+        lines.append(
+            f"| {_name(account)} | {'' if account['arr'] is None else format(account['arr'], ',.0f')} "
+            f"| {'' if score is None else score} | {'' if change is None else format(change, '+')} "
+            f"| {_standing(account)} | {_plain(rules)} |"
+        )
+    return lines
+
+
+def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the pages of all owners by file name, as Markdown.
+
+    `connection` holds the marts in its default schema. An owner has a page with a live account, an open task or an account
+    that churned in the last NEWS_DAYS days; accounts without an owner share one. The same warehouse gives the same bytes. Raises
+    duckdb.CatalogException where nothing was built.
+    """
+    rows = _rows(connection, ACCOUNTS)
+    risks, alerts = (_by_account(_rows(connection, query)) for query in (RISKS, ALERTS))
+    all_tasks = _rows(connection, TASKS)
+    pages = {}
+    for owner_id in sorted({row["owner_id"] for row in rows}, key=lambda owner: (owner is None, owner)):
+        own = [row for row in rows if row["owner_id"] == owner_id]
+        as_of = own[0]["as_of"]
+        accounts = {row["account_id"]: row for row in own}
+        tasks = [task for task in all_tasks if task["account_id"] in accounts]
+        live = [row for row in own if not row["churned_on"]]
+        since = as_of - datetime.timedelta(days=NEWS_DAYS)
+        if not live and not tasks and not any(row["churned_on"] > since for row in own):
+            continue
+        bands = [_standing(row | {"override_band": None, "band_cap": None}) for row in live]
+        counted = [f"{bands.count(band)} {band}" for band in sorted(set(bands), key=lambda band: (bands.index(band), band))]
+        arr = sum(row["arr"] or 0 for row in live)
+        who = f"{_plain(owner_id)}" if owner_id is not None else "Accounts without an owner"
+        lines = [
+            MARK,
+            f"# {who}, {_day(as_of)}",
+            "",
+            f"{_count(len(live), 'account')} with an ARR of {arr:,.0f}" + (f": {', '.join(counted)}." if counted else "."),
+            f"{_count(len(tasks), 'task')} open, {sum(task['is_overdue'] for task in tasks)} of them overdue.",
+            "",
+            "## To do today",
+            *_tasks(tasks, accounts, as_of),
+            "",
+            f"## What changed since {_day(since)}",
+            *_news(own, alerts, as_of),
+            "",
+            "## Where the accounts stand",
+            *_table(own, risks),
+            "",
+        ]
+        pages[file_name(owner_id)] = "\n".join(lines)
+    return pages
+
+
+def write(pages: dict[str, str], folder: Path) -> None:
+    """Write the pages into the folder, which is made if need be, and remove those of owners who are gone.
+
+    Only files that begin as a digest does are removed. Raises OSError where the folder can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.glob("*.md")):
+        if path.name not in pages and path.read_bytes().startswith(MARK.encode()):
+            path.unlink()
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def main() -> None:
+    """Write the digests of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("digests"), help="folder of the pages (digests)")
+    arguments = parser.parse_args()
+    warehouse = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
+    if not os.path.exists(warehouse):
+        sys.exit(f"No warehouse at {warehouse}: run `make build` first.")
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        pages = digests(connection)
+    write(pages, arguments.out)
+    print(f"{_count(len(pages), 'digest')} in {arguments.out}/")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Command line of the sender: ``python -m delivery sync``, which only shows, and ``python -m delivery sync --send``."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from urllib.parse import urlsplit
+
+from .messages import message
+from .sender import Access, send
+from .store import Change, Destination, Store
+
+_ABOUT = """Send what changed since it was last acknowledged to the active destinations of seeds/sync. Without --send it
+shows what would be sent, and sends and writes nothing."""
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m delivery", description="Sends to the tools where people work.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    sync = commands.add_parser("sync", help="send what changed", description=_ABOUT)
+    sync.add_argument("--send", action="store_true", help="really send")
+    warehouse = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
+    sync.add_argument("--warehouse", default=warehouse, help="DuckDB file with the outbox")
+    return parser
+
+
+def _access(destination: Destination) -> Access:
+    """Address and token of a destination; ValueError that names the variable which lacks, and no value."""
+    found = {}
+    for what in ("URL", "TOKEN"):
+        variable = f"ONBOARDING_HEALTH_{destination.name.upper()}_{what}"
+        found[what] = os.environ.get(variable, "").strip()
+        if not found[what]:
+            raise ValueError(f"Set {variable}: {destination.name} can't be reached without it. Nothing was sent.")
+    parts = urlsplit(found["URL"])
+    if not parts.hostname or parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
+        raise ValueError(
+            f"ONBOARDING_HEALTH_{destination.name.upper()}_URL must be an https address (http only on this machine). "
+            "Nothing was sent."
+        )
+    return Access(found["URL"].rstrip("/"), found["TOKEN"])
+
+
+def _counted(due: list[Change]) -> str:
+    counts = Counter(change.object_type for change in due)
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+
+
+def _show(destination: Destination, due: list[Change]) -> None:
+    print(f"{destination.name}: {len(due):,} changes would be sent" + (f" ({_counted(due)})" if due else ""))
+    if due:
+        sample = message(destination, due[0])
+        print(f"  the first: {sample.method} <address>{sample.path}\n  {sample.body}")
+
+
+def _sync(options: argparse.Namespace) -> int:
+    if os.environ.get("ONBOARDING_HEALTH_TARGET", "duckdb") != "duckdb":
+        raise ValueError("The sender knows DuckDB only; on other warehouses let a reverse ETL tool read the sync marts.")
+    store = Store(options.warehouse, read_only=not options.send)
+    try:
+        due = [(destination, store.due(destination.name)) for destination in store.destinations()]
+        if not options.send:
+            for destination, changes in due:
+                _show(destination, changes)
+            print("Nothing was sent. Add --send (make sync SEND=yes) to send it.")
+            return 0
+        to_send = [(destination, _access(destination), changes) for destination, changes in due if changes]
+        troubles = 0
+        for destination, access, changes in to_send:
+            counts = send(store, destination, access, changes)
+            troubles += sum(counts.values()) - counts["acknowledged"]
+            print(destination.name + ": " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())))
+        if not to_send:
+            print("Nothing has changed since it was last acknowledged.")
+        return 1 if troubles else 0
+    finally:
+        store.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run with these arguments; returns 0, 1 where something was not sent or can't be, 130 if interrupted, and says why."""
+    options = _parser().parse_args(argv)
+    try:
+        return _sync(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. What was acknowledged is recorded; the next run goes on from there.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""Sends the changes of one destination, one after the other, and records each attempt before and after it."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import requests
+from pyrate_limiter import Duration, Limiter, Rate
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
+from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util import Retry
+
+from .messages import Message, message
+from .store import Change, Destination, Outcome, Store
+
+# Too early, too often or in the middle of something: the same request may succeed later.
+_LATER = {408, 409, 423, 425, 429}
+# The destination refuses the sender and would refuse every change: credentials, address, method.
+_STOP = {301, 302, 303, 304, 305, 307, 308, 401, 402, 403, 404, 405, 407, 410, 511}
+_LONGEST_ERROR = 300
+_SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a destination is and what opens it, from the environment; never printed, logged or stored."""
+
+    address: str
+    token: str
+
+    def __repr__(self) -> str:
+        return "Access(***)"
+
+    def hidden(self, text: str) -> str:
+        """The text without the token and the address, also where a receiver repeats but a part of the address."""
+        parts = [part for part in re.split("[/?&=:@]", self.address) if len(part) >= _SHORTEST_SECRET]
+        for secret in sorted({self.token, self.address, *parts}, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+
+def send(store: Store, destination: Destination, access: Access, due: list[Change]) -> Counter:
+    """Send what is due at the destination, in this order; returns how many changes were acknowledged, refused, failed or left.
+
+    Changes fail when every attempt of this run did; they stay in the outbox. What is left was not tried: the
+    destination refused the sender, or `stop_after_failures` changes in a row failed.
+    """
+    limiter = Limiter(Rate(destination.requests, Duration.SECOND * destination.per_seconds))
+    counts, failures = Counter(), 0
+    for position, change in enumerate(due):
+        outcome = _deliver(store, destination, access, limiter, change)
+        counts[outcome.status] += 1
+        failures = failures + 1 if outcome.status == "failed" else 0
+        if outcome.status == "stopped" or failures == destination.stop_after_failures:
+            counts["left"] = len(due) - position - 1
+            print(f"{destination.name}: stopped after {outcome.error}. The rest waits for the next run.", flush=True)
+            break
+    return counts
+
+
+def _deliver(store: Store, destination: Destination, access: Access, limiter: Limiter, change: Change) -> Outcome:
+    back_off = wait_exponential_jitter(
+        multiplier=destination.first_wait_seconds,
+        jitter=destination.first_wait_seconds,
+        max=destination.max_wait_seconds,
+    )
+    asked = message(destination, change)
+
+    def attempt() -> Outcome:
+        limiter.try_acquire(destination.name)
+        started_at = store.begin(change)
+        outcome = _request(destination, access, asked, change)
+        store.end(change, started_at, outcome)
+        return outcome
+
+    def wait(state) -> float:
+        asked_for = state.outcome.result().retry_after
+        return back_off(state) if asked_for is None else asked_for
+
+    return Retrying(
+        stop=stop_after_attempt(destination.max_attempts),
+        wait=wait,
+        retry=retry_if_result(lambda outcome: outcome.status == "failed"),
+        retry_error_callback=lambda state: state.outcome.result(),
+    )(attempt)
+
+
+class _Secret(requests.auth.AuthBase):
+    def __init__(self, header: str, value: str):
+        self._header, self._value = header, value
+
+    def __call__(self, request):
+        request.headers[self._header] = self._value
+        return request
+
+
+def _request(destination: Destination, access: Access, asked: Message, change: Change) -> Outcome:
+    # A connection of its own for each request: a late second answer can then not be taken for that of the next one.
+    try:
+        answer = requests.request(
+            asked.method,
+            access.address + asked.path,
+            data=asked.body.encode(),
+            headers={"Content-Type": "application/json", "Idempotency-Key": change.change_id},
+            auth=_Secret(destination.secret_header, " ".join(filter(None, (destination.secret_scheme, access.token)))),
+            timeout=destination.timeout_seconds,
+            allow_redirects=False,
+        )
+    except (requests.RequestException, HTTPError) as error:
+        return Outcome("failed", error=type(error).__name__)
+    outcome = _judge(destination, answer)
+    return outcome if outcome.error is None else _tidy(outcome, access)
+
+
+def _tidy(outcome: Outcome, access: Access) -> Outcome:
+    error = " ".join(access.hidden(outcome.error).split())[:_LONGEST_ERROR]
+    return Outcome(outcome.status, outcome.http_status, error, outcome.retry_after)
+
+
+def _judge(destination: Destination, answer: requests.Response) -> Outcome:
+    code = answer.status_code
+    said = f"HTTP {code}: {answer.text}" if answer.text else f"HTTP {code}"
+    if 200 <= code < 300:
+        return _judge_success(destination, answer, said)
+    if code in _STOP:
+        return Outcome("stopped", code, said)
+    if code in _LATER or code >= 500 or code < 200:
+        retry_after = _retry_after(answer)
+        if retry_after is not None and retry_after > destination.max_wait_seconds:
+            return Outcome("stopped", code, f"HTTP {code}: it asks to wait for {retry_after:.0f} s")
+        return Outcome("failed", code, said, retry_after)
+    return Outcome("refused", code, said)
+
+
+def _judge_success(destination: Destination, answer: requests.Response, said: str) -> Outcome:
+    code = answer.status_code
+    if code == 207:
+        return Outcome("refused", code, said)
+    if destination.success_field is None or code == 204:
+        return Outcome("acknowledged", code)
+    try:
+        value = answer.json()
+        for key in destination.success_field.split("."):
+            value = value[key]
+    except (ValueError, KeyError, TypeError):
+        return Outcome("failed", code, f"the answer doesn't say {destination.success_field}; {said}")
+    if (value if isinstance(value, str) else json.dumps(value)) == destination.success_value:
+        return Outcome("acknowledged", code)
+    return Outcome("refused", code, f"{destination.success_field} is not {destination.success_value}; {said}")
+
+
+def _retry_after(answer: requests.Response) -> float | None:
+    try:
+        return Retry(retry_after_max=float("inf")).parse_retry_after(answer.headers.get("Retry-After", ""))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None

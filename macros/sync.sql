@@ -1,0 +1,78 @@
+{#- What the payload of an object holds, in this order: sync_problems checks the seeds against it. -#}
+{% macro sync_fields() %}
+    {{ return({
+        'account_health': {
+            'sync_key': 'text', 'is_withdrawn': 'flag', 'account_id': 'text', 'status': 'text', 'score': 'number',
+            'band': 'text', 'steady_band': 'text', 'override_band': 'text', 'change_7d': 'number',
+            'top_driver_up': 'text', 'top_driver_down': 'text',
+        },
+        'milestone': {
+            'sync_key': 'text', 'is_withdrawn': 'flag', 'account_id': 'text', 'milestone_id': 'text',
+            'journey': 'text', 'milestone': 'text', 'persona': 'text', 'owner_role': 'text', 'status': 'text',
+            'due_on': 'text', 'achieved_on': 'text',
+        },
+        'task': {
+            'sync_key': 'text', 'is_withdrawn': 'flag', 'account_id': 'text', 'play_id': 'text',
+            'play_name': 'text', 'tier': 'number', 'reason': 'text', 'owner_role': 'text', 'owner_id': 'text',
+            'channel': 'text', 'script_name': 'text', 'is_high_risk': 'flag', 'priority': 'number',
+            'opened_on': 'text', 'due_at': 'time', 'status': 'text', 'closed_on': 'text', 'outcome': 'text',
+        },
+    }) }}
+{% endmacro %}
+
+{#- A JSON object of columns as text, each a key under its own name, digit for digit the same on every engine. -#}
+{% macro json_object(fields) -%}
+    '{'
+    {%- for name, kind in fields.items() %}
+    || '{{ ', ' if not loop.first }}"{{ name }}": ' || {{ json_value(name, kind) }}
+    {%- endfor %}
+    || '}'
+{%- endmacro %}
+
+{% macro json_value(column, kind) -%}
+    {%- if kind == 'flag' -%}
+    case when {{ column }} then 'true' else 'false' end
+    {%- elif kind == 'number' -%}
+    coalesce(cast({{ column }} as {{ dbt.type_string() }}), 'null')
+    {%- elif kind == 'time' -%}
+    coalesce(
+        '"' || replace(left(cast({{ column }} as {{ dbt.type_string() }}), 19), ' ', 'T') || 'Z"', 'null'
+    )
+    {%- else -%}
+    coalesce('"' || {{ json_escaped(column) }} || '"', 'null')
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Backslashes and quotes are escaped; control characters, which no id or name needs, become spaces. -#}
+{% macro json_escaped(column) -%}
+    replace(
+        replace(
+            translate(
+                cast({{ column }} as {{ dbt.type_string() }}),
+                {% for code in range(1, 32) %}chr({{ code }}){{ ' || ' if not loop.last }}{% endfor %},
+                '{{ ' ' * 31 }}'
+            ),
+            chr(92), chr(92) || chr(92)
+        ),
+        '"', chr(92) || '"'
+    )
+{%- endmacro %}
+
+{#- What the sender writes; models/marts/sync/_sources.yml describes it. -#}
+{% macro create_sync_log() %}
+    {% set text = dbt.type_string() %}
+    {% set change -%}
+        destination {{ text }}, object_type {{ text }}, sync_key {{ text }}, change_id {{ text }}, sequence_number bigint,
+        payload_hash {{ text }}
+    {%- endset %}
+    {% for table, columns in {
+        'sync_attempts': 'known_at timestamp, as_of date, attempt_number bigint, started_at timestamp, '
+            ~ 'finished_at timestamp, status ' ~ text ~ ', http_status bigint, error ' ~ text,
+        'sync_acknowledgements': 'known_at timestamp, as_of date, acknowledged_at timestamp',
+        'sync_dead_letters': 'payload ' ~ text ~ ', http_status bigint, reason ' ~ text ~ ', refused_at timestamp',
+    }.items() %}
+        {% do run_query(
+            'create table if not exists ' ~ target.schema ~ '.' ~ table ~ ' (' ~ change ~ ', ' ~ columns ~ ')'
+        ) %}
+    {% endfor %}
+{% endmacro %}

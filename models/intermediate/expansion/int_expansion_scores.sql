@@ -1,0 +1,240 @@
+with
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+indicators as (
+    select * from {{ ref('int_expansion_indicators') }}
+),
+
+expansion_settings as (
+    select * from {{ ref('expansion_settings') }}
+),
+
+expansion_bands as (
+    select
+        expansion_bands.*,
+        lead(lower_edge) over (order by lower_edge) as upper_edge
+    from {{ ref('expansion_bands') }} as expansion_bands
+),
+
+expansion_triggers as (
+    select * from {{ ref('expansion_triggers') }}
+),
+
+score_days as (
+    select
+        measured_signals.*,
+        accounts.segment
+    from measured_signals
+    inner join accounts
+        on measured_signals.account_id = accounts.account_id
+    where
+        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
+        or measured_signals.date_day = accounts.ended_on
+),
+
+trigger_values as (
+    select
+        score_days.account_id,
+        score_days.date_day as score_date,
+        expansion_triggers.trigger,
+        expansion_triggers.operator,
+        expansion_triggers.threshold,
+        {{ signal_value('expansion_triggers.signal', with_milestones=false) }} as signal_value
+    from score_days
+    cross join expansion_triggers
+    where score_days.is_subscribed = 1
+),
+
+triggers as (
+    select
+        account_id,
+        score_date,
+        {{ joined_texts('trigger') }} as triggers
+    from trigger_values
+    where
+        case operator
+            when '>=' then signal_value >= threshold
+            when '>' then signal_value > threshold
+            when '<=' then signal_value <= threshold
+            when '<' then signal_value < threshold
+        end
+    group by account_id, score_date
+),
+
+ranked as (
+    select
+        indicators.*,
+        row_number() over (
+            partition by account_id, score_date order by coalesce(days_held, -1) desc, indicator
+        ) as holding_rank
+    from indicators
+),
+
+totals as (
+    select
+        ranked.account_id,
+        ranked.score_date,
+        max(ranked.coverage) as coverage,
+        max(ranked.total_observed_weight) as observed_weight,
+        cast(sum(ranked.contribution) as decimal(9, 2)) as weighted_score,
+        cast(
+            sum(case when ranked.is_core then ranked.contribution else 0 end) as decimal(9, 2)
+        ) as core_points,
+        cast(
+            sum(
+                case
+                    when ranked.days_held >= expansion_settings.min_days_held
+                        then ranked.contribution
+                    else 0
+                end
+            ) as decimal(9, 2)
+        ) as held_points,
+        cast(sum(case when ranked.agrees then 1 else 0 end) as integer) as indicators_agreeing,
+        max(
+            case
+                when ranked.holding_rank = expansion_settings.min_agreeing then ranked.days_held
+            end
+        ) as days_persisted
+    from ranked
+    cross join expansion_settings
+    group by ranked.account_id, ranked.score_date
+),
+
+judged as (
+    select
+        score_days.account_id,
+        score_days.date_day as score_date,
+        score_days.segment,
+        score_days.arr,
+        case
+            when score_days.is_subscribed is null then 'not_subscribed'
+            when score_days.is_subscribed = 0 then 'churned'
+            when score_days.account_age_days < expansion_settings.min_account_age_days
+                then 'too_early'
+            when
+                totals.coverage < expansion_settings.coverage_floor or totals.observed_weight = 0
+                then 'too_little_data'
+            else 'scored'
+        end as status,
+        case when score_days.is_subscribed = 1 then totals.coverage end as coverage,
+        totals.weighted_score,
+        totals.core_points,
+        totals.held_points,
+        totals.indicators_agreeing,
+        totals.days_persisted,
+        triggers.triggers
+    from score_days
+    cross join expansion_settings
+    inner join totals
+        on
+            score_days.account_id = totals.account_id
+            and score_days.date_day = totals.score_date
+    left join triggers
+        on
+            score_days.account_id = triggers.account_id
+            and score_days.date_day = triggers.score_date
+),
+
+scored as (
+    select
+        account_id,
+        score_date,
+        segment,
+        arr,
+        status,
+        coverage,
+        triggers,
+        case when status = 'scored' then weighted_score end as score,
+        case when status = 'scored' then indicators_agreeing end as indicators_agreeing,
+        case when status = 'scored' then days_persisted end as days_persisted,
+        case when status = 'scored' then {{ ratio('core_points', 'weighted_score') }} end
+            as core_share,
+        case when status = 'scored' then {{ ratio('held_points', 'weighted_score') }} end
+            as held_share
+    from judged
+),
+
+banded as (
+    select
+        scored.*,
+        expansion_bands.band,
+        expansion_bands.hands_over,
+        expansion_bands.expected_conversion,
+        expansion_bands.expected_uplift,
+        case
+            when scored.status <> 'scored' then scored.status
+            when not expansion_bands.hands_over then 'low_band'
+            when scored.indicators_agreeing < expansion_settings.min_agreeing then 'too_few_agree'
+            when coalesce(scored.days_persisted, 0) < expansion_settings.min_days_held
+                then 'not_held'
+            when coalesce(scored.held_share, 0) < expansion_settings.min_held_share
+                then 'too_little_held'
+            when coalesce(scored.core_share, 0) < expansion_settings.min_core_share
+                then 'too_little_core'
+            else 'qualified'
+        end as qualification
+    from scored
+    cross join expansion_settings
+    left join expansion_bands
+        on
+            scored.score >= expansion_bands.lower_edge
+            and coalesce(scored.score < expansion_bands.upper_edge, true)
+),
+
+preceded as (
+    select
+        banded.*,
+        lag(band) over (partition by account_id order by score_date) as band_before,
+        lag(qualification) over (partition by account_id order by score_date)
+            as qualification_before
+    from banded
+),
+
+scores as (
+    select
+        account_id,
+        score_date,
+        segment,
+        arr,
+        status,
+        coverage,
+        score,
+        band,
+        hands_over,
+        expected_conversion,
+        expected_uplift,
+        indicators_agreeing,
+        days_persisted,
+        core_share,
+        held_share,
+        triggers,
+        qualification,
+        qualification = 'qualified' as is_qualified,
+        case
+            when qualification = 'qualified'
+                then
+                    max(
+                        case
+                            when
+                                qualification = 'qualified'
+                                and not coalesce(
+                                    qualification_before = 'qualified' and band_before = band, false
+                                )
+                                then score_date
+                        end
+                    ) over (
+                        partition by account_id order by score_date
+                        rows between unbounded preceding and current row
+                    )
+        end as qualified_since
+    from preceded
+)
+
+select * from scores

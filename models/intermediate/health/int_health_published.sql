@@ -1,0 +1,37 @@
+with
+
+records as (
+    select * from {{ ref('health_score_records') }}
+    where
+        {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+        and computed_at < cast({{ add_days('score_date', 1) }} as timestamp)
+),
+
+last_revisions as (
+    select
+        account_id,
+        score_date,
+        max(revision) as revision
+    from records
+    group by account_id, score_date
+),
+
+published as (
+    select
+        records.account_id,
+        records.score_date,
+        records.model_version,
+        records.status,
+        records.score,
+        records.band,
+        records.components,
+        records.computed_at
+    from records
+    inner join last_revisions
+        on
+            records.account_id = last_revisions.account_id
+            and records.score_date = last_revisions.score_date
+            and records.revision = last_revisions.revision
+)
+
+select * from published

@@ -1,0 +1,310 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+tasks as (
+    select * from {{ ref('int_play_tasks') }}
+    where turn = 'opened' and completed_at is not null
+),
+
+task_outcomes as (
+    select * from {{ ref('task_outcomes') }}
+),
+
+outcome_settings as (
+    select * from {{ ref('outcome_settings') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+treated_days as (
+    select * from {{ ref('int_treated_days') }}
+),
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where
+        track = 'live'
+        and status = 'scored'
+        and {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+),
+
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
+top_bands as (
+    select
+        model_version,
+        max(lower_edge) as lower_edge
+    from health_bands
+    group by model_version
+),
+
+judged as (
+    select
+        scores.account_id,
+        scores.score_date,
+        scores.segment,
+        scores.band,
+        scores.score,
+        scores.score >= top_bands.lower_edge as is_top,
+        min(case when scores.score >= top_bands.lower_edge then scores.score_date end) over (
+            partition by scores.account_id order by scores.score_date
+            rows between 1 following and unbounded following
+        ) as next_top_on
+    from scores
+    inner join top_bands
+        on scores.model_version = top_bands.model_version
+),
+
+treated as (
+    select
+        tasks.task_id,
+        tasks.account_id,
+        tasks.play_id,
+        tasks.tier,
+        tasks.segment,
+        tasks.arr,
+        cast(tasks.completed_at as date) as treated_on,
+        {{ add_days('cast(tasks.completed_at as date)', -1) }} as day_before,
+        {{ add_days('cast(tasks.completed_at as date)', 'outcome_settings.window_days') }}
+            as window_ends_on
+    from tasks
+    cross join outcome_settings
+    left join task_outcomes
+        on tasks.outcome = task_outcomes.outcome
+    where coalesce(task_outcomes.is_intervention, true)
+),
+
+dated as (
+    select
+        treated.*,
+        {{ add_days(
+            'day_before',
+            '-mod(' ~ iso_weekday('day_before') ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)'
+        ) }} as score_date,
+        {{ add_days(
+            'window_ends_on',
+            '-mod(' ~ iso_weekday('window_ends_on') ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)'
+        ) }} as last_score_date
+    from treated
+),
+
+measured as (
+    select
+        dated.*,
+        judged.band,
+        judged.score,
+        judged.is_top,
+        judged.next_top_on
+    from dated
+    left join judged
+        on
+            dated.account_id = judged.account_id
+            and dated.score_date = judged.score_date
+),
+
+marks as (
+    select
+        account_id,
+        score_date as marked_on,
+        0 as mark,
+        cast(null as date) as treated_on
+    from judged
+    union all
+    select
+        account_id,
+        treated_on as marked_on,
+        1 as mark,
+        treated_on
+    from treated_days
+),
+
+followed as (
+    select
+        account_id,
+        marked_on,
+        mark,
+        min(treated_on) over (
+            partition by account_id order by marked_on desc, mark desc
+            rows between unbounded preceding and current row
+        ) as next_treated_on
+    from marks
+),
+
+-- A treatment comes up to a week after the score before it.
+untreated as (
+    select judged.*
+    from judged
+    cross join outcome_settings
+    inner join followed
+        on
+            judged.account_id = followed.account_id
+            and judged.score_date = followed.marked_on
+            and followed.mark = 0
+    where
+        coalesce(
+            followed.next_treated_on
+            > {{ add_days('judged.score_date', 'outcome_settings.window_days + 7') }},
+            true
+        )
+),
+
+lined_up as (
+    select
+        task_id,
+        score_date,
+        segment,
+        band,
+        score,
+        account_id,
+        cast(null as {{ dbt.type_string() }}) as control_account_id,
+        cast(null as decimal(18, 2)) as control_score
+    from measured
+    where score is not null
+    union all
+    select
+        cast(null as {{ dbt.type_string() }}) as task_id,
+        score_date,
+        segment,
+        band,
+        score,
+        account_id,
+        account_id as control_account_id,
+        score as control_score
+    from untreated
+),
+
+{%- set below %}over (
+            partition by score_date, segment, band order by score, account_id
+            rows between unbounded preceding and current row
+        )
+{%- endset %}
+{%- set above %}over (
+            partition by score_date, segment, band order by score desc, account_id desc
+            rows between unbounded preceding and current row
+        )
+{%- endset %}
+
+neighbours as (
+    select
+        task_id,
+        score,
+        {{ last_known('control_account_id') }} {{ below }} as account_below,
+        {{ last_known('control_score') }} {{ below }} as score_below,
+        {{ last_known('control_account_id') }} {{ above }} as account_above,
+        {{ last_known('control_score') }} {{ above }} as score_above
+    from lined_up
+),
+
+-- The nearer one; the lower one where both are as near.
+matches as (
+    select
+        task_id,
+        case
+            when score_below is null or score_above - score < score - score_below
+                then account_above
+            else account_below
+        end as control_account_id
+    from neighbours
+    where task_id is not null
+),
+
+matched as (
+    select
+        measured.*,
+        matches.control_account_id,
+        controls.score as control_score,
+        controls.next_top_on as control_next_top_on,
+        case
+            when measured.score is null then 'not_scored'
+            when matches.control_account_id is null then 'no_match'
+            when measured.window_ends_on > build_moment.as_of then 'window_open'
+            else 'compared'
+        end as comparison
+    from measured
+    cross join build_moment
+    left join matches
+        on measured.task_id = matches.task_id
+    left join judged as controls
+        on
+            matches.control_account_id = controls.account_id
+            and measured.score_date = controls.score_date
+),
+
+pairs as (
+    select
+        matched.task_id,
+        matched.account_id,
+        matched.play_id,
+        matched.tier,
+        matched.segment,
+        matched.arr,
+        matched.treated_on,
+        matched.window_ends_on,
+        matched.score_date,
+        matched.band,
+        matched.score,
+        matched.control_account_id,
+        matched.control_score,
+        matched.comparison,
+        case
+            when matched.comparison = 'compared' and not matched.is_top
+                then case when matched.next_top_on <= matched.window_ends_on then 1 else 0 end
+        end as converted,
+        case
+            when matched.comparison = 'compared' and not matched.is_top
+                then
+                    case
+                        when matched.control_next_top_on <= matched.window_ends_on then 1 else 0
+                    end
+        end as control_converted,
+        case
+            when matched.comparison = 'compared'
+                then
+                    case
+                        when
+                            accounts.churned_on > matched.treated_on
+                            and accounts.churned_on <= matched.window_ends_on
+                            then 1
+                        else 0
+                    end
+        end as churned,
+        case
+            when matched.comparison = 'compared'
+                then
+                    case
+                        when
+                            control_accounts.churned_on > matched.treated_on
+                            and control_accounts.churned_on <= matched.window_ends_on
+                            then 1
+                        else 0
+                    end
+        end as control_churned,
+        case when matched.comparison = 'compared' then last_scores.score - matched.score end
+            as score_change,
+        case
+            when matched.comparison = 'compared'
+                then control_last_scores.score - matched.control_score
+        end as control_score_change
+    from matched
+    inner join accounts
+        on matched.account_id = accounts.account_id
+    left join accounts as control_accounts
+        on matched.control_account_id = control_accounts.account_id
+    left join judged as last_scores
+        on
+            matched.account_id = last_scores.account_id
+            and matched.last_score_date = last_scores.score_date
+    left join judged as control_last_scores
+        on
+            matched.control_account_id = control_last_scores.account_id
+            and matched.last_score_date = control_last_scores.score_date
+)
+
+select * from pairs

@@ -1,0 +1,158 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
+assignments as (
+    select * from {{ ref('stg_crm__experiment_assignments') }}
+),
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+onboarding_experiments as (
+    select * from {{ ref('onboarding_experiments') }}
+),
+
+onboarding_retention_settings as (
+    select * from {{ ref('onboarding_retention_settings') }}
+),
+
+completion as (
+    select
+        achievements.account_id,
+        max({{ add_days('achievements.started_on', 'settings.by_day') }}) as landmark_on,
+        max(settings.min_weight_share) as min_weight_share,
+        sum(
+            case
+                when
+                    cast(achievements.achieved_at as date)
+                    <= {{ add_days('achievements.started_on', 'settings.by_day') }}
+                    then achievements.weight
+                else 0
+            end
+        ) as reached_weight,
+        sum(case when achievements.waived_at is null then achievements.weight else 0 end) as weight
+    from achievements
+    cross join onboarding_retention_settings as settings
+    group by achievements.account_id
+),
+
+completers as (
+    select
+        'completed_onboarding' as comparison,
+        false as is_randomised,
+        account_id,
+        landmark_on,
+        case
+            when {{ ratio('reached_weight', 'weight') }} >= min_weight_share then 'with'
+            else 'without'
+        end as onboarding
+    from completion
+    where weight > 0
+),
+
+ordered_assignments as (
+    select
+        assignments.account_id,
+        assignments.experiment_id,
+        assignments.variant,
+        cast(assignments.occurred_at as date) as assigned_on,
+        row_number() over (
+            partition by assignments.account_id, assignments.experiment_id
+            order by assignments.occurred_at, assignments.loaded_at, assignments.event_id
+        ) as assignment_number
+    from assignments
+),
+
+arms as (
+    select
+        ordered_assignments.experiment_id as comparison,
+        true as is_randomised,
+        ordered_assignments.account_id,
+        {{ add_days('ordered_assignments.assigned_on', 'settings.by_day') }} as landmark_on,
+        case
+            when ordered_assignments.variant = onboarding_experiments.treatment_variant then 'with'
+            else 'without'
+        end as onboarding
+    from ordered_assignments
+    inner join onboarding_experiments
+        on
+            ordered_assignments.experiment_id = onboarding_experiments.experiment_id
+            and ordered_assignments.variant in (
+                onboarding_experiments.treatment_variant, onboarding_experiments.control_variant
+            )
+    cross join onboarding_retention_settings as settings
+    where ordered_assignments.assignment_number = 1
+),
+
+compared as (
+    select * from completers
+    union all
+    select * from arms
+),
+
+windows as (
+    select
+        compared.comparison,
+        compared.is_randomised,
+        compared.account_id,
+        compared.onboarding,
+        compared.landmark_on,
+        accounts.segment,
+        {{ add_days('compared.landmark_on', 'settings.follow_up_days') }} as window_ends_on
+    from compared
+    inner join accounts
+        on compared.account_id = accounts.account_id
+    cross join onboarding_retention_settings as settings
+),
+
+followed as (
+    select
+        windows.*,
+        windows.window_ends_on <= build_moment.as_of as is_over,
+        coalesce(starts.arr, 0) as start_arr,
+        coalesce(ends.arr, 0) as end_arr
+    from windows
+    cross join build_moment
+    left join measured_signals as starts
+        on
+            windows.account_id = starts.account_id
+            and windows.landmark_on = starts.date_day
+    left join measured_signals as ends
+        on
+            windows.account_id = ends.account_id
+            and windows.window_ends_on = ends.date_day
+    where windows.landmark_on <= build_moment.as_of
+),
+
+-- A randomised group counts whole, so that who pays at the landmark cannot tell the arms apart.
+retention as (
+    select
+        comparison,
+        is_randomised,
+        account_id,
+        segment,
+        onboarding,
+        landmark_on,
+        window_ends_on,
+        is_over,
+        cast(start_arr as decimal(18, 2)) as start_arr,
+        case when is_over then cast(end_arr as decimal(18, 2)) end as end_arr,
+        case when is_over then cast(least(start_arr, end_arr) as decimal(18, 2)) end as kept_arr,
+        case when is_over then end_arr > 0 end as is_retained
+    from followed
+    where is_randomised or start_arr > 0
+)
+
+select * from retention

@@ -1,0 +1,230 @@
+with
+
+conditions as (
+    select
+        condition_number,
+        measure,
+        subject,
+        operator,
+        threshold,
+        sustained_days,
+        holds_when_null,
+        min(from_day) - sustained_days + 1 as from_day,
+        max(to_day) as to_day
+    from {{ ref('int_risk_conditions') }}
+    group by
+        condition_number,
+        measure,
+        subject,
+        operator,
+        threshold,
+        sustained_days,
+        holds_when_null
+),
+
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
+),
+
+milestone_signals as (
+    select * from {{ ref('int_milestone_signals') }}
+),
+
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where
+        track = 'live'
+        and status = 'scored'
+        and {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+),
+
+account_signals as (
+    select
+        measured_signals.*,
+        milestone_signals.milestone_completion,
+        milestone_signals.days_since_milestone
+    from measured_signals
+    inner join milestone_signals
+        on
+            measured_signals.account_id = milestone_signals.account_id
+            and measured_signals.date_day = milestone_signals.date_day
+),
+
+signal_values as (
+    select
+        account_signals.account_id,
+        account_signals.date_day,
+        conditions.condition_number,
+        conditions.operator,
+        conditions.threshold,
+        conditions.sustained_days,
+        conditions.holds_when_null,
+        {{ signal_value('conditions.subject') }} as criterion_value
+    from account_signals
+    inner join conditions
+        on
+            conditions.measure = 'signal'
+            and account_signals.account_age_days >= conditions.from_day
+            and account_signals.account_age_days <= conditions.to_day
+),
+
+-- A score says something until the next score weekday.
+score_values as (
+    select
+        measured_signals.account_id,
+        measured_signals.date_day,
+        conditions.condition_number,
+        conditions.operator,
+        conditions.threshold,
+        conditions.sustained_days,
+        conditions.holds_when_null,
+        cast(scores.score as decimal(24, 6)) as criterion_value
+    from measured_signals
+    inner join scores
+        on
+            measured_signals.account_id = scores.account_id
+            and {{ add_days(
+                'measured_signals.date_day',
+                '-mod(' ~ iso_weekday('measured_signals.date_day') ~ ' - '
+                ~ var('score_weekday') ~ ' + 7, 7)'
+            ) }} = scores.score_date
+    inner join conditions
+        on
+            conditions.measure = 'health_score'
+            and measured_signals.account_age_days >= conditions.from_day
+            and measured_signals.account_age_days <= conditions.to_day
+),
+
+open_milestones as (
+    select
+        account_id,
+        milestone_id,
+        started_on,
+        due_on,
+        {{ days_between('started_on', 'due_on') }} as deadline_days,
+        case when needs_seats then greatest(due_on, first_seats_on) else due_on end as open_from,
+        least(
+            ended_on,
+            coalesce({{ add_days('cast(achieved_at as date)', -1) }}, ended_on),
+            coalesce({{ add_days('cast(waived_at as date)', -1) }}, ended_on)
+        ) as open_to
+    from achievements
+    where not needs_seats or first_seats_on is not null
+),
+
+open_conditions as (
+    select
+        open_milestones.account_id,
+        open_milestones.due_on,
+        conditions.condition_number,
+        greatest(
+            open_milestones.open_from,
+            {{ add_days('open_milestones.started_on', 'conditions.from_day') }}
+        ) as open_from,
+        case
+            when conditions.to_day = 1000000 then open_milestones.open_to
+            else
+                least(
+                    open_milestones.open_to,
+                    {{ add_days('open_milestones.started_on', 'conditions.to_day') }}
+                )
+        end as open_to
+    from open_milestones
+    inner join conditions
+        on
+            conditions.measure = 'milestone_days_overdue'
+            and (
+                conditions.subject in ('any', open_milestones.milestone_id)
+                or {{ try_cast_to("replace(conditions.subject, 'due_by:', '')", 'bigint') }}
+                >= open_milestones.deadline_days
+            )
+),
+
+open_days as (
+    select
+        account_id,
+        condition_number,
+        due_on,
+        {{ each_day('open_from', 'open_to') }} as date_day
+    from open_conditions{{ from_each_day('open_from', 'open_to') }}
+    where open_from <= open_to
+),
+
+first_dues as (
+    select
+        account_id,
+        condition_number,
+        date_day,
+        min(due_on) as due_on
+    from open_days
+    group by account_id, condition_number, date_day
+),
+
+milestone_values as (
+    select
+        first_dues.account_id,
+        first_dues.date_day,
+        conditions.condition_number,
+        conditions.operator,
+        conditions.threshold,
+        conditions.sustained_days,
+        conditions.holds_when_null,
+        cast({{ days_between('first_dues.due_on', 'first_dues.date_day') }} as decimal(24, 6))
+            as criterion_value
+    from first_dues
+    inner join conditions
+        on first_dues.condition_number = conditions.condition_number
+),
+
+valued as (
+    select * from signal_values
+    union all
+    select * from score_values
+    union all
+    select * from milestone_values
+),
+
+met as (
+    select
+        account_id,
+        date_day,
+        condition_number,
+        sustained_days,
+        criterion_value
+    from valued
+    where {{ criterion_is_met('criterion_value') }}
+),
+
+streaks as (
+    select
+        met.*,
+        {{ add_days(
+            'date_day',
+            '-row_number() over (partition by account_id, condition_number order by date_day)'
+        ) }} as streak
+    from met
+    where sustained_days > 1
+),
+
+sustained as (
+    select
+        streaks.*,
+        row_number() over (
+            partition by account_id, condition_number, streak order by date_day
+        ) as streak_days
+    from streaks
+),
+
+condition_days as (
+    select account_id, date_day, condition_number, criterion_value from met
+    where sustained_days = 1
+    union all
+    select account_id, date_day, condition_number, criterion_value from sustained
+    where streak_days >= sustained_days
+)
+
+select * from condition_days

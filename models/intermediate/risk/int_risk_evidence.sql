@@ -1,0 +1,165 @@
+with
+
+episodes as (
+    select * from {{ ref('int_risk_episodes') }}
+),
+
+conditions as (
+    select * from {{ ref('int_risk_conditions') }}
+),
+
+condition_days as (
+    select * from {{ ref('int_risk_condition_days') }}
+),
+
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
+signals as (
+    select * from {{ ref('signals') }}
+),
+
+seen_days as (
+    select
+        risk_signal_id,
+        account_id,
+        rule_id,
+        'first' as seen,
+        first_seen_on as seen_on
+    from episodes
+    union all
+    select
+        risk_signal_id,
+        account_id,
+        rule_id,
+        'last' as seen,
+        last_seen_on as seen_on
+    from episodes
+),
+
+seen_criteria as (
+    select
+        seen_days.risk_signal_id,
+        seen_days.account_id,
+        seen_days.seen,
+        seen_days.seen_on,
+        conditions.condition_number,
+        conditions.measure,
+        conditions.subject,
+        conditions.operator,
+        conditions.threshold,
+        conditions.label,
+        condition_days.criterion_value
+    from seen_days
+    inner join conditions
+        on seen_days.rule_id = conditions.rule_id
+    inner join condition_days
+        on
+            seen_days.account_id = condition_days.account_id
+            and conditions.condition_number = condition_days.condition_number
+            and seen_days.seen_on = condition_days.date_day
+),
+
+late_milestones as (
+    select
+        seen_criteria.risk_signal_id,
+        seen_criteria.seen,
+        seen_criteria.condition_number,
+        replace(
+            {{ joined_texts("replace(achievements.milestone, '_', ' ')") }}, ',', ', '
+        ) as milestones
+    from seen_criteria
+    inner join achievements
+        on
+            seen_criteria.account_id = achievements.account_id
+            and {{ days_between('achievements.due_on', 'seen_criteria.seen_on') }}
+            = seen_criteria.criterion_value
+    where
+        seen_criteria.measure = 'milestone_days_overdue'
+        and (
+            seen_criteria.subject in ('any', achievements.milestone_id)
+            or seen_criteria.subject like 'due_by:%'
+        )
+        and coalesce(cast(achievements.achieved_at as date) > seen_criteria.seen_on, true)
+        and coalesce(cast(achievements.waived_at as date) > seen_criteria.seen_on, true)
+        and (
+            not achievements.needs_seats
+            or coalesce(achievements.first_seats_on <= seen_criteria.seen_on, false)
+        )
+    group by
+        seen_criteria.risk_signal_id, seen_criteria.seen, seen_criteria.condition_number
+),
+
+worded as (
+    select
+        seen_criteria.*,
+        case
+            when seen_criteria.measure = 'milestone_days_overdue'
+                then
+                    ' ' || late_milestones.milestones || ' due '
+                    || {{ number_text('seen_criteria.criterion_value') }}
+                    || case when seen_criteria.criterion_value = 1 then ' day' else ' days' end
+                    || ' ago'
+            else
+                ' ' || seen_criteria.label || ' '
+                || coalesce(
+                    {{ number_with_unit('seen_criteria.criterion_value', 'signals.unit') }},
+                    'not observed'
+                )
+                || ' ('
+                || case seen_criteria.operator
+                    when '>=' then 'at least '
+                    when '>' then 'above '
+                    when '<=' then 'at most '
+                    else 'below '
+                end
+                || {{ number_with_unit('seen_criteria.threshold', 'signals.unit') }} || ')'
+        end as wording
+    from seen_criteria
+    left join late_milestones
+        on
+            seen_criteria.risk_signal_id = late_milestones.risk_signal_id
+            and seen_criteria.seen = late_milestones.seen
+            and seen_criteria.condition_number = late_milestones.condition_number
+    left join signals
+        on seen_criteria.measure = 'signal' and seen_criteria.subject = signals.signal
+),
+
+paired as (
+    select
+        risk_signal_id,
+        '{"measure":"' || measure || '","subject":"' || subject || '","operator":"' || operator
+        || '","threshold":' || {{ number_text('threshold') }}
+        || ',"first_value":'
+        || coalesce(
+            max(case when seen = 'first' then {{ number_text('criterion_value') }} end), 'null'
+        )
+        || ',"last_value":'
+        || coalesce(
+            max(case when seen = 'last' then {{ number_text('criterion_value') }} end), 'null'
+        )
+        || '}' as criterion,
+        max(case when seen = 'first' then wording end) as first_wording,
+        max(case when seen = 'last' then wording end) as last_wording
+    from worded
+    group by
+        risk_signal_id,
+        condition_number,
+        measure,
+        subject,
+        operator,
+        threshold
+),
+
+evidence as (
+    select
+        risk_signal_id,
+        '[' || {{ joined_texts('criterion') }} || ']' as evidence,
+        {{ joined_texts('first_wording') }} as first_wording,
+        {{ joined_texts('last_wording') }} as last_wording
+    from paired
+    group by risk_signal_id
+)
+
+select * from evidence

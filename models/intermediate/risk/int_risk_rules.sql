@@ -1,0 +1,48 @@
+{{ config(materialized='view') }}
+
+with
+
+risk_rules as (
+    select * from {{ ref('risk_rules') }}
+),
+
+size_classes as (
+    select * from {{ ref('size_classes') }}
+),
+
+ranked as (
+    select
+        size_classes.segment,
+        risk_rules.rule_id,
+        risk_rules.rule,
+        risk_rules.from_day,
+        risk_rules.to_day,
+        risk_rules.severity,
+        risk_rules.owner_role,
+        risk_rules.clear_after_days,
+        risk_rules.band_cap,
+        row_number() over (
+            partition by size_classes.segment, risk_rules.rule_id
+            order by case when risk_rules.segment = 'any' then 1 else 0 end
+        ) as choice
+    from size_classes
+    inner join risk_rules
+        on risk_rules.segment in (size_classes.segment, 'any')
+),
+
+chosen as (
+    select
+        segment,
+        rule_id,
+        rule,
+        from_day,
+        to_day,
+        severity,
+        owner_role,
+        clear_after_days,
+        band_cap
+    from ranked
+    where choice = 1
+)
+
+select * from chosen

@@ -1,0 +1,176 @@
+with
+
+leads as (
+    select * from {{ ref('fct_expansion_leads') }}
+),
+
+expansion_bands as (
+    select * from {{ ref('expansion_bands') }}
+),
+
+expansion_settings as (
+    select * from {{ ref('expansion_settings') }}
+),
+
+by_segment as (
+    select leads.*, segment as cohort_segment from leads
+    union all
+    select leads.*, 'all' as cohort_segment from leads
+),
+
+closed as (
+    select
+        by_segment.*,
+        row_number() over (
+            partition by population, band, cohort_segment, horizon_days
+            order by coalesce(days_to_win, horizon_days + 1), account_id
+        ) as place,
+        count(*) over (
+            partition by population, band, cohort_segment, horizon_days
+        ) as places
+    from by_segment
+    where outcome <> 'window_open'
+),
+
+-- The lead at which half have won, counting those that never do; the upper of two middle ones.
+medians as (
+    select
+        population,
+        band,
+        cohort_segment,
+        horizon_days,
+        max(case when 2 * place >= places + 1 and 2 * place < places + 3 then days_to_win end)
+            as median_days_to_win
+    from closed
+    group by population, band, cohort_segment, horizon_days
+),
+
+totals as (
+    select
+        population,
+        band,
+        cohort_segment,
+        horizon_days,
+        cast(count(*) as bigint) as leads,
+        cast(sum(case when outcome = 'window_open' then 1 else 0 end) as bigint) as open_leads,
+        cast(sum(case when outcome <> 'window_open' then 1 else 0 end) as bigint) as closed_leads,
+        cast(sum(case when outcome = 'won' then 1 else 0 end) as bigint) as won_leads,
+        cast(sum(case when outcome = 'arr_grew' then 1 else 0 end) as bigint) as arr_grew_leads,
+        cast(sum(case when outcome in ('churned', 'no_expansion') then 1 else 0 end) as bigint)
+            as false_positives,
+        {{ ratio(
+            "sum(case when outcome = 'won' then days_to_win end)",
+            "sum(case when outcome = 'won' then 1 else 0 end)"
+        ) }} as mean_days_of_winners,
+        cast(sum(case when outcome <> 'window_open' then arr_at_lead end) as decimal(18, 2))
+            as arr_at_lead,
+        cast(sum(arr_added) as decimal(18, 2)) as arr_added,
+        min(window_ends_on) as first_window_ends_on
+    from by_segment
+    group by population, band, cohort_segment, horizon_days
+),
+
+measured as (
+    select
+        totals.*,
+        medians.median_days_to_win,
+        expansion_bands.expected_conversion,
+        expansion_settings.min_leads,
+        {{ round_half_up(as_double('won_leads') ~ ' / nullif(closed_leads, 0)', 12) }}
+            as win_rate,
+        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '-'), 12) }} as win_rate_lower,
+        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '+'), 12) }} as win_rate_upper,
+        {{ round_half_up(as_double('false_positives') ~ ' / nullif(closed_leads, 0)', 12) }}
+            as false_positive_rate,
+        {{ round_half_up(wilson_bound('false_positives', 'closed_leads', '-'), 12) }}
+            as false_positive_rate_lower,
+        {{ round_half_up(wilson_bound('false_positives', 'closed_leads', '+'), 12) }}
+            as false_positive_rate_upper
+    from totals
+    cross join expansion_settings
+    left join medians
+        on
+            totals.population = medians.population
+            and totals.band = medians.band
+            and totals.cohort_segment = medians.cohort_segment
+            and totals.horizon_days = medians.horizon_days
+    left join expansion_bands
+        on totals.band = expansion_bands.band
+),
+
+found as (
+    select
+        measured.*,
+        case
+            when closed_leads = 0 then 'too_young'
+            when closed_leads < min_leads then 'too_few_leads'
+            when expected_conversion is null then 'measured'
+            when win_rate_upper < expected_conversion then 'below_expected'
+            when win_rate_lower > expected_conversion then 'above_expected'
+            else 'as_expected'
+        end as finding,
+        cast(won_leads as {{ dbt.type_string() }}) || ' of '
+        || cast(closed_leads as {{ dbt.type_string() }}) || ' won within '
+        || cast(horizon_days as {{ dbt.type_string() }}) || ' days, '
+        || cast({{ round_half_up('100 * ' ~ as_double('win_rate'), 1) }} as {{ dbt.type_string() }})
+        || ' % ('
+        || cast(
+            {{ round_half_up('100 * ' ~ as_double('win_rate_lower'), 1) }}
+            as {{ dbt.type_string() }}
+        ) || ' to '
+        || cast(
+            {{ round_half_up('100 * ' ~ as_double('win_rate_upper'), 1) }}
+            as {{ dbt.type_string() }}
+        ) || ' %)' as rate_words,
+        cast(
+            {{ round_half_up('100 * ' ~ as_double('expected_conversion'), 1) }}
+            as {{ dbt.type_string() }}
+        ) || ' %' as expected_words
+    from measured
+),
+
+kpis as (
+    select
+        population || '|' || band || '|' || cohort_segment || '|'
+        || cast(horizon_days as {{ dbt.type_string() }}) as kpi_key,
+        population,
+        band,
+        cohort_segment as segment,
+        horizon_days,
+        leads,
+        open_leads,
+        closed_leads,
+        won_leads,
+        arr_grew_leads,
+        false_positives,
+        win_rate,
+        win_rate_lower,
+        win_rate_upper,
+        expected_conversion,
+        false_positive_rate,
+        false_positive_rate_lower,
+        false_positive_rate_upper,
+        median_days_to_win,
+        mean_days_of_winners,
+        arr_at_lead,
+        arr_added,
+        finding,
+        case finding
+            when 'too_young'
+                then
+                    'no window is over yet: the first ends on '
+                    || cast(first_window_ends_on as {{ dbt.type_string() }})
+            when 'too_few_leads'
+                then
+                    'too few leads: ' || cast(closed_leads as {{ dbt.type_string() }})
+                    || ' with a closed window, needs '
+                    || cast(min_leads as {{ dbt.type_string() }})
+            when 'measured' then rate_words
+            when 'below_expected' then rate_words || ', fewer than the ' || expected_words
+            when 'above_expected' then rate_words || ', more than the ' || expected_words
+            else rate_words || ', which agrees with the ' || expected_words
+        end as verdict
+    from found
+)
+
+select * from kpis

@@ -1,0 +1,159 @@
+with
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+),
+
+account_signals as (
+    select * from {{ ref('fct_account_signals') }}
+),
+
+scores as (
+    select * from {{ ref('int_expansion_scores') }}
+    where status = 'scored'
+),
+
+opportunities as (
+    select * from {{ ref('int_expansion_opportunities') }}
+    where outcome = 'won'
+),
+
+expansion_horizons as (
+    select * from {{ ref('expansion_horizons') }}
+),
+
+populations as (
+    select
+        account_id,
+        score_date,
+        band,
+        'scored' as population
+    from scores
+    union all
+    select
+        account_id,
+        score_date,
+        band,
+        'qualified' as population
+    from scores
+    where is_qualified
+),
+
+by_band as (
+    select
+        account_id,
+        population,
+        band,
+        score_date
+    from populations
+    union all
+    select
+        account_id,
+        population,
+        'all' as band,
+        score_date
+    from populations
+),
+
+first_dates as (
+    select
+        account_id,
+        population,
+        band,
+        min(score_date) as lead_on
+    from by_band
+    group by account_id, population, band
+),
+
+windows as (
+    select
+        first_dates.account_id,
+        first_dates.population,
+        first_dates.band,
+        first_dates.lead_on,
+        accounts.segment,
+        accounts.churned_on,
+        accounts.as_of,
+        expansion_horizons.horizon_days,
+        {{ add_days('first_dates.lead_on', 'expansion_horizons.horizon_days') }} as window_ends_on
+    from first_dates
+    inner join accounts
+        on first_dates.account_id = accounts.account_id
+    cross join expansion_horizons
+),
+
+wins as (
+    select
+        windows.account_id,
+        windows.population,
+        windows.band,
+        windows.horizon_days,
+        min(opportunities.closed_on) as won_on
+    from windows
+    inner join opportunities
+        on
+            windows.account_id = opportunities.account_id
+            and windows.lead_on < opportunities.closed_on
+            and windows.window_ends_on >= opportunities.closed_on
+    group by
+        windows.account_id,
+        windows.population,
+        windows.band,
+        windows.horizon_days
+),
+
+followed as (
+    select
+        windows.*,
+        wins.won_on,
+        starts.arr as arr_at_lead,
+        case
+            when windows.window_ends_on > windows.as_of then null
+            when windows.churned_on <= windows.window_ends_on then cast(0 as decimal(18, 2))
+            else ends.arr
+        end as arr_at_end
+    from windows
+    inner join account_signals as starts
+        on
+            windows.account_id = starts.account_id
+            and windows.lead_on = starts.date_day
+    left join account_signals as ends
+        on
+            windows.account_id = ends.account_id
+            and windows.window_ends_on = ends.date_day
+    left join wins
+        on
+            windows.account_id = wins.account_id
+            and windows.population = wins.population
+            and windows.band = wins.band
+            and windows.horizon_days = wins.horizon_days
+),
+
+leads as (
+    select
+        account_id,
+        population,
+        band,
+        horizon_days,
+        segment,
+        lead_on,
+        window_ends_on,
+        case
+            when window_ends_on > as_of then 'window_open'
+            when won_on is not null then 'won'
+            when arr_at_end > arr_at_lead then 'arr_grew'
+            when churned_on <= window_ends_on then 'churned'
+            else 'no_expansion'
+        end as outcome,
+        won_on,
+        cast({{ days_between('lead_on', 'won_on') }} as integer) as days_to_win,
+        arr_at_lead,
+        arr_at_end,
+        case
+            when arr_at_end is not null
+                then cast(greatest(arr_at_end - arr_at_lead, 0) as decimal(18, 2))
+        end as arr_added
+    from followed
+)
+
+select * from leads

@@ -1,0 +1,52 @@
+with
+
+milestones as (
+    select * from {{ ref('fct_milestones') }}
+),
+
+current_objects as (
+    select
+        account_id || '|' || milestone_id as sync_key,
+        false as is_withdrawn,
+        account_id,
+        milestone_id,
+        journey,
+        milestone,
+        persona,
+        owner as owner_role,
+        status,
+        due_on,
+        cast(achieved_at as date) as achieved_on,
+        case
+            when status = 'overdue' then {{ add_days('due_on', 1) }}
+            else cast(coalesce(achieved_at, waived_at, entered_at) as date)
+        end as updated_on
+    from milestones
+),
+
+payloads as (
+    select
+        *,
+        {{ json_object(sync_fields()['milestone']) }} as payload
+    from current_objects
+),
+
+hashed as (
+    select
+        sync_key,
+        account_id,
+        milestone_id,
+        journey,
+        milestone,
+        persona,
+        owner_role,
+        status,
+        due_on,
+        achieved_on,
+        updated_on,
+        payload,
+        {{ id_of('payload') }} as payload_hash
+    from payloads
+)
+
+select * from hashed

@@ -1,0 +1,103 @@
+"""The digests tell each owner everything that is theirs, the same way each time, and leave other files alone."""
+
+import datetime
+
+import duckdb
+import pytest
+
+from analyses import digest
+
+
+@pytest.fixture(scope="module")
+def pages(dirty_house):
+    return digest.digests(dirty_house)
+
+
+def test_each_owner_has_a_page_with_each_live_account(dirty_house, pages):
+    owners = dirty_house.execute(
+        "select owner_id, list(coalesce(account_name, account_id)), count(*) from dim_accounts "
+        "where churned_on is null group by owner_id"
+    ).fetchall()
+    assert len(owners) > 5
+    for owner_id, names, count in owners:
+        page = pages[digest.file_name(owner_id)]
+        table = page.split("## Where the accounts stand")[1]
+        assert table.count("\n|") == count + 2
+        for name in names:
+            assert f"| {digest._plain(name)} |" in table
+
+
+def test_the_pages_count_the_tasks_and_tell_the_news(dirty_house, pages):
+    for owner_id, tasks in dirty_house.execute(
+        "select owner_id, count(*) from fct_interventions where status in ('open', 'overdue') group by owner_id"
+    ).fetchall():
+        assert f"\n{digest._count(tasks, 'task')} open" in pages[digest.file_name(owner_id)]
+    news = dirty_house.execute(
+        "select alerts.owner_id, reason from alerts inner join dim_accounts using (account_id) "
+        "where churned_on is null and alerted_on > as_of - 7"
+    ).fetchall()
+    assert len(news) > 20
+    for owner_id, reason in news:
+        assert digest._plain(reason) in pages[digest.file_name(owner_id)]
+
+
+def test_the_same_warehouse_gives_the_same_bytes(dirty_house, pages, tmp_path):
+    for _ in range(2):
+        digest.write(digest.digests(dirty_house), tmp_path)
+        assert {path.name: path.read_bytes().decode() for path in tmp_path.iterdir()} == pages
+
+
+def test_pages_of_owners_who_are_gone_are_removed_and_nothing_else_is(tmp_path):
+    digest.write({"one.md": f"{digest.MARK}\n1", "two.md": f"{digest.MARK}\n2"}, tmp_path)
+    (tmp_path / "notes.md").write_text("mine")
+    digest.write({"two.md": f"{digest.MARK}\n3"}, tmp_path)
+    assert {path.name: path.read_text()[-1] for path in tmp_path.iterdir()} == {"two.md": "3", "notes.md": "e"}
+
+
+def test_no_two_owners_share_a_file_and_none_leaves_the_folder():
+    owners = [None, "csm-01", "CSM-01", "csm 01", "csm/01", "../csm-01", "_no_owner", "", ".", "é" * 300, "ö" * 300]
+    names = [digest.file_name(owner) for owner in owners]
+    assert len({name.lower() for name in names}) == len(owners)
+    assert all("/" not in name and not name.startswith(".") and len(name) < 100 for name in names)
+
+
+@pytest.fixture
+def one_account():
+    """A warehouse of hand-made rows: one account with an awkward name and nobody who looks after it."""
+    day = "date '2025-01-31'"
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            create table current_account_health as select
+                null::varchar as owner_id, 'a|1' as account_id, E'A*b_c\\n|d' as account_name, 'mid_market' as segment,
+                1000.5::decimal(18, 2) as arr, 'scored' as status, 45.5::decimal(9, 2) as score, 'yellow' as band,
+                null::decimal(9, 2) as change_7d, null::varchar as override_band, null::date as override_ends_on,
+                'red' as band_cap, 'v1' as model_version;
+            create table dim_accounts as select 'a|1' as account_id, {day} as as_of, null::date as churned_on;
+            create table health_explanations as select 'a|1' as account_id, 'Scores 45.50.' as explanation;
+            create table health_bands as
+                from (values ('v1', 'red', 0), ('v1', 'yellow', 40)) as bands (model_version, band, lower_edge);
+            create table risk_severities as from (values ('low', 1), ('high', 3)) as ranks (severity, severity_rank);
+            create table fct_risk_signals as select
+                'a|1' as account_id, 'r' as rule_id, 'Few logins' as rule, 'high' as severity, true as is_active,
+                {day} as first_seen_on;
+            create table alerts as select
+                '1' as alert_id, 'a|1' as account_id, 'risk_began' as alert_kind, {day} - 7 as alerted_on,
+                'high' as severity, 'Too old to be news.' as reason;
+            create table fct_interventions as select
+                't' || n as task_id, 'a|1' as account_id, 'Play ' || n as play_name, 'in_app' as channel,
+                's' as script_name, 'the_role' as owner_role, timestamp '2025-02-01 10:00:00' as due_at,
+                {day} as opened_on, 'open' as status, 'Because.' as reason, n as priority_rank
+            from range(1, 10) as numbers (n)
+        """)
+        yield connection
+
+
+def test_an_account_without_owner_has_a_page_whatever_its_name(one_account):
+    ((name, page),) = digest.digests(one_account).items()
+    assert name == digest.NO_OWNER
+    assert page.splitlines()[1] == f"# Accounts without an owner, {digest._day(datetime.date(2025, 1, 31))}"
+    assert r"**A\*b\_c \|d** (a\|1, mid market, ARR 1,000)" in page
+    assert r"| A\*b\_c \|d | 1,000 | 45.50 |  | yellow, at best red | Few logins |" in page
+    assert "1. Play 1 (in app, for the role, script `s`), due 1 Feb 2025 10:00 UTC." in page
+    assert "7. Play 7" in page and "Play 8" not in page and "2 more tasks wait behind these" in page
+    assert "Nothing crossed a threshold." in page and "Too old" not in page

@@ -1,0 +1,282 @@
+"""Risk episodes equal a day-by-day replay of the definitions, and later builds neither rename nor rewrite them.
+
+RISK_EXAMPLES sets the number of companies.
+"""
+
+import datetime
+import json
+import os
+import random
+from collections import defaultdict
+from fractions import Fraction
+
+import company_strategy
+import oracle
+import warehouse
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from test_point_in_time import settled
+
+DAY = datetime.timedelta(days=1)
+SEEDS = warehouse.seed_rows()
+COMPANIES = settings(
+    max_examples=int(os.environ.get("RISK_EXAMPLES", "20")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+# Signal, thresholds that random companies cross, and the operators.
+LEVELS = {
+    "logins_7d": (0, 2, 5),
+    "login_change_7d": (-0.4, 0, 0.5),
+    "logins_baseline_share_7d": (0.5, 1),
+    "tickets_open": (0, 1),
+    "nps_last_score_180d": (5, 8),
+    "nps_best_score_180d": (6, 9),
+    "milestone_completion": (0.3, 0.8),
+    "days_since_milestone": (10, 30),
+}
+
+
+def random_rules(rng):
+    """Seeds of a dozen rules with every measure, windows, holes in the windows of segments, and long and short memories."""
+    rules, criteria = [], []
+    for number in range(12):
+        rule_id = f"rule_{number}"
+        for segment in rng.choice((["any"], ["any", "smb"], ["smb"], ["any", "mid_market"])):
+            from_day = rng.choice((0, 0, 7, 31))
+            rules.append(
+                SEEDS["risk_rules"][0]
+                | {
+                    "rule_id": rule_id,
+                    "segment": segment,
+                    "from_day": str(from_day),
+                    "to_day": rng.choice(("", "", str(from_day + rng.choice((0, 20, 60))))),
+                    "clear_after_days": str(rng.choice((1, 1, 2, 7, 14))),
+                    "severity": rng.choice(("low", "high")),
+                    "band_cap": rng.choice(("", "yellow", "red")),
+                }
+            )
+        rows = {}
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            measure = rng.choice(("signal", "signal", "milestone_days_overdue", "health_score"))
+            if measure == "signal":
+                subject = rng.choice(sorted(LEVELS))
+                operator, threshold = rng.choice(("<", "<=", ">=", ">")), rng.choice(LEVELS[subject])
+            elif measure == "health_score":
+                subject, operator, threshold = "score", rng.choice(("<", ">=")), rng.choice((40, 50, 60))
+            else:
+                subject = rng.choice(("any", "due_by:7", "due_by:14", "M005", "M006", "M001"))
+                operator, threshold = rng.choice((">=", ">", "<")), rng.choice((0, 1, 7, 20))
+            rows[measure, subject] = {
+                "rule_id": rule_id,
+                "measure": measure,
+                "subject": subject,
+                "operator": operator,
+                "threshold": str(threshold),
+                "sustained_days": str(rng.choice((1, 1, 3, 8))),
+                "holds_when_null": "true" if measure == "signal" and rng.random() < 0.2 else "false",
+                "label": subject,
+            }
+        criteria += rows.values()
+    return {"risk_rules": rules, "risk_criteria": criteria, "play_triggers": []}
+
+
+def table(connection, query):
+    result = connection.execute(query)
+    columns = [column[0] for column in result.description]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+class Replay:
+    """The days of a built company, as the definitions of the section on risk read them."""
+
+    def __init__(self, connection, seeds):
+        self.seeds = seeds
+        self.segments = {row["account_id"]: row["segment"] for row in table(connection, "from dim_accounts")}
+        self.signals = defaultdict(dict)
+        for row in table(connection, "from fct_account_signals order by account_id, date_day"):
+            self.signals[row["account_id"]][row["date_day"]] = row
+        self.milestones = defaultdict(list)
+        for row in table(connection, "from fct_milestones"):
+            self.milestones[row["account_id"]].append(row)
+        self.scores = {
+            (row["account_id"], row["score_date"]): row["score"]
+            for row in table(connection, "from fct_account_health where status = 'scored'")
+        }
+        self.deadlines = {
+            (row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["milestone_catalog"]
+        }
+        self.need_seats = {
+            row["milestone_id"]
+            for row in seeds["milestone_criteria"]
+            if row["phase"] == "exit" and oracle.is_true(row["needs_seats"])
+        }
+
+    def days_overdue(self, account_id, subject, day):
+        with_seats = [d for d, row in self.signals[account_id].items() if row["seats"]]
+        ages = []
+        for row in self.milestones[account_id]:
+            deadline = self.deadlines[row["journey"], row["milestone_id"]]
+            is_meant = subject in ("any", row["milestone_id"]) or (
+                subject.startswith("due_by:") and deadline <= int(subject[7:])
+            )
+            ends = [row[at].date() for at in ("achieved_at", "waived_at") if row[at]]
+            has_seats = row["milestone_id"] not in self.need_seats or any(d <= day for d in with_seats)
+            if is_meant and has_seats and row["due_on"] <= day and all(day < end for end in ends):
+                ages.append((day - row["due_on"]).days)
+        return max(ages, default=None)
+
+    def value(self, account_id, criterion, day):
+        if criterion["measure"] == "signal":
+            return self.signals[account_id][day][criterion["subject"]]
+        if criterion["measure"] == "health_score":
+            return self.scores.get((account_id, day - day.weekday() * DAY))
+        return self.days_overdue(account_id, criterion["subject"], day)
+
+    def true_days(self, account_id, criterion):
+        """The days on which a criterion holds, with the value."""
+        found, streak = {}, 0
+        for day in self.signals[account_id]:
+            value = self.value(account_id, criterion, day)
+            if value is None:
+                is_true = oracle.is_true(criterion["holds_when_null"])
+            else:
+                is_true = oracle.holds(Fraction(value), criterion["operator"], Fraction(criterion["threshold"]))
+            streak = streak + 1 if is_true else 0
+            if streak >= int(criterion["sustained_days"]):
+                found[day] = value
+        return found
+
+    def rule_of(self, account_id, rule_id):
+        rows = {row["segment"]: row for row in self.seeds["risk_rules"] if row["rule_id"] == rule_id}
+        return rows.get(self.segments[account_id], rows.get("any"))
+
+    def episodes(self):
+        """{(account, rule, first day): the episode}."""
+        found = {}
+        for rule_id in sorted({row["rule_id"] for row in self.seeds["risk_rules"]}):
+            criteria = [row for row in self.seeds["risk_criteria"] if row["rule_id"] == rule_id]
+            for account_id in self.signals:
+                rule = self.rule_of(account_id, rule_id)
+                if rule:
+                    for episode in self.of_rule(account_id, rule, criteria):
+                        found[account_id, rule_id, episode["first_seen_on"]] = episode
+        return found
+
+    def of_rule(self, account_id, rule, criteria):
+        true_days = [self.true_days(account_id, criterion) for criterion in criteria]
+        to_day = int(rule["to_day"]) if rule["to_day"] else 10**6
+        episode, quiet = None, 0
+        for day, row in self.signals[account_id].items():
+            age, is_live = row["account_age_days"], row["is_subscribed"] != 0
+            holds = is_live and int(rule["from_day"]) <= age <= to_day and all(day in days for days in true_days)
+            if episode is None:
+                if not holds:
+                    continue
+                episode = {
+                    "first_seen_on": day,
+                    "severity": rule["severity"],
+                    "band_cap": rule["band_cap"] or None,
+                    "risk_window": max(
+                        (int(window["from_day"]), window["risk_window"])
+                        for window in self.seeds["risk_windows"]
+                        if int(window["from_day"]) <= age
+                    )[1],
+                    "cleared_on": None,
+                    "cleared_by": None,
+                }
+                first_values = [days[day] for days in true_days]
+            quiet = 0 if holds else quiet + 1
+            if holds:
+                episode["last_seen_on"] = day
+                episode["evidence"] = {
+                    (criterion["measure"], criterion["subject"], Fraction(criterion["threshold"])): (first, days[day])
+                    for criterion, first, days in zip(criteria, first_values, true_days, strict=True)
+                }
+            reason = (
+                "churned" if not is_live
+                else "out_of_window" if age > to_day
+                else "resolved" if quiet == int(rule["clear_after_days"])
+                else None
+            )  # fmt: skip
+            if reason:
+                yield episode | {"cleared_on": day, "cleared_by": reason}
+                episode = None
+        if episode:
+            yield episode
+
+
+def evidence_of(text):
+    return {
+        (item["measure"], item["subject"], item["threshold"]): (item["first_value"], item["last_value"])
+        for item in json.loads(text, parse_float=Fraction, parse_int=Fraction)
+    }
+
+
+SEEN = defaultdict(int)
+
+
+@COMPANIES
+@given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
+def test_episodes_equal_the_replay(company, seed):
+    seeds = SEEDS | random_rules(random.Random(seed))
+    with warehouse.build(warehouse.raw_frames(company), seeds=seeds) as connection:
+        problems = connection.execute("from plays_problems").fetchall()
+        built = {
+            (row["account_id"], row["rule_id"], row["first_seen_on"]): row
+            for row in table(connection, "from fct_risk_signals")
+        }
+        replayed = Replay(connection, seeds).episodes()
+    assert not problems
+    assert built.keys() == replayed.keys()
+    for key, episode in replayed.items():
+        row = built[key] | {"evidence": evidence_of(built[key]["evidence"])}
+        for column, value in episode.items():
+            assert row[column] == value, (key, column)
+        SEEN[row["cleared_by"] or "active"] += 1
+
+
+def test_the_companies_had_every_end():
+    assert set(SEEN) == {"active", "churned", "out_of_window", "resolved"}, dict(SEEN)
+    assert min(SEEN.values()) >= 10, dict(SEEN)
+
+
+@settings(parent=COMPANIES, max_examples=4)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 0.9))
+def test_later_days_keep_episodes_and_alerts(seed, share):
+    company = company_strategy.random_company(
+        seed, n_accounts=6, n_days=100, dirt=0, duplicates=0, merges=0, edge_times=0.3
+    )
+    moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
+    first_day = moments[0] + int(share * (moments[-1] - moments[0]).days) * DAY
+    events, _ = settled(company, first_day)
+    seeds = SEEDS | random_rules(random.Random(seed))
+    before, alerts, previous_day = {}, {}, first_day - DAY
+    for day in (first_day, first_day + DAY, first_day + 2 * DAY, first_day + 9 * DAY):
+        known_at = datetime.datetime.combine(day, datetime.time.max)
+        with warehouse.build(warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at) as connection:
+            now = {row["risk_signal_id"]: row for row in table(connection, "from fct_risk_signals")}
+            alerts_now = {row["alert_id"]: row for row in table(connection, "from alerts where alert_kind not like 'band_%'")}
+        for key, row in alerts.items():
+            assert alerts_now[key] == row
+        for key in alerts_now.keys() - alerts.keys():
+            assert previous_day < first_day or alerts_now[key]["alerted_on"] > previous_day
+        for key, row in before.items():
+            assert key in now, f"{row['reason']} is gone"
+            same = ("account_id", "rule_id", "first_seen_on", "risk_window", "severity", "owner_role", "band_cap")
+            if not row["is_active"]:
+                same = row.keys() - {"reason", "owner_id"}
+            for column in same:
+                assert now[key][column] == row[column], (key, column)
+            assert now[key]["last_seen_on"] >= row["last_seen_on"]
+        for key in now.keys() - before.keys():
+            assert previous_day < first_day or now[key]["first_seen_on"] > previous_day
+        before, alerts, previous_day = now, alerts_now, day
+    assume(before)
+
+
+def test_another_rule_recomputes_no_score():
+    definition = warehouse.model_sql("base_build_moment")
+    assert "milestone_criteria:" in definition and "int_milestone_achievements:" in definition
+    assert "risk_rules:" not in definition and "int_risk_episodes:" not in definition

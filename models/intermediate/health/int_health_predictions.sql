@@ -169,7 +169,7 @@ trained_bins as (
 base_rates as (
     select
         trained.*,
-        cast(churners + 0.5 as double) / (observations + 1) as base_rate
+        {{ as_double('churners + 0.5') }} / (observations + 1) as base_rate
     from trained
 ),
 

@@ -121,9 +121,9 @@ observed as (
         cast(
             least(
                 floor(
-                    cast(
-                        predictors.predictor_value * validation_horizons.probability_bins as double
-                    ) / 100
+                    {{ as_double(
+                        'predictors.predictor_value * validation_horizons.probability_bins'
+                    ) }} / 100
                 ) + 1,
                 validation_horizons.probability_bins
             ) as integer

@@ -217,13 +217,12 @@ compared as (
             as mean_difference,
         -- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
         sqrt(
-            cast(
-                cast(reference.value_count as decimal(9, 0))
-                * cast(reference.square_sum as decimal(28, 12))
-                - cast(reference.value_sum as decimal(19, 6))
-                * cast(reference.value_sum as decimal(18, 6))
-                as double
-            )
+            {{ as_double(
+                'cast(reference.value_count as decimal(9, 0))'
+                ~ ' * cast(reference.square_sum as decimal(28, 12))'
+                ~ ' - cast(reference.value_sum as decimal(19, 6))'
+                ~ ' * cast(reference.value_sum as decimal(18, 6))'
+            ) }}
         ) / nullif(reference.value_count, 0) as reference_deviation
     from summed
     left join summed as reference

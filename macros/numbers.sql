@@ -39,7 +39,7 @@
 
 {#- A decimal with places as people write it, without zeros at its end. -#}
 {% macro number_text(expression) -%}
-    trim(trailing '.' from trim(trailing '0' from cast({{ expression }} as {{ dbt.type_string() }})))
+    {{ without_end(without_end('cast(' ~ expression ~ ' as ' ~ dbt.type_string() ~ ')', '0'), '.') }}
 {%- endmacro %}
 
 {#- The same, rounded to be read; a ratio in percent. -#}

@@ -21,7 +21,7 @@ from simulator import dirt
 from simulator.run import simulate
 
 NIGHT = "night.parquet"  # the file in which the second night's rows stand
-LAST = "a changed seed"
+FIRST, LATE, LAST = "the first build", "late rows and a merge", "a changed seed"
 EMPTY = ("health_version_comparison",)  # a company without a candidate has nothing to compare
 
 # Values in JSON, per key: what is read as a number, a date, a whole number, a truth value, a text.
@@ -142,12 +142,12 @@ def nights(folder):
             awkward.to_csv(raw / "e.csv", index=False)
     for name in ("catalog", "scoring"):
         shutil.copytree(warehouse.PROJECT / "seeds" / name, folder / "opinions" / name)
-    yield "first build"
+    yield FIRST
 
     later["crm"] = pd.concat([later["crm"], merge_of_two_accounts(frames["crm"], moment)])
     for stream, frame in later.items():
         frame.to_parquet(folder / "raw" / stream / NIGHT)
-    yield "late rows and a merge"
+    yield LATE
 
     bands = folder / "opinions" / "scoring" / "health_bands.csv"
     bands.write_text(bands.read_text().replace(",green,70,", ",green,72,").replace(",yellow,50,", ",yellow,44,"))
@@ -186,15 +186,18 @@ def relations():
 def differences(folder, build, rows):
     """Build each night on DuckDB and on another engine; say by relation in which nights their rows differed.
 
-    `build(night, on_duckdb)` builds there, given a connection to what DuckDB built of the same night; `rows(relation)`
-    returns an Arrow table.
+    `build(night, on_duckdb)` builds there, given a connection to what DuckDB built of the same night, and returns its
+    outcomes: (unique_id, status, message); `rows(relation)` returns an Arrow table. Returns the outcomes by night, too.
+    AssertionError where a seed or a model fails.
     """
     found = {relation: [] for relation in relations()}
     counts = dict.fromkeys(found, 0)
+    outcomes = {}
     for night in nights(folder):
         with duckdb.connect(build_on_duckdb(folder), read_only=True) as on_duckdb:
             on_duckdb.execute("set TimeZone = 'UTC'")
-            build(night, on_duckdb)
+            outcomes[night] = build(night, on_duckdb)
+            assert {name: text for name, status, text in outcomes[night] if status in ("error", "skipped")} == {}
             for relation in found:
                 counts[relation] += on_duckdb.execute(f"select count(*) from {relation}").fetchone()[0]
                 difference = rows_that_differ(on_duckdb, relation, rows(relation))
@@ -203,7 +206,7 @@ def differences(folder, build, rows):
     for relation, count in counts.items():
         if not count and relation not in EMPTY:
             found[relation].append("no night has a row of it")
-    return found
+    return outcomes, found
 
 
 def check_outcomes(outcomes):
@@ -211,7 +214,7 @@ def check_outcomes(outcomes):
 
     `outcomes` has (unique_id, status, message) by night.
     """
-    assert list(outcomes)[-1] == LAST and len(outcomes) == 3
+    assert list(outcomes) == [FIRST, LATE, LAST]
     for results in outcomes.values():
         passed = ("success", "pass", "warn")
         assert {name: message for name, status, message in results if status not in passed} == {}

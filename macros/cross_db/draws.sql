@@ -12,3 +12,15 @@
 {% macro duckdb__hex_number(digits) -%}
     cast('0x' || {{ digits }} as bigint)
 {%- endmacro %}
+
+{% macro postgres__hex_number(digits) -%}
+    cast(cast('x' || lpad({{ digits }}, 16, '0') as bit(64)) as bigint)
+{%- endmacro %}
+
+{% macro snowflake__hex_number(digits) -%}
+    to_number({{ digits }}, 'XXXXXXXX')
+{%- endmacro %}
+
+{% macro bigquery__hex_number(digits) -%}
+    cast('0x' || {{ digits }} as int64)
+{%- endmacro %}

@@ -12,3 +12,11 @@
 {% macro postgres__joined_texts(expression) -%}
     string_agg({{ expression }}, ',' order by {{ expression }})
 {%- endmacro %}
+
+{% macro snowflake__joined_texts(expression) -%}
+    nullif(listagg({{ expression }}, ',') within group (order by {{ expression }}), '')
+{%- endmacro %}
+
+{% macro bigquery__joined_texts(expression) -%}
+    string_agg({{ expression }}, ',' order by {{ expression }})
+{%- endmacro %}

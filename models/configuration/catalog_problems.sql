@@ -35,9 +35,9 @@ size_classes as (
 
 event_subjects as (
     select event_type as subject from tracking_plan
-    union
+    union distinct
     select event_type as subject from event_schemas
-    union
+    union distinct
     select 'role:' || role as subject from tracking_plan
     where role is not null
 ),

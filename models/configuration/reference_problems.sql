@@ -178,7 +178,7 @@ monitoring_problems as (
         'Correct the row, or add it.' as remedy
     from (
         select distinct source from event_schemas
-        union
+        union distinct
         select 'product' as source
     ) as sources
     left join volume_rules

@@ -61,7 +61,6 @@ def on_postgres(postgres, tmp_path_factory):
     """The outcomes of every night's build and the differences from DuckDB by relation."""
     work = tmp_path_factory.mktemp("postgres")
     target = work / "target_postgres"
-    outcomes = {}
     postgres.execute(f"create schema {RAW}")
     columns = ", ".join(f"{name} {'timestamp' if name.endswith('_at') else 'text'}" for name in ENVELOPE)
     for stream in STREAMS:
@@ -69,9 +68,9 @@ def on_postgres(postgres, tmp_path_factory):
 
     def build(night, on_duckdb):
         for stream in STREAMS:
-            if not outcomes:
+            if night == engines.FIRST:
                 load(postgres, stream, on_duckdb.execute(f"select {', '.join(ENVELOPE)} from raw.{stream}_events").df())
-            elif len(outcomes) == 1:
+            elif night == engines.LATE:
                 load(postgres, stream, pd.read_parquet(work / "raw" / stream / engines.NIGHT)[list(ENVELOPE)])
         wanted = [] if night == engines.LAST else ["--exclude-resource-type", "test", "unit_test"]
         finished = warehouse.dbt(
@@ -81,9 +80,7 @@ def on_postgres(postgres, tmp_path_factory):
         )  # fmt: skip
         results = target / "run_results.json"
         assert results.exists(), finished.stdout
-        outcomes[night] = [
-            (one["unique_id"], one["status"], one["message"]) for one in json.loads(results.read_text())["results"]
-        ]
+        return [(one["unique_id"], one["status"], one["message"]) for one in json.loads(results.read_text())["results"]]
 
     def rows(relation):
         postgres.execute(f"select * from {SCHEMA}.{relation} limit 0")
@@ -93,7 +90,7 @@ def on_postgres(postgres, tmp_path_factory):
         columns = [pa.array(column, pa.string()) for column in zip(*found, strict=True)] if found else []
         return pa.table(columns or [pa.array([], pa.string()) for _ in names], names)
 
-    return outcomes, engines.differences(work, build, rows)
+    return engines.differences(work, build, rows)
 
 
 def test_every_test_passes_on_postgres(on_postgres):

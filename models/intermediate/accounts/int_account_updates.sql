@@ -79,7 +79,7 @@ whole_accounts as (
 merge_ends as (
     select source_account_id as account_id from other_events
     where event_type = 'account_merged'
-    union
+    union distinct
     select {{ json_text('payload', "'into_account_id'") }} as account_id from other_events
     where event_type = 'account_merged'
 ),

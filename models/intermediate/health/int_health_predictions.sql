@@ -121,9 +121,9 @@ observed as (
         cast(
             least(
                 floor(
-                    cast(
-                        predictors.predictor_value * validation_horizons.probability_bins as double
-                    ) / 100
+                    {{ as_double(
+                        'predictors.predictor_value * validation_horizons.probability_bins'
+                    ) }} / 100
                 ) + 1,
                 validation_horizons.probability_bins
             ) as integer
@@ -169,7 +169,7 @@ trained_bins as (
 base_rates as (
     select
         trained.*,
-        cast(churners + 0.5 as double) / (observations + 1) as base_rate
+        {{ as_double('churners + 0.5') }} / (observations + 1) as base_rate
     from trained
 ),
 

@@ -1,3 +1,5 @@
+{%- set same_condition = '(partition by account_id, condition_number order by date_day)' -%}
+
 with
 
 plan as (
@@ -76,15 +78,10 @@ broken as (
     select
         checked.*,
         coalesce(
-            max(case when not is_true then date_day end) over same_condition,
-            {{ add_days('min(date_day) over same_condition', -1) }}
+            max(case when not is_true then date_day end) over {{ same_condition }},
+            {{ add_days('min(date_day) over ' ~ same_condition, -1) }}
         ) as last_day_before
     from checked
-    window
-        same_condition as (
-            partition by account_id, condition_number
-            order by date_day
-        )
 ),
 
 holding as (

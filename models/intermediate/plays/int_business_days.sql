@@ -18,7 +18,7 @@ holidays as (
 
 calendars as (
     select country as calendar from business_hours
-    union
+    union distinct
     select country as calendar from holidays
 ),
 

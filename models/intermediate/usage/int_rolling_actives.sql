@@ -60,15 +60,15 @@ planned_days as (
 
 {% endfor -%}
 
+{% set same_entity = '(partition by account_id, entity order by date_day)' -%}
 {% for entity in ['user', 'feature', 'module'] -%}
 {{ entity }}_gaps as (
     select
         account_id,
         date_day,
-        {{ days_between('lag(date_day) over same_' ~ entity, 'date_day') }} as days_before,
-        {{ days_between('date_day', 'lead(date_day) over same_' ~ entity) }} as days_after
+        {{ days_between('lag(date_day) over ' ~ same_entity, 'date_day') }} as days_before,
+        {{ days_between('date_day', 'lead(date_day) over ' ~ same_entity) }} as days_after
     from {{ entity }}_days
-    window same_{{ entity }} as (partition by account_id, entity order by date_day)
 ),
 
 -- How many of them begin, and how many end, a stretch on a day.

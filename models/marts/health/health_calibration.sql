@@ -18,9 +18,9 @@ bins as (
         bin,
         probability_bins,
         churn_probability,
-        cast(count(*) as double) as observations,
-        cast(sum(churned) as double) as churners,
-        cast({{ var('confidence_z') }} as double) as z
+        {{ as_double('count(*)') }} as observations,
+        {{ as_double('sum(churned)') }} as churners,
+        {{ as_double(var('confidence_z')) }} as z
     from members
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population,

@@ -200,30 +200,29 @@ summed as (
 compared as (
     select
         summed.*,
-        {{ round_half_up('cast(summed.coverage_sum as double) / summed.row_count', 10) }}
+        {{ round_half_up(as_double('summed.coverage_sum') ~ ' / summed.row_count', 10) }}
             as coverage,
         {{ round_half_up(
-            'cast(summed.value_sum as double) / nullif(summed.value_count, 0)', 10
+            as_double('summed.value_sum') ~ ' / nullif(summed.value_count, 0)', 10
         ) }} as value_mean,
         coalesce(reference.accounts, 0) as reference_accounts,
         coalesce(reference.value_accounts, 0) as reference_value_accounts,
-        {{ round_half_up('cast(reference.coverage_sum as double) / reference.row_count', 10) }}
+        {{ round_half_up(as_double('reference.coverage_sum') ~ ' / reference.row_count', 10) }}
             as reference_coverage,
         {{ round_half_up(
-            'cast(reference.value_sum as double) / nullif(reference.value_count, 0)', 10
+            as_double('reference.value_sum') ~ ' / nullif(reference.value_count, 0)', 10
         ) }} as reference_mean,
-        cast(summed.value_sum as double) / nullif(summed.value_count, 0)
-        - cast(reference.value_sum as double) / nullif(reference.value_count, 0)
+        {{ as_double('summed.value_sum') }} / nullif(summed.value_count, 0)
+        - {{ as_double('reference.value_sum') }} / nullif(reference.value_count, 0)
             as mean_difference,
         -- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
         sqrt(
-            cast(
-                cast(reference.value_count as decimal(9, 0))
-                * cast(reference.square_sum as decimal(28, 12))
-                - cast(reference.value_sum as decimal(19, 6))
-                * cast(reference.value_sum as decimal(18, 6))
-                as double
-            )
+            {{ as_double(
+                'cast(reference.value_count as decimal(9, 0))'
+                ~ ' * cast(reference.square_sum as decimal(28, 12))'
+                ~ ' - cast(reference.value_sum as decimal(19, 6))'
+                ~ ' * cast(reference.value_sum as decimal(18, 6))'
+            ) }}
         ) / nullif(reference.value_count, 0) as reference_deviation
     from summed
     left join summed as reference
@@ -331,10 +330,10 @@ bucket_shares as (
     select
         bucket_pairs.*,
         bucket_totals.bucket_count,
-        (cast(bucket_pairs.value_count as double) + drift_settings.smoothing)
+        ({{ as_double('bucket_pairs.value_count') }} + drift_settings.smoothing)
         / (bucket_totals.value_total + drift_settings.smoothing * bucket_totals.bucket_count)
             as share,
-        (cast(bucket_pairs.reference_count as double) + drift_settings.smoothing)
+        ({{ as_double('bucket_pairs.reference_count') }} + drift_settings.smoothing)
         / (bucket_totals.reference_total + drift_settings.smoothing * bucket_totals.bucket_count)
             as reference_share
     from bucket_pairs
@@ -430,7 +429,7 @@ counts as (
 shares as (
     select
         counts.*,
-        {{ round_half_up('cast(hits as double) / row_count', 10) }} as value
+        {{ round_half_up(as_double('hits') ~ ' / row_count', 10) }} as value
     from counts
 ),
 
@@ -469,9 +468,9 @@ gaps as (
         min(score_date) as first_date,
         max(score_date) as last_date,
         count(distinct account_id) as accounts,
-        {{ round_half_up('cast(sum(churned - probability) as double) / count(*)', 10) }} as value,
+        {{ round_half_up(as_double('sum(churned - probability)') ~ ' / count(*)', 10) }} as value,
         sqrt(
-            cast(sum(cast(probability * (1 - probability) as decimal(28, 24))) as double)
+            {{ as_double('sum(cast(probability * (1 - probability) as decimal(28, 24)))') }}
         ) / count(*) as error
     from predicted
     group by subject, model_version, segment, month
@@ -491,8 +490,8 @@ measures as (
         cast(null as decimal(18, 10)) as reference_value,
         {{ round_half_up('stability.psi', 10) }} as drift,
         (stability.bucket_count - 1) * (
-            cast(1 as double) / nullif(compared.value_accounts, 0)
-            + cast(1 as double) / nullif(compared.reference_value_accounts, 0)
+            {{ as_double('1') }} / nullif(compared.value_accounts, 0)
+            + {{ as_double('1') }} / nullif(compared.reference_value_accounts, 0)
         ) as noise
     from compared
     left join stability
@@ -515,8 +514,8 @@ measures as (
         reference_mean as reference_value,
         {{ round_half_up('mean_difference / nullif(reference_deviation, 0)', 10) }} as drift,
         sqrt(
-            cast(1 as double) / nullif(value_accounts, 0)
-            + cast(1 as double) / nullif(reference_value_accounts, 0)
+            {{ as_double('1') }} / nullif(value_accounts, 0)
+            + {{ as_double('1') }} / nullif(reference_value_accounts, 0)
         ) as noise
     from compared
     union all
@@ -533,8 +532,11 @@ measures as (
         reference_coverage as reference_value,
         coverage - reference_coverage as drift,
         sqrt(
-            cast(reference_coverage * (1 - reference_coverage) as double)
-            * (cast(1 as double) / accounts + cast(1 as double) / nullif(reference_accounts, 0))
+            {{ as_double('reference_coverage * (1 - reference_coverage)') }}
+            * (
+                {{ as_double('1') }} / accounts
+                + {{ as_double('1') }} / nullif(reference_accounts, 0)
+            )
         ) as noise
     from compared
     union all
@@ -551,8 +553,8 @@ measures as (
         reference.value as reference_value,
         shares.value - reference.value as drift,
         sqrt(
-            cast(reference.value * (1 - reference.value) as double)
-            * (cast(1 as double) / shares.accounts + cast(1 as double) / reference.accounts)
+            {{ as_double('reference.value * (1 - reference.value)') }}
+            * ({{ as_double('1') }} / shares.accounts + {{ as_double('1') }} / reference.accounts)
         ) as noise
     from shares
     left join shares as reference

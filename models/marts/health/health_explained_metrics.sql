@@ -111,15 +111,15 @@ explained_now as (
         case
             when step_weight > 0 and one_is_enough = 1 then change_needed_for_next_band
             when step_weight > 0
-                then {{ round_half_up('cast(step_weight as double) / used_weight', 6) }}
+                then {{ round_half_up(as_double('step_weight') ~ ' / used_weight', 6) }}
         end as step_change,
         case
             when step_weight > 0
                 then
                     {{ round_half_up(
-                        '100 * cast(step_from + step_weight as double) / total_used_weight', 2
+                        '100 * ' ~ as_double('step_from + step_weight') ~ ' / total_used_weight', 2
                     ) }} - {{ round_half_up(
-                        '100 * cast(step_from as double) / total_used_weight', 2
+                        '100 * ' ~ as_double('step_from') ~ ' / total_used_weight', 2
                     ) }}
         end as step_points
     from stepped

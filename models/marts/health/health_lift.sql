@@ -56,10 +56,12 @@ cut as (
     select
         crossed.*,
         {{ round_half_up(
-            'cast(greatest('
-            ~ '    least(buckets * up_to_here, bucket * observations)'
-            ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * observations), 0'
-            ~ ') as double) / (buckets * tied)', 12
+            as_double(
+                'greatest('
+                ~ '    least(buckets * up_to_here, bucket * observations)'
+                ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * observations), 0'
+                ~ ')'
+            ) ~ ' / (buckets * tied)', 12
         ) }} as share_inside
     from crossed
 ),
@@ -102,7 +104,7 @@ measured as (
     select
         accumulated.*,
         {{ round_half_up(
-            'cast(bucket_churners as double) / cast(bucket_observations as double)'
+            as_double('bucket_churners') ~ ' / ' ~ as_double('bucket_observations')
             ~ ' * observations / nullif(churners, 0)', 8
         ) }} as lift
     from accumulated
@@ -125,10 +127,10 @@ lift as (
         {{ round_half_up('bucket_observations', 6) }} as observations,
         {{ round_half_up('bucket_churners', 6) }} as churners,
         {{ round_half_up(
-            'cast(bucket_churners as double) / cast(bucket_observations as double)', 10
+            as_double('bucket_churners') ~ ' / ' ~ as_double('bucket_observations'), 10
         ) }} as churn_rate,
         lift,
-        {{ round_half_up('cast(churners_so_far as double) / nullif(churners, 0)', 10) }}
+        {{ round_half_up(as_double('churners_so_far') ~ ' / nullif(churners, 0)', 10) }}
             as captured_share,
         published_lift,
         case

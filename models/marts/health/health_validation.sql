@@ -94,9 +94,9 @@ named_cohorts as (
         population,
         predictor
     from validation_cohorts
-    union
+    union distinct
     select {{ cohort_columns }} from unlabelled
-    union
+    union distinct
     select {{ cohort_columns }} from left_out
 ),
 
@@ -234,11 +234,12 @@ value_terms as (
         placed.*,
         {{ round_half_up(
             'tied_churners * greatest(least(up_to_here, worst_observations) - up_to_here + tied, 0)'
-            ~ ' / cast(tied as double)', 12
+            ~ ' / ' ~ as_double('tied'), 12
         ) }} as worst_churned,
         abs(
-            cast(churners_up_to_here as double) / nullif(churners, 0)
-            - cast(up_to_here - churners_up_to_here as double) / nullif(observations - churners, 0)
+            {{ as_double('churners_up_to_here') }} / nullif(churners, 0)
+            - {{ as_double('up_to_here - churners_up_to_here') }}
+            / nullif(observations - churners, 0)
         ) as separation
     from placed
 ),
@@ -249,7 +250,7 @@ value_totals as (
         observations,
         churners,
         worst_observations,
-        cast(sum(worst_churned) as double) as worst_churners,
+        {{ as_double('sum(worst_churned)') }} as worst_churners,
         max(separation) as ks
     from value_terms
     group by cohort_number, observations, churners, worst_observations
@@ -271,12 +272,12 @@ probability_terms as (
     select
         cell_probabilities.*,
         row_count * {{ round_half_up(
-            'case when churned = 1 then -ln(cast(churn_probability as double))'
-            ~ ' else -ln(1 - cast(churn_probability as double)) end', 12
+            'case when churned = 1 then -ln(' ~ as_double('churn_probability') ~ ')'
+            ~ ' else -ln(1 - ' ~ as_double('churn_probability') ~ ') end', 12
         ) }} as log_loss_term,
         row_count * {{ round_half_up(
-            '(cast(churn_probability as double) - churned)'
-            ~ ' * (cast(churn_probability as double) - churned)', 12
+            '(' ~ as_double('churn_probability') ~ ' - churned)'
+            ~ ' * (' ~ as_double('churn_probability') ~ ' - churned)', 12
         ) }} as brier_term,
         case when churn_probability is not null then row_count end as predicted_count
     from cell_probabilities
@@ -285,9 +286,9 @@ probability_terms as (
 probability_totals as (
     select
         validation_cohorts.cohort_number,
-        cast(sum(probability_terms.log_loss_term) as double)
+        {{ as_double('sum(probability_terms.log_loss_term)') }}
         / nullif(sum(probability_terms.predicted_count), 0) as log_loss,
-        cast(sum(probability_terms.brier_term) as double)
+        {{ as_double('sum(probability_terms.brier_term)') }}
         / nullif(sum(probability_terms.predicted_count), 0) as brier_score,
         sum(probability_terms.high_risk_count) as high_risk_observations,
         sum(probability_terms.high_risk_churners) as high_risk_churners
@@ -334,22 +335,23 @@ account_placements as (
 account_sums as (
     select
         cohort_number,
-        cast(count(*) as double) as accounts,
-        cast(sum(case when churners > 0 then 1 else 0 end) as double) as churner_accounts,
-        cast(sum(case when retained > 0 then 1 else 0 end) as double) as retained_accounts,
-        nullif(cast(sum(churners) as double), 0) as churners,
-        nullif(cast(sum(retained) as double), 0) as retained,
-        cast(sum(churner_placement) as double) as placement,
-        cast(sum(churners * churners) as double) as churners_squared,
-        cast(sum(retained * retained) as double) as retained_squared,
-        cast(sum(churners * retained) as double) as churners_retained,
-        cast(sum(churner_placement * churner_placement) as double) as churner_placement_squared,
-        cast(sum(retained_placement * retained_placement) as double) as retained_placement_squared,
-        cast(sum(churner_placement * retained_placement) as double) as both_placements,
-        cast(sum(churner_placement * churners) as double) as churner_placement_churners,
-        cast(sum(retained_placement * retained) as double) as retained_placement_retained,
-        cast(sum(churner_placement * retained) as double) as churner_placement_retained,
-        cast(sum(retained_placement * churners) as double) as retained_placement_churners
+        {{ as_double('count(*)') }} as accounts,
+        {{ as_double('sum(case when churners > 0 then 1 else 0 end)') }} as churner_accounts,
+        {{ as_double('sum(case when retained > 0 then 1 else 0 end)') }} as retained_accounts,
+        nullif({{ as_double('sum(churners)') }}, 0) as churners,
+        nullif({{ as_double('sum(retained)') }}, 0) as retained,
+        {{ as_double('sum(churner_placement)') }} as placement,
+        {{ as_double('sum(churners * churners)') }} as churners_squared,
+        {{ as_double('sum(retained * retained)') }} as retained_squared,
+        {{ as_double('sum(churners * retained)') }} as churners_retained,
+        {{ as_double('sum(churner_placement * churner_placement)') }} as churner_placement_squared,
+        {{ as_double('sum(retained_placement * retained_placement)') }}
+            as retained_placement_squared,
+        {{ as_double('sum(churner_placement * retained_placement)') }} as both_placements,
+        {{ as_double('sum(churner_placement * churners)') }} as churner_placement_churners,
+        {{ as_double('sum(retained_placement * retained)') }} as retained_placement_retained,
+        {{ as_double('sum(churner_placement * retained)') }} as churner_placement_retained,
+        {{ as_double('sum(retained_placement * churners)') }} as retained_placement_churners
     from account_placements
     group by cohort_number
 ),
@@ -424,7 +426,7 @@ measured as (
         unlabelled.churned_in_gap,
         unlabelled.first_window_ends_on,
         totals.worst_observations,
-        cast(totals.churners as double) / totals.observations as base_rate,
+        {{ as_double('totals.churners') }} / totals.observations as base_rate,
         intervals.auc,
         intervals.auc_standard_error,
         case
@@ -445,7 +447,7 @@ measured as (
         totals.worst_churners / nullif(totals.churners, 0) as recall_at_worst,
         totals.ks,
         probabilities.high_risk_observations,
-        cast(probabilities.high_risk_churners as double) / nullif(totals.churners, 0)
+        {{ as_double('probabilities.high_risk_churners') }} / nullif(totals.churners, 0)
             as recall_of_high_risk,
         probabilities.log_loss,
         probabilities.brier_score,

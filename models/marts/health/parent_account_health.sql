@@ -26,7 +26,7 @@ groups as (
         parent_account_id,
         account_id
     from children
-    union
+    union distinct
     select
         parent_account_id,
         parent_account_id as account_id
@@ -68,7 +68,7 @@ rolled_up as (
         sum(arr) as arr,
         sum(scored_arr) as scored_arr,
         {{ round_half_up(
-            'cast(sum(scored_arr * coalesce(score, 0)) as double) / nullif(sum(scored_arr), 0)', 2
+            as_double('sum(scored_arr * coalesce(score, 0))') ~ ' / nullif(sum(scored_arr), 0)', 2
         ) }} as score,
         max(case when weakness = 1 and status = 'scored' then account_id end) as weakest_account_id,
         max(case when weakness = 1 and status = 'scored' then score end) as weakest_score

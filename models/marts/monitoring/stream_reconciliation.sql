@@ -10,7 +10,7 @@ accounts as (
 
 streams as (
     select distinct source from {{ ref('event_schemas') }}
-    union
+    union distinct
     select 'product' as source
 ),
 

@@ -145,8 +145,8 @@ expected_days as (
         expectations.expected,
         {{ round_half_up(
             '(anchored.event_count - expectations.expected) / greatest('
-            ~ '1.4826 * cast(deviations.deviation as double), '
-            ~ 'sqrt(cast(expectations.expected as double)), 1)', 2
+            ~ '1.4826 * ' ~ as_double('deviations.deviation') ~ ', '
+            ~ 'sqrt(' ~ as_double('expectations.expected') ~ '), 1)', 2
         ) }} as robust_z
     from anchored
     inner join volume_rules

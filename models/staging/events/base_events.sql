@@ -70,7 +70,7 @@ repeated_hashes as (
     group by {{ hash_of('raw_events.event_id') }}
     having count(*) > 1
     {% if is_incremental() -%}
-    union
+    union distinct
     select {{ hash_of('event_id') }} as id_hash from kept_ids
     {%- endif %}
 ),

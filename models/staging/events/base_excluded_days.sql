@@ -53,7 +53,7 @@ single_days as (
         date_day
     from each_excluded_day
     where event_type <> 'any'
-    union
+    union distinct
     select
         event_type,
         date_day

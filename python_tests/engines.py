@@ -146,6 +146,7 @@ def nights(folder):
 
     later["crm"] = pd.concat([later["crm"], merge_of_two_accounts(frames["crm"], moment)])
     for stream, frame in later.items():
+        frame = frame.astype(dict.fromkeys(("occurred_at", "loaded_at"), "datetime64[us]"))  # Spark reads no nanoseconds
         frame.to_parquet(folder / "raw" / stream / NIGHT)
     yield LATE
 

@@ -1,18 +1,32 @@
-{#- Increments go on from the last build that ended well. A build that was cut short has no row here, so the next one does its work
-    again. -#}
+{#- Increments go on from the last build that ended well. A build that was cut short has no row in completed_builds, so the next one
+    does its work again; its row in started_builds says what it made rows with. -#}
 {% macro create_build_log() %}
-    {% if flags.WHICH in ('build', 'run') %}
-        {% do run_query('create schema if not exists ' ~ target.schema) %}
-        {% do run_query(
-            'create table if not exists ' ~ target.schema ~ '.completed_builds (build_number bigint, known_at timestamp, '
-            ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
-            ~ ', definition ' ~ dbt.type_string() ~ ')'
-        ) %}
-        {% do create_sync_log() %}
-        {% if execute %}{% do say_how_to_split() %}{% endif %}
-    {% endif %}
-    {{ return('') }}
+    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
+    {% do run_query('create schema if not exists ' ~ target.schema) %}
+    {% do run_query(
+        'create table if not exists ' ~ target.schema ~ '.completed_builds (build_number bigint, known_at timestamp, '
+        ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
+        ~ ', definition ' ~ dbt.type_string() ~ ')'
+    ) %}
+    {% do run_query(
+        'create table if not exists ' ~ target.schema ~ '.started_builds (build_number bigint, intake_definition '
+        ~ dbt.type_string() ~ ', definition ' ~ dbt.type_string() ~ ', moment ' ~ dbt.type_string() ~ ')'
+    ) %}
+    {% do create_sync_log() %}
+    {% do say_how_to_split() %}
+    insert into {{ target.schema }}.started_builds
+    select
+        coalesce(max(build_number), 0) + 1 as build_number,
+        '{{ definition(intake=true) }}' as intake_definition,
+        '{{ definition(intake=false) }}' as definition,
+        '{{ asked_moment() }}' as moment
+    from {{ target.schema }}.completed_builds
 {% endmacro %}
+
+{#- The moment that a build was asked for; the latest where it was not. -#}
+{% macro asked_moment() -%}
+    {{ var('as_of') or 'latest' }}, {{ var('known_at') or 'latest' }}
+{%- endmacro %}
 
 {#- A changed configuration that is built on the data of the build before is told apart from the data that comes after. -#}
 {% macro say_how_to_split() %}

@@ -143,6 +143,8 @@ def test_streams_without_rows_build(work):
             assert len(rows) == {
                 "stream_reconciliation": len(STREAMS),
                 "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
+                "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
+                "intervention_outcomes": (len(SEEDS["playbooks"]) + 1) * (len(SEEDS["size_classes"]) + 1),
             }.get(mart, 0), mart
 
 

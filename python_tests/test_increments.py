@@ -93,7 +93,7 @@ def changed_opinion(rng):
             ("milestone_criteria", "threshold", "2"),
             ("tracking_plan", "feature", "another"),
             ("sla_targets", "first_response_hours", "3"),
-            ("event_schemas", "is_required", "true"),
+            ("event_schemas", "value_type", "number"),
             ("exchange_rates", "rate_to_reporting_currency", "1.5"),
         ]
     )
@@ -153,3 +153,26 @@ def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merge
 )
 def test_every_night_equals_a_full_rebuild(seed, behind, opinions, interruptions, accounts, merges):
     check_history(seed, behind, opinions, interruptions, accounts, merges)
+
+
+@pytest.mark.parametrize(
+    ("seed_name", "column", "value"),
+    [("tracking_plan", "feature", "another"), ("sla_targets", "first_response_hours", "0")],
+)
+def test_a_change_that_was_taken_back_after_a_killed_build_leaves_no_row(seed_name, column, value):
+    nights = arrivals(company_strategy.random_company(3, n_accounts=4, n_days=90), random.Random(3), behind=0)
+    house = warehouse.Nightly()
+    house.load(cumulated(nights[:-1]))
+    house.build()
+    house.load(warehouse.raw_frames(nights[-1]))
+    house.change_seed(seed_name, [row | {column: value} for row in warehouse.seed_rows()[seed_name]])
+    house.build(stop_before=len(house) - 1)
+    house.change_seed(seed_name, warehouse.seed_rows()[seed_name])
+    house.build()
+    with warehouse.build(cumulated(nights)) as whole:
+        difference = warehouse.difference(
+            warehouse.published(house.connection, restated_only=True),
+            warehouse.published(whole, restated_only=True),
+            skip=HISTORY,
+        )
+    assert difference is None

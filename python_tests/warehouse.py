@@ -239,7 +239,8 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
         connection.execute(f"create table raw.{stream}_events ({columns})")
     connection.execute(
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
-        "intake_definition varchar, definition varchar)"
+        "intake_definition varchar, definition varchar);"
+        "create table started_builds (build_number bigint, intake_definition varchar, definition varchar, moment varchar)"
     )
     connection.execute(sync_log())
     return connection
@@ -275,8 +276,8 @@ def build(
 
 
 @functools.cache
-def _increments() -> tuple[dict[str, list[str]], dict[str, str], str]:
-    """What dbt runs in an incremental build: the hooks' statements and the query by model, and what records the build.
+def _increments() -> tuple[dict[str, list[str]], dict[str, str], str, str]:
+    """What dbt runs in an incremental build: the hooks' statements and the query by model, and what records its start and end.
 
     They are read from dbt's log and manifest of a second run over a warehouse without events.
     """
@@ -310,8 +311,9 @@ def _run_increments() -> bytes:
         for node in manifest["nodes"].values()
         if node["config"]["materialized"] == "incremental"
     }
+    (start,) = {sql for _, sql in run if sql.startswith("insert into main.started_builds")}
     (record,) = {sql for _, sql in run if sql.startswith("insert into main.completed_builds")}
-    return json.dumps([hooks, queries, record]).encode()
+    return json.dumps([hooks, queries, start, record]).encode()
 
 
 class Nightly:
@@ -320,7 +322,7 @@ class Nightly:
     def __init__(self, seeds: dict[str, list[dict]] | None = None, threads: int = 1):
         """`seeds` replaces seeds by name, as in `seeded`."""
         self.seeds = dict(seeds or {})
-        self.changes: dict[str, int] = {}
+        self.checksums: dict[str, str] = {}
         self.connection = _empty_warehouse(self.seeds, threads)
         self.built: set[str] = set()
 
@@ -333,11 +335,14 @@ class Nightly:
         (node,) = (node for node in _plan(False)[0] if node["name"] == name)
         self.connection.execute(f"drop table {name}; {_seed_sql(node, rows)}")
         self.seeds[name] = rows
-        self.changes[name] = self.changes.get(name, 0) + 1
+        if rows == seed_rows()[name]:
+            self.checksums.pop(name, None)
+        else:
+            self.checksums[name] = hashlib.sha256(repr(rows).encode()).hexdigest()[:8]
 
     def _as_defined(self, sql: str) -> str:
-        for name, count in self.changes.items():
-            sql = re.sub(rf"\b{name}:[0-9a-f]{{8}}", f"{name}:change{count}", sql)
+        for name, checksum in self.checksums.items():
+            sql = re.sub(rf"\b{name}:[0-9a-f]{{8}}", f"{name}:{checksum}", sql)
         return sql
 
     def build(self, stop_before: int | None = None) -> None:
@@ -345,7 +350,8 @@ class Nightly:
 
         Raises duckdb.Error where a model fails; what its hook deleted is back then.
         """
-        hooks, queries, record = _increments()
+        hooks, queries, start, record = _increments()
+        self.connection.execute(self._as_defined(start))
         for position, node in enumerate(_plan(False)[1]):
             if position == stop_before:
                 return

@@ -1,15 +1,15 @@
 with
 
+reference_problems as (
+    select * from {{ ref('reference_problems') }}
+),
+
 catalog_problems as (
     select * from {{ ref('catalog_problems') }}
 ),
 
 scoring_problems as (
     select * from {{ ref('scoring_problems') }}
-),
-
-reference_problems as (
-    select * from {{ ref('reference_problems') }}
 ),
 
 plays_problems as (
@@ -25,17 +25,17 @@ sync_problems as (
 ),
 
 problems as (
-    select file_path, row_key, problem, remedy from catalog_problems
+    select 1 as precedence, file_path, row_key, problem, remedy from reference_problems
     union all
-    select file_path, row_key, problem, remedy from scoring_problems
+    select 2 as precedence, file_path, row_key, problem, remedy from catalog_problems
     union all
-    select file_path, row_key, problem, remedy from reference_problems
+    select 3 as precedence, file_path, row_key, problem, remedy from scoring_problems
     union all
-    select file_path, row_key, problem, remedy from plays_problems
+    select 4 as precedence, file_path, row_key, problem, remedy from plays_problems
     union all
-    select file_path, row_key, problem, remedy from expansion_problems
+    select 5 as precedence, file_path, row_key, problem, remedy from expansion_problems
     union all
-    select file_path, row_key, problem, remedy from sync_problems
+    select 6 as precedence, file_path, row_key, problem, remedy from sync_problems
 )
 
 select * from problems

@@ -10,6 +10,10 @@ completed_builds as (
     select * from {{ source('builds', 'completed_builds') }}
 ),
 
+started_builds as (
+    select * from {{ source('builds', 'started_builds') }}
+),
+
 loads as (
     {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
     select max(loaded_at) as loaded_at from {{ source('raw', stream ~ '_events') }}
@@ -26,9 +30,17 @@ known as (
     from loads
 ),
 
-first_problem as (
-    select min(file_path || ', ' || row_key || ': ' || problem || ' ' || remedy) as message
+ranked_problems as (
+    select
+        file_path || ', ' || row_key || ': ' || problem || ' ' || remedy as message,
+        rank() over (order by precedence) as place
     from configuration_problems
+),
+
+first_problem as (
+    select min(message) as message
+    from ranked_problems
+    where place = 1
 ),
 
 checked as (
@@ -51,6 +63,30 @@ last_builds as (
     select max(build_number) as build_number from completed_builds
 ),
 
+-- A build that did not end left rows that it made with something else.
+interrupted as (
+    select
+        coalesce(
+            max(
+                case
+                    when
+                        started_builds.intake_definition <> '{{ definition(intake=true) }}'
+                        or started_builds.moment <> '{{ asked_moment() }}'
+                        then 1
+                    else 0
+                end
+            ), 0
+        ) = 1 as is_other_intake,
+        coalesce(
+            max(
+                case when started_builds.definition <> '{{ definition(intake=false) }}' then 1 else 0 end
+            ), 0
+        ) = 1 as is_other
+    from started_builds
+    inner join last_builds
+        on started_builds.build_number = coalesce(last_builds.build_number, 0) + 1
+),
+
 moment as (
     select
         checked.known_at,
@@ -60,9 +96,8 @@ moment as (
         coalesce(last_builds.build_number, 0) as last_build_number,
         completed_builds.as_of as last_as_of,
         completed_builds.tracking_starts as last_tracking_starts,
-        coalesce(
-            completed_builds.intake_definition <> '{{ definition(intake=true) }}', true
-        ) as must_reload,
+        coalesce(completed_builds.intake_definition <> '{{ definition(intake=true) }}', true)
+        or interrupted.is_other_intake as must_reload,
         coalesce(
             completed_builds.intake_definition <> '{{ definition(intake=true) }}'
             or completed_builds.definition <> '{{ definition(intake=false) }}'
@@ -70,9 +105,12 @@ moment as (
             or completed_builds.as_of > checked.as_of,
             true
         )
+        or interrupted.is_other_intake
+        or interrupted.is_other
         or {{ is_full_refresh() }} as must_rebuild
     from checked
     cross join last_builds
+    cross join interrupted
     left join completed_builds
         on last_builds.build_number = completed_builds.build_number
 )

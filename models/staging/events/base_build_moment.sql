@@ -79,7 +79,10 @@ interrupted as (
         ) = 1 as is_other_intake,
         coalesce(
             max(
-                case when started_builds.definition <> '{{ definition(intake=false) }}' then 1 else 0 end
+                case
+                    when started_builds.definition <> '{{ definition(intake=false) }}' then 1
+                    else 0
+                end
             ), 0
         ) = 1 as is_other
     from started_builds

@@ -1,4 +1,4 @@
-"""Prints what the last build says: accounts by band, time to value, the accounts most at risk."""
+"""Prints what the last build says: accounts by band, time to value, the accounts most at risk, what there is to do."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ AT_RISK = """
     order by health.score, health.account_id
     limit 5
 """
+TASKS = """
+    select count(*), coalesce(sum(case when status = 'overdue' then 1 else 0 end), 0)
+    from fct_interventions
+    where status in ('open', 'overdue')
+"""
+HANDOFFS = "select count(*), coalesce(sum(expected_arr), 0) from expansion_handoffs"
 VERDICTS = """
     select horizon_days, basis, verdict
     from health_validation
@@ -66,6 +72,10 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     for account_id, name, score, band, driver, lost, arr in rows(AT_RISK):
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
+
+    (tasks, overdue), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
+    lines += ["", "To do", f"  {tasks:,} tasks, {overdue:,} overdue; `make digest` writes a page per owner"]
+    lines.append(f"  {handoffs:,} accounts for sales, expected ARR {arr:,.0f}; see expansion_handoffs")
 
     lines += ["", "Does the score predict churn"]
     lines += [

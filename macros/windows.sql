@@ -6,3 +6,8 @@
         rows between {{ days - 1 }} preceding and current row
     )
 {%- endmacro %}
+
+{#- The last score weekday on or before a day. -#}
+{% macro last_score_weekday(day) -%}
+    {{ add_days(day, '-mod(' ~ iso_weekday(day) ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)') }}
+{%- endmacro %}

@@ -93,10 +93,7 @@ begun as (
     select
         wanted.*,
         least(wanted.cleared_on, wanted.outgrown_on) as ends_on,
-        {{ add_days(
-            'wanted.wanted_on',
-            '-mod(' ~ iso_weekday('wanted.wanted_on') ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)'
-        ) }} as last_score_date
+        {{ last_score_weekday('wanted.wanted_on') }} as last_score_date
     from wanted
     cross join build_moment
     where

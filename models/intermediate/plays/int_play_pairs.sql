@@ -84,14 +84,8 @@ treated as (
 dated as (
     select
         treated.*,
-        {{ add_days(
-            'day_before',
-            '-mod(' ~ iso_weekday('day_before') ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)'
-        ) }} as score_date,
-        {{ add_days(
-            'window_ends_on',
-            '-mod(' ~ iso_weekday('window_ends_on') ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)'
-        ) }} as last_score_date
+        {{ last_score_weekday('day_before') }} as score_date,
+        {{ last_score_weekday('window_ends_on') }} as last_score_date
     from treated
 ),
 

@@ -87,11 +87,7 @@ score_values as (
     inner join scores
         on
             measured_signals.account_id = scores.account_id
-            and {{ add_days(
-                'measured_signals.date_day',
-                '-mod(' ~ iso_weekday('measured_signals.date_day') ~ ' - '
-                ~ var('score_weekday') ~ ' + 7, 7)'
-            ) }} = scores.score_date
+            and {{ last_score_weekday('measured_signals.date_day') }} = scores.score_date
     inner join conditions
         on
             conditions.measure = 'health_score'

@@ -13,6 +13,8 @@ MONDAY, WEEKS, ACCOUNTS = datetime.date(2024, 1, 1), 30, 90
 AS_OF = MONDAY + datetime.timedelta(7 * WEEKS + 2)
 METRICS = ("coin", "constant", "peaked", "sliding", "uniform")
 BANDS = ("red", "yellow", "green")
+STEPS = ("account_dates", "values", "sums", "stability", "shares", "calibration", "measures")
+MODELS = (*(f"int_drift_{step}" for step in STEPS), "health_drift")
 KEY = ["model_version", "segment", "stage", "month", "measure", "subject"]
 
 
@@ -28,7 +30,7 @@ def draw_value(metric, week, rng):
 
 
 def draw(seed):
-    """Frames of the models that health_drift reads; two versions, one of which begins late, two stages, and a candidate."""
+    """Frames of the models that those of drift read; two versions, one of which begins late, two stages, and a candidate."""
     rng = random.Random(seed)
     scores, metrics, accounts, predictions = [], [], [], []
     for number in range(ACCOUNTS):
@@ -38,7 +40,7 @@ def draw(seed):
         churned_on = None
         if last < WEEKS:
             churned_on = MONDAY + datetime.timedelta(7 * last + rng.randrange(7))
-        accounts.append((account, churned_on, AS_OF))
+        accounts.append((account, churned_on))
         days = [MONDAY + datetime.timedelta(7 * week) for week in range(first, last)]
         for day in [*days, MONDAY + datetime.timedelta(7 * last + 2)]:
             week = (day - MONDAY).days // 7
@@ -76,7 +78,8 @@ def draw(seed):
             columns=["basis", "predictor", "account_id", "score_date", "horizon_days", "model_version", "segment", "split"]
             + ["churned", "churn_probability"],
         ),
-        "dim_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on", "as_of"]),
+        "int_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on"]),
+        "base_build_moment": pd.DataFrame({"as_of": [AS_OF]}),
     }
 
 
@@ -99,7 +102,9 @@ def built(frames, settings, thresholds):
             connection.register("frame", frame)
             columns = ", ".join(f"{name}::{TYPES.get(name, 'varchar')} as {name}" for name in frame)
             connection.execute(f"create table {table} as select {columns} from frame")
-        rows = connection.execute(warehouse.model_sql("health_drift")).df()
+        for model in MODELS:
+            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+        rows = connection.execute("from health_drift").df()
     return rows.set_index(KEY, verify_integrity=True)
 
 
@@ -119,7 +124,7 @@ def expected(frames, settings):
     least, buckets = int(settings["min_accounts"]), int(settings["bucket_count"])
     scores = frames["int_health_scores"].query("track == 'live' and status != 'churned'")
     scores = scores[[day.weekday() == 0 for day in scores["score_date"]]]
-    scores = scores.merge(frames["dim_accounts"], on="account_id")
+    scores = scores.merge(frames["int_accounts"], on="account_id")
     metrics = frames["int_health_metrics"].query("track == 'live'")
     found = {}
     for (version, stage), judged in scores.groupby(["model_version", "stage"]):

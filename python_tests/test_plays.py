@@ -757,7 +757,7 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
     history = History(seed)
     with warehouse.seeded(history.seeds) as connection:
         history.create(connection)
-        for name in ("int_play_pairs", "intervention_outcomes"):
+        for name in ("int_play_pairs", "int_play_scopes", "int_play_counts", "int_play_effects", "intervention_outcomes"):
             connection.execute(f"create or replace table {name} as {warehouse.model_sql(name)}")
         pairs = {row["task_id"]: row for row in rows_of(connection, "select * from int_play_pairs")}
         outcomes = rows_of(connection, "select * from intervention_outcomes")

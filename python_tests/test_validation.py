@@ -15,7 +15,8 @@ Z = 1.959963984540054
 DRAWS = 60
 KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
 MARTS = ("health_lift", "health_calibration", "health_validation")
-MODELS = ("int_health_predictions", "int_validation_cohorts", "int_validation_members", *MARTS)
+STEPS = ("cohorts", "members", "left_out", "placements", "areas", "losses")
+MODELS = ("int_health_predictions", *(f"int_validation_{step}" for step in STEPS), *MARTS)
 KEYS = ["basis", "account_id", "score_date", "horizon_days"]
 DAY = datetime.timedelta(days=1)
 

@@ -1,0 +1,127 @@
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+scores as (
+    select
+        account_id,
+        score_date,
+        model_version,
+        segment,
+        stage,
+        status,
+        band,
+        coverage,
+        cast(score / 100 as decimal(18, 6)) as value
+    from {{ ref('int_health_scores') }}
+    where
+        track = 'live'
+        and status <> 'churned'
+        and {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+drift_settings as (
+    select * from {{ ref('drift_settings') }}
+),
+
+scored_counts as (
+    select
+        model_version,
+        stage,
+        score_date,
+        sum(case when status = 'scored' then 1 else 0 end) as scored_count
+    from scores
+    group by model_version, stage, score_date
+),
+
+reference_starts as (
+    select
+        scored_counts.model_version,
+        scored_counts.stage,
+        min(
+            case
+                when scored_counts.scored_count >= drift_settings.min_accounts
+                    then scored_counts.score_date
+            end
+        ) as reference_from
+    from scored_counts
+    cross join drift_settings
+    group by scored_counts.model_version, scored_counts.stage
+),
+
+reference_windows as (
+    select
+        reference_starts.model_version,
+        reference_starts.stage,
+        reference_starts.reference_from,
+        {{ add_days('reference_starts.reference_from', '7 * drift_settings.reference_weeks - 1') }}
+            as reference_to
+    from reference_starts
+    cross join drift_settings
+),
+
+-- Until the window is over there is nothing to compare with, and all dates are current.
+placed as (
+    select
+        scores.*,
+        accounts.churned_on,
+        build_moment.as_of,
+        case
+            when reference_windows.reference_to <= build_moment.as_of
+                then reference_windows.reference_from
+        end as reference_from,
+        case
+            when reference_windows.reference_to <= build_moment.as_of
+                then reference_windows.reference_to
+        end as reference_to
+    from scores
+    cross join build_moment
+    inner join accounts
+        on scores.account_id = accounts.account_id
+    inner join reference_windows
+        on
+            scores.model_version = reference_windows.model_version
+            and scores.stage = reference_windows.stage
+),
+
+-- An outcome counts once the whole horizon is over.
+account_dates as (
+    select
+        placed.account_id,
+        placed.score_date,
+        placed.model_version,
+        placed.segment,
+        placed.stage,
+        placed.status,
+        placed.band,
+        placed.coverage,
+        placed.value,
+        placed.reference_from,
+        placed.reference_to,
+        case
+            when placed.reference_to is null or placed.score_date > placed.reference_to
+                then cast({{ dbt.date_trunc('month', 'placed.score_date') }} as date)
+        end as month,
+        case
+            when
+                placed.status = 'scored'
+                and {{ days_between('placed.score_date', 'placed.as_of') }}
+                >= drift_settings.churn_horizon_days
+                then
+                    coalesce(
+                        {{ days_between('placed.score_date', 'placed.churned_on') }}
+                        <= drift_settings.churn_horizon_days, false
+                    )
+        end as churns
+    from placed
+    cross join drift_settings
+    where coalesce(placed.score_date >= placed.reference_from, true)
+)
+
+select * from account_dates

@@ -39,15 +39,12 @@ sampled as (
     from outcomes
 ),
 
-published_metrics as (
+published_components as (
     select
         sampled.account_id,
         sampled.score_date,
         health_weights.metric,
-        cast(
-            {{ json_text('published.components', "health_weights.metric || '.normalised'") }}
-            as decimal(18, 6)
-        ) as normalised
+        {{ json_text('published.components', 'health_weights.metric') }} as component
     from sampled
     inner join published
         on
@@ -57,7 +54,16 @@ published_metrics as (
         on published.model_version = health_weights.model_version
     where
         sampled.basis = 'known_then'
-        and {{ json_text('published.components', "health_weights.metric || '.value'") }} is not null
+),
+
+published_metrics as (
+    select
+        account_id,
+        score_date,
+        metric,
+        cast({{ json_text('component', "'normalised'") }} as decimal(18, 6)) as normalised
+    from published_components
+    where {{ json_text('component', "'value'") }} is not null
 ),
 
 predictors as (

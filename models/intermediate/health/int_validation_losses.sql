@@ -20,7 +20,7 @@ cell_probabilities as (
         predictor,
         churn_probability,
         churned,
-        count(*) as row_count,
+        cast(count(*) as decimal(9, 0)) as row_count,
         sum(high_risk) as high_risk_count,
         sum(high_risk * churned) as high_risk_churners
     from predictions

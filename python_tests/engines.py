@@ -23,7 +23,8 @@ from simulator.run import simulate
 NIGHT = "night.parquet"  # the file in which the second night's rows stand
 FIRST, LATE, LAST = "the first build", "late rows and a merge", "a changed seed"
 PASSED = ("success", "pass", "warn")
-EMPTY = ("health_version_comparison",)  # a company without a candidate has nothing to compare
+# A company without a candidate has nothing to compare, and where nothing was sent nothing was delivered.
+EMPTY = ("health_version_comparison", "sync_deliveries")
 
 # Values in JSON, per key: what is read as a number, a date, a whole number, a truth value, a text.
 AMOUNTS = [
@@ -80,6 +81,7 @@ def awkward_rows(account_id, moment):
     for flag in FLAGS:
         add("account_updated", f'{{"is_test":{flag}}}')
     add("account_updated", '{"is_test":false}')
+    add("health_overridden", '{"band":"green","reason":"they \\"said\\" so","expires_on":"2025-12-05"}')
     for name in NAMES:
         add(payload=f'{{"topic":{name}}}')
     for payload in PAYLOADS:

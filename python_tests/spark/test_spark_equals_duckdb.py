@@ -40,7 +40,8 @@ def on_spark(tmp_path_factory):
         if night == engines.LATE:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(Cursor, "execute", killed_before_rows_are_back)
-                assert dbt("run", "--select", "+base_events")[-1][1:] == ("error", "Runtime Error\n  killed")
+                outcomes = {name: (status, text) for name, status, text in dbt("run", "--select", "+base_events")}
+            assert outcomes["model.onboarding_health.base_events"] == ("error", "Runtime Error\n  killed")
         no_tests = [] if night == engines.LAST else ["--exclude-resource-type", "test", "unit_test"]
         return dbt("build", *no_tests)
 

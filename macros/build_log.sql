@@ -44,14 +44,14 @@
     {% endif %}
 {% endmacro %}
 
-{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what is
-    done about scores is in neither, as no kept row rests on it. -#}
+{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what
+    judges scores or acts on them is in neither, as no kept row rests on it. -#}
 {% macro definition(intake) %}
     {% set parts = [] %}
     {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
         {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
             {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
-        {% elif node.original_file_path.split('/')[-2] in ('risk', 'plays', 'expansion', 'sync') %}
+        {% elif node.original_file_path.split('/')[-2] in ('validation', 'drift', 'risk', 'plays', 'expansion', 'sync') %}
         {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
             {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
         {% endif %}

@@ -41,7 +41,8 @@ def on_spark(tmp_path_factory):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(Cursor, "execute", killed_before_rows_are_back)
                 outcomes = {name: (status, text) for name, status, text in dbt("run", "--select", "+base_events")}
-            assert outcomes["model.onboarding_health.base_events"] == ("error", "Runtime Error\n  killed")
+            status, text = outcomes["model.onboarding_health.base_events"]
+            assert status == "error" and text.endswith("killed")
         no_tests = [] if night == engines.LAST else ["--exclude-resource-type", "test", "unit_test"]
         return dbt("build", *no_tests)
 

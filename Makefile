@@ -25,7 +25,7 @@ HISTORY ?= history.duckdb
 .PHONY: help build replay streams summary digest calibrate sync test test-spark test-postgres lint docs clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 	@echo
 	@echo 'make build                                   the demo company (ACCOUNTS=500 SEED=7)'
 	@echo 'make build RAW=path                          your own streams, path/<stream>/*.parquet'

@@ -116,6 +116,20 @@ def test_envelope(connector, request):
                 assert found[list(required.get(kind, []))].notna().all(axis=None)
 
 
+def ravenstack_ends(tables):
+    """RavenStack's subscriptions with `left`, the day of the account's last reported churn, and `end`.
+
+    `end` is that day, the first day for what starts later, or the table's own end where it is earlier.
+    """
+    ends = tables["subscriptions"].copy()
+    ends["left"] = ends.account_id.map(tables["churn_events"].groupby("account_id").churn_date.max())
+    leaving = ends.left.where(~(ends.start_date > ends.left), ends.start_date)
+    is_earlier = ends.end_date.notna() & ~(leaving < ends.end_date)
+    ends["is_by_leaving"] = leaving.notna() & ~is_earlier
+    ends["end"] = ends.end_date.where(~ends.is_by_leaving, leaving)
+    return ends
+
+
 def test_ravenstack_counts(ravenstack, tables):
     accounts, subscriptions = tables["accounts"], tables["subscriptions"]
     usage, tickets = tables["feature_usage"], tables["support_tickets"]
@@ -135,13 +149,13 @@ def test_ravenstack_counts(ravenstack, tables):
     assert types(ravenstack["billing"]) == {
         "trial_started": accounts.is_trial.sum() + subscriptions.is_trial.sum(),
         "subscription_started": (~subscriptions.is_trial).sum(),
-        "subscription_cancelled": subscriptions.end_date.count(),
+        "subscription_cancelled": ravenstack_ends(tables).end.count(),
     }
     assert types(ravenstack["survey"]) == {
         "survey_sent": len(tickets),
         "survey_answered": tickets.satisfaction_score.count(),
     }
-    assert sum(map(len, ravenstack.values())) == 25000 + 7731 + 1100 + 6095 + 5583 + 3175
+    assert sum(map(len, ravenstack.values())) == 25000 + 7731 + 1100 + 6095 + 8759 + 3175
 
 
 def test_ravenstack_duplicates_and_orphans(ravenstack, tables):
@@ -189,12 +203,28 @@ def test_ravenstack_values(ravenstack, tables):
     assert latest == pd.to_datetime(tickets.closed_at).max() == pd.Timestamp("2024-12-31 19:00")
 
 
+def test_ravenstack_the_last_reported_churn_ends_every_subscription(ravenstack, tables):
+    ends = ravenstack_ends(tables).set_index("subscription_id")
+    by_leaving = ends[ends.is_by_leaving]
+    is_late = by_leaving.start_date >= by_leaving.left
+    assert (by_leaving.account_id.nunique(), (~is_late).sum(), is_late.sum()) == (352, 1985, 1401)
+    found = payloads(ravenstack["billing"], "subscription_cancelled").set_index("subscription_id")
+    assert found.index.is_unique
+    assert found.effective_on.to_dict() == ends.end.dropna().to_dict()
+    assert set(found.index[found.reason.notna()]) == set(by_leaving.index)
+    cancelled = ravenstack["billing"].query("event_type == 'subscription_cancelled'")
+    assert (cancelled.loaded_at.dt.strftime("%Y-%m-%d").values == found.effective_on.values).all()
+    given = tables["churn_events"].groupby(["account_id", "churn_date"]).reason_code.agg(set)
+    for subscription_id, row in by_leaving.iterrows():
+        assert found.reason[subscription_id] in given[row.account_id, row.left]
+
+
 def test_ravenstack_starts_come_before_cancellations_of_their_day(ravenstack, tables):
-    one_day = tables["subscriptions"].query("start_date == end_date").subscription_id
+    one_day = ravenstack_ends(tables).query("start_date == end").subscription_id
     billing = ravenstack["billing"]
     subscription_id = billing.event_id.str.split("-").str[:2].str.join("-")
     events = billing[subscription_id.isin(one_day)].sort_values(["occurred_at", "event_id"])
-    assert len(events) == 2 * len(one_day) == 26
+    assert len(events) == 2 * len(one_day) == 2 * 1414
     assert list(events.event_type == "subscription_cancelled") == [False, True] * len(one_day)
 
 

@@ -7,7 +7,9 @@ import sys
 import duckdb
 import pandas as pd
 import pytest
-from test_connectors import CONNECTORS, run, source
+from sklearn.metrics import roc_auc_score
+from test_connectors import CONNECTORS, ravenstack_ends, run, source
+from test_validation import Z, obuchowski
 from warehouse import dbt
 
 
@@ -78,18 +80,30 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
     assert found == (len(usage) + len(errors), early_rows)
 
 
-def test_ravenstack_signals_agree_with_its_subscriptions(ravenstack):
+@pytest.fixture(scope="module")
+def paid():
+    """RavenStack's subscriptions that are no trials, with the day on which the account left."""
+    tables = {
+        name: pd.read_csv(source("ravenstack") / f"ravenstack_{name}.csv") for name in ("subscriptions", "churn_events")
+    }
+    return ravenstack_ends(tables).query("not is_trial")
+
+
+def churn_days(paid):
+    """The day on which each account that had paid before its last reported churn left."""
+    return pd.to_datetime(paid[paid.start_date < paid.left].groupby("account_id").left.first())
+
+
+def test_ravenstack_signals_agree_with_its_subscriptions(ravenstack, paid):
     connection, _ = ravenstack
-    subscriptions = pd.read_csv(source("ravenstack") / "ravenstack_subscriptions.csv")
     as_of = str(connection.execute("select max(as_of) from dim_accounts").fetchone()[0])
-    running = subscriptions[
-        ~subscriptions.is_trial
-        & (subscriptions.start_date <= as_of)
-        & ~(subscriptions.end_date <= as_of)
-    ]
+    running = paid[(paid.start_date <= as_of) & ~(paid.end <= as_of)]
     arr = (running.groupby("account_id").mrr_amount.sum() * 12).to_dict()
+    never = set(paid.account_id) - set(paid[paid.start_date < paid.end.fillna("9999")].account_id)
     found = dict(connection.execute("select account_id, arr from dim_accounts").fetchall())
-    assert {key: float(value) for key, value in found.items()} == arr
+    assert {key for key, value in found.items() if value is None} == never
+    expected = dict.fromkeys(set(found) - never, 0) | arr
+    assert {key: float(value) for key, value in found.items() if value is not None} == expected
 
 
 def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
@@ -123,7 +137,8 @@ def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
 def test_accounts_are_scored_and_summed_up(connector, request):
     connection, summary = request.getfixturevalue(connector)
     statuses = dict(connection.execute("select status, count(*) from current_account_health group by 1").fetchall())
-    assert statuses["scored"] > 300
+    churned = connection.execute("select count(*) from dim_accounts where churned_on is not null").fetchone()[0]
+    assert statuses["churned"] == churned and statuses["scored"] > 0.9 * (sum(statuses.values()) - churned)
     for heading in ("Accounts by band", "Time to value", "Does the score predict", "Most at risk", "Warehouse"):
         assert heading in summary
 
@@ -133,13 +148,41 @@ def verdicts(connection, condition):
     return connection.execute(query).fetchall()
 
 
-def test_on_ravenstack_the_score_is_not_said_to_predict(ravenstack):
-    """Its accounts cancel subscriptions but never all of them, so nobody is lost and nothing can be judged."""
+def test_ravenstack_churn_is_the_last_report_of_an_account_that_had_paid(ravenstack, paid):
     connection, summary = ravenstack
-    assert connection.execute("select count(*) from dim_accounts where churned_on is not null").fetchone()[0] == 0
-    found = verdicts(connection, "true")
-    assert set(found) == {(0, "too few churners: 0, needs 50")}
-    assert summary.count("days: too few churners: 0, needs 50") == 3
+    found = connection.execute("select account_id, churned_on from dim_accounts where churned_on is not null").df()
+    assert found.set_index("account_id").churned_on.to_dict() == churn_days(paid).to_dict()
+    assert f"churned{len(found):>16}" in summary
+
+
+def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
+    """Labels from the tables, the AUC by scikit-learn, its interval by Obuchowski: what it says is what they say."""
+    connection, summary = ravenstack
+    outcomes = connection.execute(
+        "select account_id, score_date, horizon_days, score::double as score, has_churned "
+        "from fct_health_outcomes where basis = 'restated' and outcome in ('churned', 'retained')"
+    ).df()
+    days = (outcomes.account_id.map(churn_days(paid)) - outcomes.score_date).dt.days
+    assert (days.dropna() > 7).all()
+    assert (outcomes.has_churned == (days <= 7 + outcomes.horizon_days)).all()
+    said = connection.execute(
+        "select horizon_days, observations, churners, auc, auc_lower, auc_upper, finding, verdict from health_validation "
+        "where basis = 'restated' and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'"
+    ).fetchall()
+    assert len(said) == 3
+    findings = {}
+    for horizon, observations, churners, auc, lower, upper, finding, verdict in said:
+        of_horizon = outcomes[outcomes.horizon_days == horizon]
+        score, churned = of_horizon.score.to_numpy(), of_horizon.has_churned.to_numpy(dtype=int)
+        assert (observations, churners) == (len(of_horizon), churned.sum())
+        area = roc_auc_score(churned, -score)
+        margin = Z * obuchowski(score, churned, of_horizon.account_id.to_numpy()) ** 0.5
+        assert [float(auc), float(lower), float(upper)] == pytest.approx([area, area - margin, area + margin], abs=1e-9)
+        assert lower <= 0.5 <= upper and churners >= 50
+        assert finding == ("does_not_predict" if observations >= 1000 else "too_few_observations")
+        assert f"within {horizon} days: {verdict}" in summary
+        findings[horizon] = verdict.split(":")[0]
+    assert findings == {30: "does not predict here", 60: "does not predict here", 90: "too few observations"}
 
 
 def test_on_oulad_the_labels_are_the_withdrawals_and_too_few_to_judge(oulad):

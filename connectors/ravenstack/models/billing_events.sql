@@ -8,6 +8,55 @@ subscriptions as (
     select * from {{ source('ravenstack', 'subscriptions') }}
 ),
 
+churn_events as (
+    select * from {{ source('ravenstack', 'churn_events') }}
+),
+
+reported as (
+    select
+        account_id,
+        reason_code,
+        try_cast(churn_date as date) as left_on,
+        row_number() over (
+            partition by account_id order by churn_date desc, churn_event_id desc
+        ) as recency
+    from churn_events
+),
+
+-- What would start after the account left ends on the day of its start, so that it never runs.
+leaving as (
+    select
+        subscriptions.*,
+        reported.reason_code,
+        case
+            when reported.left_on is not null
+                then greatest(reported.left_on, try_cast(subscriptions.start_date as date))
+        end as left_on
+    from subscriptions
+    left join reported
+        on subscriptions.account_id = reported.account_id and reported.recency = 1
+),
+
+ends as (
+    select
+        leaving.*,
+        coalesce(
+            try_cast(end_date as date) > left_on, end_date is null and left_on is not null
+        ) as is_ended_by_leaving
+    from leaving
+),
+
+effective as (
+    select
+        subscription_id,
+        account_id,
+        case when is_ended_by_leaving then reason_code end as reason,
+        case
+            when is_ended_by_leaving then cast(left_on as varchar) else end_date
+        end as effective_on
+    from ends
+),
+
 signed_up_on_trial as (
     select
         account_id || '-trial_started' as event_id,
@@ -53,10 +102,12 @@ cancelled as (
         subscription_id || '-2-cancelled' as event_id,
         'subscription_cancelled' as event_type,
         account_id,
-        try_cast(end_date as timestamp) as occurred_at,
-        json_object('subscription_id', subscription_id, 'effective_on', end_date) as payload
-    from subscriptions
-    where end_date is not null
+        try_cast(effective_on as timestamp) as occurred_at,
+        json_object(
+            'subscription_id', subscription_id, 'reason', reason, 'effective_on', effective_on
+        ) as payload
+    from effective
+    where effective_on is not null
 ),
 
 unioned as (

@@ -28,7 +28,7 @@ created as (
     from accounts
 ),
 
--- What somebody reported, not the end of a subscription: every such account goes on paying.
+-- What somebody reported, each time; the last report also ends the subscriptions, in billing.
 churn_reported as (
     select
         churn_event_id as event_id,

@@ -154,7 +154,7 @@ positioned as (
             sqrt(
                 {{ as_double(
                     'cast(peer_count as decimal(8, 0)) * cast(square_sum as decimal(28, 8))'
-                    ~ ' - cast(value_sum as decimal(19, 4)) * cast(value_sum as decimal(18, 4))'
+                    ~ ' - cast(value_sum as decimal(19, 4)) * cast(value_sum as decimal(17, 4))'
                 ) }}
             ),
             0

@@ -61,7 +61,7 @@ calibrate: .venv/calibrated  ## Propose weights learned from the last build, in 
 sync: .venv/delivered  ## Show what changed since it was last acknowledged; SEND=yes sends it
 	@$(BIN)/python -m delivery sync $(if $(filter yes,$(SEND)),--send)
 
-test: .venv/tested  ## Run everything that CI runs: lint, build, dbt tests, pytest
+test: .venv/tested  ## Lint, build the demo with its dbt tests, run pytest
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory build ACCOUNTS=200
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile python_tests

@@ -7,6 +7,10 @@
     )
 {%- endmacro %}
 
+{% macro is_score_weekday(day) -%}
+    {{ iso_weekday(day) }} = {{ var('score_weekday') }}
+{%- endmacro %}
+
 {#- The last score weekday on or before a day. -#}
 {% macro last_score_weekday(day) -%}
     {{ add_days(day, '-mod(' ~ iso_weekday(day) ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)') }}

@@ -19,7 +19,7 @@ scores as (
     where
         track = 'live'
         and status <> 'churned'
-        and {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+        and {{ is_score_weekday('score_date') }}
 ),
 
 accounts as (

@@ -30,7 +30,7 @@ score_days as (
     inner join accounts
         on measured_signals.account_id = accounts.account_id
     where
-        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('measured_signals.date_day') }}
         or measured_signals.date_day = accounts.ended_on
 ),
 
@@ -75,7 +75,7 @@ earlier_values as (
         {{ signal_value('signal', with_milestones=false) }} as earlier_value
     from earlier_days
     where
-        {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('score_date') }}
         or score_date = ended_on
 ),
 

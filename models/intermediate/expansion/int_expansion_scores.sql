@@ -35,7 +35,7 @@ score_days as (
     inner join accounts
         on measured_signals.account_id = accounts.account_id
     where
-        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('measured_signals.date_day') }}
         or measured_signals.date_day = accounts.ended_on
 ),
 

@@ -43,7 +43,7 @@ account_dates as (
             measured_signals.account_age_days >= stage_ranges.from_day
             and coalesce(measured_signals.account_age_days < stage_ranges.next_from_day, true)
     where
-        {{ iso_weekday('measured_signals.date_day') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('measured_signals.date_day') }}
         or measured_signals.date_day = accounts.ended_on
 ),
 

@@ -7,7 +7,7 @@ measured_signals as (
 -- Of score weekdays alone: the last day of a build is no score date in a later one.
 steady_bands as (
     select * from {{ ref('int_health_steady_bands') }}
-    where {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+    where {{ is_score_weekday('score_date') }}
 ),
 
 scores as (

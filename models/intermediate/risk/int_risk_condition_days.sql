@@ -39,7 +39,7 @@ scores as (
     where
         track = 'live'
         and status = 'scored'
-        and {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+        and {{ is_score_weekday('score_date') }}
 ),
 
 account_signals as (

@@ -71,7 +71,7 @@ sampled as (
     from scores
     cross join validation_horizons
     where
-        {{ iso_weekday('scores.score_date') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('scores.score_date') }}
         and cast(
             floor({{ days_between("cast('2000-01-03' as date)", 'scores.score_date') }} / 7.0)
             as bigint

@@ -3,7 +3,7 @@ with
 records as (
     select * from {{ ref('health_score_records') }}
     where
-        {{ iso_weekday('score_date') }} = {{ var('score_weekday') }}
+        {{ is_score_weekday('score_date') }}
         and computed_at < cast({{ add_days('score_date', 1) }} as timestamp)
 ),
 

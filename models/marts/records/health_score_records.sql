@@ -227,7 +227,7 @@ withdrawn as (
         health.account_id is null
         and latest_records.status <> 'withdrawn'
         and (
-            {{ iso_weekday('latest_records.score_date') }} = {{ var('score_weekday') }}
+            {{ is_score_weekday('latest_records.score_date') }}
             or latest_records.account_id not in (
                 select published_accounts.account_id from published_accounts
             )

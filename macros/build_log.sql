@@ -51,7 +51,7 @@
     {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
         {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
             {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
-        {% elif node.original_file_path.split('/')[-2] in ('validation', 'drift', 'risk', 'plays', 'expansion', 'sync') %}
+        {% elif node.original_file_path.split('/')[-2] in ('validation', 'drift', 'risk', 'plays', 'expansion', 'sync', 'monitoring') %}
         {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
             {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
         {% endif %}

@@ -1,12 +1,8 @@
 with
 
-events as (
-    select
-        source,
-        event_type,
-        cast(occurred_at as date) as date_day
-    from {{ ref('base_resolved_events') }}
-    where reject_reason is null
+event_counts as (
+    select * from {{ ref('int_event_counts') }}
+    where place <> 'rejected'
 ),
 
 build_moment as (
@@ -26,8 +22,8 @@ counts as (
         source,
         event_type,
         date_day,
-        count(*) as event_count
-    from events
+        cast(sum(event_count) as bigint) as event_count
+    from event_counts
     group by source, event_type, date_day
 ),
 

@@ -50,15 +50,21 @@ new_events as (
     where {{ is_visible() }}
 ),
 
+-- By hash alone, so that the few new ones are hashed and the many kept ones looked up: a hash that two
+-- ids share by chance does no harm here.
+new_hashes as (
+    select {{ hash_of('event_id') }} as id_hash
+    from new_events
+    group by {{ hash_of('event_id') }}
+),
+
 kept_ids as (
     select distinct
         kept_events.source,
         kept_events.event_id
     from {{ this }} as kept_events
-    inner join new_events
-        on
-            kept_events.source = new_events.source
-            and kept_events.event_id = new_events.event_id
+    inner join new_hashes
+        on {{ hash_of('kept_events.event_id') }} = new_hashes.id_hash
 ),
 {%- endif %}
 

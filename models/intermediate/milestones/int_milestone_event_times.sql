@@ -112,23 +112,13 @@ running as (
     from daily_counts
 ),
 
-reached_days as (
+-- A number of events or users is reached without a look at the seats.
+candidate_days as (
     select
         conditions.*,
         running.date_day,
-        running.total - running.quantity as total_before,
-        measured_signals.seats,
-        row_number() over (
-            partition by
-                conditions.account_id,
-                conditions.milestone_id,
-                conditions.phase,
-                conditions.measure,
-                conditions.subject,
-                conditions.operator,
-                conditions.threshold
-            order by running.date_day
-        ) as choice
+        running.total,
+        running.total - running.quantity as total_before
     from conditions
     inner join running
         on
@@ -136,23 +126,44 @@ reached_days as (
             and conditions.subject = running.subject
             and conditions.counted = running.counted
             and conditions.first_day <= running.date_day
+    where
+        conditions.measure = 'event_user_share'
+        or (
+            conditions.needed_count <= running.total
+            and conditions.needed_count > running.total - running.quantity
+        )
+),
+
+reached_days as (
+    select
+        candidate_days.*,
+        measured_signals.seats,
+        row_number() over (
+            partition by
+                candidate_days.account_id,
+                candidate_days.milestone_id,
+                candidate_days.phase,
+                candidate_days.measure,
+                candidate_days.subject,
+                candidate_days.operator,
+                candidate_days.threshold
+            order by candidate_days.date_day
+        ) as choice
+    from candidate_days
     left join measured_signals
         on
-            running.account_id = measured_signals.account_id
-            and running.date_day = measured_signals.date_day
+            candidate_days.account_id = measured_signals.account_id
+            and candidate_days.date_day = measured_signals.date_day
     where
         case
-            when conditions.measure <> 'event_user_share'
+            when candidate_days.measure <> 'event_user_share' then true
+            when candidate_days.operator = '>='
                 then
-                    conditions.needed_count <= running.total
-                    and conditions.needed_count > running.total - running.quantity
-            when conditions.operator = '>='
-                then
-                    conditions.threshold
-                    <= {{ as_double('running.total') }} / nullif(measured_signals.seats, 0)
+                    candidate_days.threshold
+                    <= {{ as_double('candidate_days.total') }} / nullif(measured_signals.seats, 0)
             else
-                conditions.threshold
-                < {{ as_double('running.total') }} / nullif(measured_signals.seats, 0)
+                candidate_days.threshold
+                < {{ as_double('candidate_days.total') }} / nullif(measured_signals.seats, 0)
         end
 ),
 

@@ -182,7 +182,6 @@ pointed as (
 agreeing as (
     select
         pointed.*,
-        indicators.total_weight,
         coalesce(pointed.points >= expansion_settings.agree_points, false) as agrees,
         case when pointed.points is not null then indicators.weight else 0 end
             as observed_weight,
@@ -239,8 +238,9 @@ scored as (
         held.held_since,
         {{ days_between('held.held_since', 'held.score_date') }} as days_held,
         held.total_observed_weight,
-        {{ round_half_up(as_double('held.total_observed_weight') ~ ' / held.total_weight', 4) }}
-            as coverage,
+        {{ round_half_up(
+            as_double('held.total_observed_weight') ~ ' / indicators.total_weight', 4
+        ) }} as coverage,
         cast(
             {{ round_half_up(
                 as_double('held.points_so_far') ~ ' / nullif(held.total_observed_weight, 0)', 2

@@ -74,7 +74,7 @@ ranked as (
         score_date,
         days_held,
         row_number() over (
-            partition by account_id, score_date order by days_held desc, indicator
+            partition by account_id, score_date order by days_held desc, indicator asc
         ) as holding_rank
     from indicators
     where days_held is not null

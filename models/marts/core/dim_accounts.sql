@@ -54,7 +54,8 @@ dimensions as (
     left join lifecycle_stages
         on
             measured_signals.account_age_days >= lifecycle_stages.from_day
-            and measured_signals.account_age_days < coalesce(lifecycle_stages.next_from_day, 1000000)
+            and measured_signals.account_age_days
+            < coalesce(lifecycle_stages.next_from_day, 1000000)
 )
 
 select * from dimensions

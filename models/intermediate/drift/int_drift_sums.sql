@@ -6,6 +6,23 @@ drift_values as (
     select * from {{ ref('int_drift_values') }}
 ),
 
+account_sums as (
+    select
+        model_version,
+        segment,
+        stage,
+        subject,
+        month,
+        account_id,
+        count(*) as row_count,
+        sum(coverage) as coverage_sum,
+        count(value) as value_count,
+        sum(value) as value_sum,
+        sum(cast(cast(value as decimal(19, 6)) * value as decimal(28, 12))) as square_sum
+    from drift_values
+    group by model_version, segment, stage, subject, month, account_id
+),
+
 -- Month null is the reference window. An account has one segment, so all together are the sum of
 -- the segments.
 segment_sums as (
@@ -15,14 +32,14 @@ segment_sums as (
         stage,
         subject,
         month,
-        count(*) as row_count,
-        count(distinct account_id) as accounts,
-        sum(coverage) as coverage_sum,
-        count(value) as value_count,
-        count(distinct case when value is not null then account_id end) as value_accounts,
-        sum(value) as value_sum,
-        sum(cast(cast(value as decimal(19, 6)) * value as decimal(28, 12))) as square_sum
-    from drift_values
+        sum(row_count) as row_count,
+        count(*) as accounts,
+        sum(coverage_sum) as coverage_sum,
+        sum(value_count) as value_count,
+        sum(case when value_count > 0 then 1 else 0 end) as value_accounts,
+        sum(value_sum) as value_sum,
+        sum(square_sum) as square_sum
+    from account_sums
     group by model_version, segment, stage, subject, month
 ),
 

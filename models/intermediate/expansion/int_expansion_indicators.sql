@@ -1,91 +1,131 @@
 with
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
-),
-
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
-),
-
-expansion_indicators as (
-    select * from {{ ref('expansion_indicators') }}
-),
-
-expansion_signals as (
-    select * from {{ ref('expansion_signals') }}
-),
-
-expansion_rubrics as (
-    select * from {{ ref('expansion_rubrics') }}
 ),
 
 expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
-score_days as (
-    select measured_signals.*
+-- Numbers in place of texts, as all that is compared below is compared by them.
+accounts as (
+    select
+        account_id,
+        ended_on,
+        row_number() over (order by account_id) as account_number
+    from {{ ref('int_accounts') }}
+),
+
+indicators as (
+    select
+        indicator,
+        weight,
+        is_core,
+        row_number() over (order by indicator) as indicator_number,
+        sum(weight) over () as total_weight
+    from {{ ref('expansion_indicators') }}
+    where indicator in (select signals.indicator from {{ ref('expansion_signals') }} as signals)
+),
+
+signals as (
+    select
+        expansion_signals.signal,
+        expansion_signals.measure,
+        expansion_signals.lookback_days,
+        indicators.indicator_number,
+        row_number() over (
+            order by indicators.indicator_number, expansion_signals.choice
+        ) as signal_number
+    from {{ ref('expansion_signals') }} as expansion_signals
+    inner join indicators
+        on expansion_signals.indicator = indicators.indicator
+),
+
+lookbacks as (
+    select 0 as lookback_days
+    union distinct
+    select lookback_days from signals
+    where lookback_days > 0
+),
+
+rubric_steps as (
+    select
+        signals.signal_number,
+        coalesce(rubrics.from_value, cast(-999999999999999999 as decimal(24, 6))) as from_value,
+        coalesce(rubrics.to_value, cast(999999999999999999 as decimal(24, 6))) as to_value,
+        max(case when rubrics.trend = 'any' then rubrics.points end) as points,
+        max(rubrics.points) as rising_points
+    from {{ ref('expansion_rubrics') }} as rubrics
+    inner join indicators
+        on rubrics.indicator = indicators.indicator
+    inner join signals
+        on
+            indicators.indicator_number = signals.indicator_number
+            and rubrics.signal = signals.signal
+    group by signals.signal_number, rubrics.from_value, rubrics.to_value
+),
+
+-- A day is read for its own score date and for the one that looks back at it.
+read_days as (
+    select
+        measured_signals.*,
+        accounts.account_number,
+        lookbacks.lookback_days,
+        {{ add_days('measured_signals.date_day', 'lookbacks.lookback_days') }} as score_date
     from measured_signals
     inner join accounts
         on measured_signals.account_id = accounts.account_id
+    cross join lookbacks
     where
-        {{ is_score_weekday('measured_signals.date_day') }}
-        or measured_signals.date_day = accounts.ended_on
+        {{ is_score_weekday(add_days('measured_signals.date_day', 'lookbacks.lookback_days')) }}
+        or {{ add_days('measured_signals.date_day', 'lookbacks.lookback_days') }}
+        = accounts.ended_on
+),
+
+signal_values as (
+    select
+        read_days.account_number,
+        read_days.score_date,
+        read_days.lookback_days,
+        read_days.is_subscribed,
+        signals.signal_number,
+        signals.indicator_number,
+        signals.measure,
+        {{ signal_value('signals.signal', with_milestones=false) }} as signal_value
+    from read_days
+    inner join signals
+        on read_days.lookback_days = 0 or read_days.lookback_days = signals.lookback_days
 ),
 
 current_values as (
     select
-        score_days.account_id,
-        score_days.date_day as score_date,
-        expansion_signals.indicator,
-        expansion_signals.choice,
-        expansion_signals.signal,
-        expansion_signals.measure,
-        case
-            when score_days.is_subscribed = 1
-                then {{ signal_value('expansion_signals.signal', with_milestones=false) }}
-        end as current_value
-    from score_days
-    cross join expansion_signals
-),
-
-earlier_days as (
-    select
-        measured_signals.*,
-        expansion_signals.indicator,
-        expansion_signals.choice,
-        expansion_signals.signal,
-        {{ add_days('measured_signals.date_day', 'expansion_signals.lookback_days') }}
-            as score_date,
-        accounts.ended_on
-    from measured_signals
-    inner join accounts
-        on measured_signals.account_id = accounts.account_id
-    cross join expansion_signals
-    where expansion_signals.lookback_days > 0
+        account_number,
+        score_date,
+        signal_number,
+        indicator_number,
+        measure,
+        case when is_subscribed = 1 then signal_value end as current_value
+    from signal_values
+    where lookback_days = 0
 ),
 
 earlier_values as (
     select
-        account_id,
+        account_number,
         score_date,
-        indicator,
-        choice,
-        {{ signal_value('signal', with_milestones=false) }} as earlier_value
-    from earlier_days
-    where
-        {{ is_score_weekday('score_date') }}
-        or score_date = ended_on
+        signal_number,
+        signal_value as earlier_value
+    from signal_values
+    where lookback_days > 0
 ),
 
 compared as (
     select
-        current_values.account_id,
+        current_values.account_number,
         current_values.score_date,
-        current_values.indicator,
-        current_values.choice,
-        current_values.signal,
+        current_values.signal_number,
+        current_values.indicator_number,
         coalesce(current_values.current_value > earlier_values.earlier_value, false) as is_rising,
         case current_values.measure
             when 'level' then current_values.current_value
@@ -99,62 +139,56 @@ compared as (
     from current_values
     left join earlier_values
         on
-            current_values.account_id = earlier_values.account_id
+            current_values.account_number = earlier_values.account_number
             and current_values.score_date = earlier_values.score_date
-            and current_values.indicator = earlier_values.indicator
-            and current_values.choice = earlier_values.choice
+            and current_values.signal_number = earlier_values.signal_number
 ),
 
-ranked as (
+-- The first signal that is observed, or the first.
+preferred as (
     select
-        compared.*,
-        row_number() over (
-            partition by account_id, score_date, indicator
-            order by case when indicator_value is null then 1 else 0 end, choice
-        ) as preference
+        account_number,
+        score_date,
+        coalesce(
+            min(case when indicator_value is not null then signal_number end), min(signal_number)
+        ) as signal_number
     from compared
+    group by account_number, score_date, indicator_number
 ),
 
 pointed as (
     select
-        ranked.account_id,
-        ranked.score_date,
-        ranked.indicator,
-        ranked.signal,
-        ranked.indicator_value,
-        ranked.is_rising,
-        max(expansion_rubrics.points) as points
-    from ranked
-    left join expansion_rubrics
+        compared.account_number,
+        compared.score_date,
+        compared.indicator_number,
+        compared.signal_number,
+        compared.indicator_value,
+        compared.is_rising,
+        case when compared.is_rising then rubric_steps.rising_points else rubric_steps.points end
+            as points
+    from compared
+    inner join preferred
         on
-            ranked.indicator = expansion_rubrics.indicator
-            and ranked.signal = expansion_rubrics.signal
-            and ranked.indicator_value
-            >= coalesce(expansion_rubrics.from_value, ranked.indicator_value)
-            and coalesce(ranked.indicator_value < expansion_rubrics.to_value, true)
-            and (expansion_rubrics.trend = 'any' or ranked.is_rising)
-    where ranked.preference = 1
-    group by
-        ranked.account_id,
-        ranked.score_date,
-        ranked.indicator,
-        ranked.signal,
-        ranked.indicator_value,
-        ranked.is_rising
+            compared.account_number = preferred.account_number
+            and compared.score_date = preferred.score_date
+            and compared.signal_number = preferred.signal_number
+    left join rubric_steps
+        on
+            compared.signal_number = rubric_steps.signal_number
+            and compared.indicator_value >= rubric_steps.from_value
+            and compared.indicator_value < rubric_steps.to_value
 ),
 
 agreeing as (
     select
         pointed.*,
-        expansion_indicators.weight,
-        expansion_indicators.is_core,
         coalesce(pointed.points >= expansion_settings.agree_points, false) as agrees,
-        case when pointed.points is not null then expansion_indicators.weight else 0 end
+        case when pointed.points is not null then indicators.weight else 0 end
             as observed_weight,
-        coalesce(expansion_indicators.weight * pointed.points, 0) as weighted_points
+        coalesce(indicators.weight * pointed.points, 0) as weighted_points
     from pointed
-    inner join expansion_indicators
-        on pointed.indicator = expansion_indicators.indicator
+    inner join indicators
+        on pointed.indicator_number = indicators.indicator_number
     cross join expansion_settings
 ),
 
@@ -162,12 +196,13 @@ preceded as (
     select
         agreeing.*,
         coalesce(
-            lag(agrees) over (partition by account_id, indicator order by score_date), false
+            lag(agrees) over (partition by account_number, indicator_number order by score_date),
+            false
         ) as agreed_before,
-        sum(weight) over (partition by account_id, score_date) as total_weight,
-        sum(observed_weight) over (partition by account_id, score_date) as total_observed_weight,
+        sum(observed_weight) over (partition by account_number, score_date)
+            as total_observed_weight,
         sum(weighted_points) over (
-            partition by account_id, score_date order by indicator
+            partition by account_number, score_date order by indicator_number
             rows between unbounded preceding and current row
         ) as points_so_far
     from agreeing
@@ -180,7 +215,7 @@ held as (
             when agrees
                 then
                     max(case when agrees and not agreed_before then score_date end) over (
-                        partition by account_id, indicator order by score_date
+                        partition by account_number, indicator_number order by score_date
                         rows between unbounded preceding and current row
                     )
         end as held_since
@@ -188,32 +223,40 @@ held as (
 ),
 
 -- Running totals are rounded and not each indicator, so that the contributions sum to the score.
-indicators as (
+scored as (
     select
-        account_id,
-        score_date,
-        indicator,
-        signal,
-        indicator_value,
-        is_rising,
-        points,
-        weight,
-        is_core,
-        agrees,
-        held_since,
-        {{ days_between('held_since', 'score_date') }} as days_held,
-        total_observed_weight,
-        {{ round_half_up(as_double('total_observed_weight') ~ ' / total_weight', 4) }} as coverage,
+        accounts.account_id,
+        held.score_date,
+        indicators.indicator,
+        signals.signal,
+        held.indicator_value,
+        held.is_rising,
+        held.points,
+        indicators.weight,
+        indicators.is_core,
+        held.agrees,
+        held.held_since,
+        {{ days_between('held.held_since', 'held.score_date') }} as days_held,
+        held.total_observed_weight,
+        {{ round_half_up(
+            as_double('held.total_observed_weight') ~ ' / indicators.total_weight', 4
+        ) }} as coverage,
         cast(
             {{ round_half_up(
-                as_double('points_so_far') ~ ' / nullif(total_observed_weight, 0)', 2
+                as_double('held.points_so_far') ~ ' / nullif(held.total_observed_weight, 0)', 2
             ) }}
             - {{ round_half_up(
-                as_double('points_so_far - weighted_points')
-                ~ ' / nullif(total_observed_weight, 0)', 2
+                as_double('held.points_so_far - held.weighted_points')
+                ~ ' / nullif(held.total_observed_weight, 0)', 2
             ) }} as decimal(9, 2)
         ) as contribution
     from held
+    inner join accounts
+        on held.account_number = accounts.account_number
+    inner join indicators
+        on held.indicator_number = indicators.indicator_number
+    inner join signals
+        on held.signal_number = signals.signal_number
 )
 
-select * from indicators
+select * from scored

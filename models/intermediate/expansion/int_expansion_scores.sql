@@ -70,41 +70,50 @@ triggers as (
 
 ranked as (
     select
-        indicators.*,
+        account_id,
+        score_date,
+        days_held,
         row_number() over (
-            partition by account_id, score_date order by coalesce(days_held, -1) desc, indicator
+            partition by account_id, score_date order by days_held desc, indicator asc
         ) as holding_rank
     from indicators
+    where days_held is not null
+),
+
+persistence as (
+    select
+        ranked.account_id,
+        ranked.score_date,
+        ranked.days_held as days_persisted
+    from ranked
+    inner join expansion_settings
+        on ranked.holding_rank = expansion_settings.min_agreeing
 ),
 
 totals as (
     select
-        ranked.account_id,
-        ranked.score_date,
-        max(ranked.coverage) as coverage,
-        max(ranked.total_observed_weight) as observed_weight,
-        cast(sum(ranked.contribution) as decimal(9, 2)) as weighted_score,
+        indicators.account_id,
+        indicators.score_date,
+        max(indicators.coverage) as coverage,
+        max(indicators.total_observed_weight) as observed_weight,
+        cast(sum(indicators.contribution) as decimal(9, 2)) as weighted_score,
         cast(
-            sum(case when ranked.is_core then ranked.contribution else 0 end) as decimal(9, 2)
+            sum(case when indicators.is_core then indicators.contribution else 0 end)
+            as decimal(9, 2)
         ) as core_points,
         cast(
             sum(
                 case
-                    when ranked.days_held >= expansion_settings.min_days_held
-                        then ranked.contribution
+                    when indicators.days_held >= expansion_settings.min_days_held
+                        then indicators.contribution
                     else 0
                 end
             ) as decimal(9, 2)
         ) as held_points,
-        cast(sum(case when ranked.agrees then 1 else 0 end) as integer) as indicators_agreeing,
-        max(
-            case
-                when ranked.holding_rank = expansion_settings.min_agreeing then ranked.days_held
-            end
-        ) as days_persisted
-    from ranked
+        cast(sum(case when indicators.agrees then 1 else 0 end) as integer) as indicators_agreeing
+    from indicators
     cross join expansion_settings
-    group by ranked.account_id, ranked.score_date
+    group by indicators.account_id, indicators.score_date
 ),
 
 judged as (
@@ -128,7 +137,7 @@ judged as (
         totals.core_points,
         totals.held_points,
         totals.indicators_agreeing,
-        totals.days_persisted,
+        persistence.days_persisted,
         triggers.triggers
     from score_days
     cross join expansion_settings
@@ -136,6 +145,10 @@ judged as (
         on
             score_days.account_id = totals.account_id
             and score_days.date_day = totals.score_date
+    left join persistence
+        on
+            score_days.account_id = persistence.account_id
+            and score_days.date_day = persistence.score_date
     left join triggers
         on
             score_days.account_id = triggers.account_id
@@ -190,51 +203,59 @@ banded as (
 
 preceded as (
     select
-        banded.*,
+        account_id,
+        score_date,
+        band,
+        qualification,
         lag(band) over (partition by account_id order by score_date) as band_before,
         lag(qualification) over (partition by account_id order by score_date)
             as qualification_before
     from banded
 ),
 
-scores as (
+qualified as (
     select
         account_id,
         score_date,
-        segment,
-        arr,
-        status,
-        coverage,
-        score,
-        band,
-        hands_over,
-        expected_conversion,
-        expected_uplift,
-        indicators_agreeing,
-        days_persisted,
-        core_share,
-        held_share,
-        triggers,
-        qualification,
-        qualification = 'qualified' as is_qualified,
-        case
-            when qualification = 'qualified'
-                then
-                    max(
-                        case
-                            when
-                                qualification = 'qualified'
-                                and not coalesce(
-                                    qualification_before = 'qualified' and band_before = band, false
-                                )
-                                then score_date
-                        end
-                    ) over (
-                        partition by account_id order by score_date
-                        rows between unbounded preceding and current row
-                    )
-        end as qualified_since
+        max(
+            case
+                when not coalesce(qualification_before = 'qualified' and band_before = band, false)
+                    then score_date
+            end
+        ) over (
+            partition by account_id order by score_date
+            rows between unbounded preceding and current row
+        ) as qualified_since
     from preceded
+    where qualification = 'qualified'
+),
+
+scores as (
+    select
+        banded.account_id,
+        banded.score_date,
+        banded.segment,
+        banded.arr,
+        banded.status,
+        banded.coverage,
+        banded.score,
+        banded.band,
+        banded.hands_over,
+        banded.expected_conversion,
+        banded.expected_uplift,
+        banded.indicators_agreeing,
+        banded.days_persisted,
+        banded.core_share,
+        banded.held_share,
+        banded.triggers,
+        banded.qualification,
+        banded.qualification = 'qualified' as is_qualified,
+        qualified.qualified_since
+    from banded
+    left join qualified
+        on
+            banded.account_id = qualified.account_id
+            and banded.score_date = qualified.score_date
 )
 
 select * from scores

@@ -87,14 +87,15 @@ cohort_sizes as (
     group by cohort_number
 ),
 
+-- Whole numbers are exact as doubles too, and faster to sum.
 running as (
     select
         cohort_values.*,
-        cast(sum(tied) over (
+        cast(sum({{ as_double('tied') }}) over (
             partition by cohort_number order by predictor_value
             rows between unbounded preceding and current row
         ) as bigint) as up_to_here,
-        cast(sum(tied_churners) over (
+        cast(sum({{ as_double('tied_churners') }}) over (
             partition by cohort_number order by predictor_value
             rows between unbounded preceding and current row
         ) as bigint) as churners_up_to_here
@@ -169,11 +170,14 @@ account_placements as (
         value_placements.cohort_number,
         numbered.account_id,
         cast(sum(numbered.churned) as decimal(18, 0)) as churners,
-        cast(sum(1 - numbered.churned) as decimal(18, 0)) as retained,
-        cast(sum(numbered.churned * value_placements.churner_placement) as decimal(18, 0))
-            as churner_placement,
+        cast(count(*) - sum(numbered.churned) as decimal(18, 0)) as retained,
         cast(
-            sum((1 - numbered.churned) * value_placements.retained_placement) as decimal(18, 0)
+            sum({{ as_double('numbered.churned * value_placements.churner_placement') }})
+            as decimal(18, 0)
+        ) as churner_placement,
+        cast(
+            sum({{ as_double('(1 - numbered.churned) * value_placements.retained_placement') }})
+            as decimal(18, 0)
         ) as retained_placement
     from numbered
     inner join value_placements

@@ -8,8 +8,8 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
-account_signals as (
-    select * from {{ ref('fct_account_signals') }}
+measured_signals as (
+    select * from {{ ref('int_measured_signals') }}
 ),
 
 lifecycle_stages as (
@@ -38,8 +38,8 @@ dimensions as (
             when accounts.churned_on is not null then 'churned'
             else lifecycle_stages.stage
         end as lifecycle_stage,
-        account_signals.seats,
-        account_signals.arr,
+        measured_signals.seats,
+        measured_signals.arr,
         accounts.started_at,
         accounts.started_on,
         accounts.churned_on,
@@ -47,14 +47,15 @@ dimensions as (
         build_moment.as_of
     from accounts
     cross join build_moment
-    inner join account_signals
+    inner join measured_signals
         on
-            accounts.account_id = account_signals.account_id
-            and accounts.ended_on = account_signals.date_day
+            accounts.account_id = measured_signals.account_id
+            and accounts.ended_on = measured_signals.date_day
     left join lifecycle_stages
         on
-            account_signals.account_age_days >= lifecycle_stages.from_day
-            and account_signals.account_age_days < coalesce(lifecycle_stages.next_from_day, 1000000)
+            measured_signals.account_age_days >= lifecycle_stages.from_day
+            and measured_signals.account_age_days
+            < coalesce(lifecycle_stages.next_from_day, 1000000)
 )
 
 select * from dimensions

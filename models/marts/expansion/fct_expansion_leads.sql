@@ -4,8 +4,12 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-account_signals as (
-    select * from {{ ref('fct_account_signals') }}
+account_arr as (
+    select
+        account_id,
+        date_day,
+        arr
+    from {{ ref('int_measured_signals') }}
 ),
 
 scores as (
@@ -113,11 +117,11 @@ followed as (
             else ends.arr
         end as arr_at_end
     from windows
-    inner join account_signals as starts
+    inner join scores as starts
         on
             windows.account_id = starts.account_id
-            and windows.lead_on = starts.date_day
-    left join account_signals as ends
+            and windows.lead_on = starts.score_date
+    left join account_arr as ends
         on
             windows.account_id = ends.account_id
             and windows.window_ends_on = ends.date_day

@@ -38,12 +38,12 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
-account_signals as (
+measured_signals as (
     select
         account_id,
         date_day,
         days_since_note
-    from {{ ref('fct_account_signals') }}
+    from {{ ref('int_measured_signals') }}
 ),
 
 rules as (
@@ -102,7 +102,7 @@ current_health as (
         overrides.band as override_band,
         overrides.reason as override_reason,
         overrides.ends_on as override_ends_on,
-        coalesce(account_signals.days_since_note > rules.stale_after_days, true)
+        coalesce(measured_signals.days_since_note > rules.stale_after_days, true)
             as is_sentiment_stale,
         ranked.coverage,
         ranked.change_7d,
@@ -113,10 +113,10 @@ current_health as (
     inner join ranked
         on accounts.account_id = ranked.account_id and ranked.recency = 1
     cross join rules
-    inner join account_signals
+    inner join measured_signals
         on
-            ranked.account_id = account_signals.account_id
-            and ranked.score_date = account_signals.date_day
+            ranked.account_id = measured_signals.account_id
+            and ranked.score_date = measured_signals.date_day
     left join last_steady_dates
         on ranked.account_id = last_steady_dates.account_id
     left join steady_bands

@@ -1,7 +1,20 @@
 with
 
+revised as (
+    select distinct
+        account_id,
+        score_date
+    from {{ ref('health_score_records') }}
+    where revision > 1
+),
+
 records as (
-    select * from {{ ref('health_score_records') }}
+    select records.*
+    from {{ ref('health_score_records') }} as records
+    inner join revised
+        on
+            records.account_id = revised.account_id
+            and records.score_date = revised.score_date
 ),
 
 ranked as (
@@ -37,7 +50,6 @@ restated as (
         sum(coalesce(unsplit_change, 0)) as unsplit_change
     from ranked
     group by account_id, score_date
-    having max(revision) > 1
 ),
 
 differing as (

@@ -36,8 +36,7 @@ earlier_records as (
         model_version,
         status,
         score,
-        band,
-        components
+        band
     from {{ this }}
     {%- else -%}
     select
@@ -49,8 +48,7 @@ earlier_records as (
         model_version,
         status,
         score,
-        band,
-        cast(null as {{ dbt.type_string() }}) as components
+        band
     from {{ ref('fct_account_health') }}
     where score_date is null
     {%- endif %}
@@ -104,6 +102,27 @@ judged_dates as (
     from health_dates
     inner join publication
         on health_dates.build_number > publication.last_build_number
+),
+
+-- Components are only compared where they are made again.
+earlier_components as (
+    {% if is_incremental() -%}
+    select
+        kept.account_id,
+        kept.score_date,
+        kept.revision,
+        kept.components
+    from {{ this }} as kept
+    inner join judged_dates
+        on kept.score_date = judged_dates.score_date
+    {%- else -%}
+    select
+        account_id,
+        score_date,
+        revision,
+        cast(null as {{ dbt.type_string() }}) as components
+    from earlier_records
+    {%- endif %}
 ),
 
 driver_texts as (
@@ -187,6 +206,11 @@ changed as (
         on
             health.account_id = latest_records.account_id
             and health.score_date = latest_records.score_date
+    left join earlier_components
+        on
+            latest_records.account_id = earlier_components.account_id
+            and latest_records.score_date = earlier_components.score_date
+            and latest_records.revision = earlier_components.revision
     where
         latest_records.revision is null
         or health.model_version <> latest_records.model_version
@@ -194,7 +218,7 @@ changed as (
         or coalesce(health.score <> latest_records.score, false)
         or (health.score is null) <> (latest_records.score is null)
         or coalesce(health.band, '') <> coalesce(latest_records.band, '')
-        or coalesce(components.components <> latest_records.components, false)
+        or coalesce(components.components <> earlier_components.components, false)
 ),
 
 -- An account and date that was published and is no more: merged away, excluded, or outside of the

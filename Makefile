@@ -66,7 +66,7 @@ test: .venv/tested  ## Lint, build the demo with its dbt tests, run pytest
 	@$(MAKE) --no-print-directory build ACCOUNTS=200
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile python_tests
 
-test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21)
+test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)
 	@$(BIN)/python -m pytest python_tests/spark
 
 test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target and compare each row with DuckDB

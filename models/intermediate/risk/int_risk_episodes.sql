@@ -128,7 +128,7 @@ followed as (
     from applying_days
 ),
 
--- The first days of the episodes; what the days between them tell is the last day of the one before.
+-- The day before the first one of an episode is the last one of the episode before it.
 begun as (
     select
         followed.*,
@@ -162,9 +162,7 @@ episodes as (
         {{ days_between('accounts.started_on', 'begun.date_day') }} as first_age_days,
         begun.date_day as first_seen_on,
         coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on,
-        {{ add_days(
-            'coalesce(begun.last_day_before_next, last_days.last_day)', 'begun.clear_after_days'
-        ) }} as resolved_on
+        begun.clear_after_days
     from begun
     inner join last_days
         on
@@ -183,9 +181,16 @@ episodes as (
             and accounts.segment = rules.segment
 ),
 
-ended as (
+ending as (
     select
         episodes.*,
+        {{ add_days('last_seen_on', 'clear_after_days') }} as resolved_on
+    from episodes
+),
+
+ended as (
+    select
+        ending.*,
         case
             when
                 life_over_on <= ended_on
@@ -196,7 +201,7 @@ ended as (
                 then 'out_of_window'
             when resolved_on <= ended_on then 'resolved'
         end as cleared_by
-    from episodes
+    from ending
 ),
 
 dated as (

@@ -87,8 +87,17 @@ rule_lives as (
     select
         accounts.account_id,
         rules.rule_id,
+        rules.severity,
+        rules.owner_role,
+        rules.band_cap,
         rules.clear_after_days,
-        lives.begins_on as life_begins_on,
+        accounts.started_on,
+        accounts.ended_on,
+        lives.ends_on as life_over_on,
+        {{ add_days('accounts.started_on', 'rules.to_day + 1') }} as window_over_on,
+        row_number() over (
+            order by accounts.account_id, rules.rule_id, lives.begins_on
+        ) as rule_life,
         greatest(
             lives.begins_on, {{ add_days('accounts.started_on', 'rules.from_day') }}
         ) as applies_from,
@@ -105,11 +114,9 @@ rule_lives as (
 
 applying_days as (
     select
-        rule_days.account_id,
-        rule_days.rule_id,
-        rule_days.date_day,
-        rule_lives.life_begins_on,
-        rule_lives.clear_after_days
+        rule_lives.rule_life,
+        rule_lives.clear_after_days,
+        rule_days.date_day
     from rule_days
     inner join rule_lives
         on
@@ -121,64 +128,42 @@ applying_days as (
 
 followed as (
     select
-        applying_days.*,
-        lag(date_day) over (
-            partition by account_id, rule_id, life_begins_on order by date_day
-        ) as previous_day
+        rule_life,
+        clear_after_days,
+        date_day,
+        lag(date_day) over (partition by rule_life order by date_day) as previous_day
     from applying_days
 ),
 
 -- The day before the first one of an episode is the last one of the episode before it.
 begun as (
     select
-        followed.*,
-        lead(previous_day) over (
-            partition by account_id, rule_id, life_begins_on order by date_day
-        ) as last_day_before_next
+        rule_life,
+        date_day as first_seen_on,
+        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next
     from followed
     where coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
 ),
 
 last_days as (
     select
-        account_id,
-        rule_id,
-        life_begins_on,
+        rule_life,
         max(date_day) as last_day
     from applying_days
-    group by account_id, rule_id, life_begins_on
+    group by rule_life
 ),
 
 episodes as (
     select
-        begun.account_id,
-        begun.rule_id,
-        rules.severity,
-        rules.owner_role,
-        rules.band_cap,
-        accounts.ended_on,
-        {{ add_days('accounts.started_on', 'rules.to_day + 1') }} as window_over_on,
-        lives.ends_on as life_over_on,
-        {{ days_between('accounts.started_on', 'begun.date_day') }} as first_age_days,
-        begun.date_day as first_seen_on,
-        coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on,
-        begun.clear_after_days
+        rule_lives.*,
+        begun.first_seen_on,
+        {{ days_between('rule_lives.started_on', 'begun.first_seen_on') }} as first_age_days,
+        coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on
     from begun
     inner join last_days
-        on
-            begun.account_id = last_days.account_id
-            and begun.rule_id = last_days.rule_id
-            and begun.life_begins_on = last_days.life_begins_on
-    inner join lives
-        on
-            begun.account_id = lives.account_id
-            and begun.life_begins_on = lives.begins_on
-    inner join accounts
-        on begun.account_id = accounts.account_id
-    inner join rules
-        on
-            begun.rule_id = rules.rule_id
-            and accounts.segment = rules.segment
+        on begun.rule_life = last_days.rule_life
+    inner join rule_lives
+        on begun.rule_life = rule_lives.rule_life
 ),
 
 ending as (

@@ -20,13 +20,17 @@
     }) }}
 {% endmacro %}
 
-{#- A JSON object of columns as text, each a key under its own name, digit for digit the same on every engine. -#}
+{#- A JSON object of columns as text, each a key under its own name, digit for digit the same on every engine. Control
+    characters, which no id or name needs, become spaces. -#}
 {% macro json_object(fields) -%}
-    '{'
-    {%- for name, kind in fields.items() %}
-    || '{{ ', ' if not loop.first }}"{{ name }}": ' || {{ json_value(name, kind) }}
-    {%- endfor %}
-    || '}'
+    {%- set object -%}
+        '{'
+        {%- for name, kind in fields.items() %}
+        || '{{ ', ' if not loop.first }}"{{ name }}": ' || {{ json_value(name, kind) }}
+        {%- endfor %}
+        || '}'
+    {%- endset -%}
+    {{ without_controls(object) }}
 {%- endmacro %}
 
 {% macro json_value(column, kind) -%}
@@ -43,17 +47,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Backslashes and quotes are escaped; control characters, which no id or name needs, become spaces. -#}
+{#- Backslashes and quotes are escaped. -#}
 {% macro json_escaped(column) -%}
     replace(
-        replace(
-            translate(
-                cast({{ column }} as {{ dbt.type_string() }}),
-                {% for code in range(1, 32) %}chr({{ code }}){{ ' || ' if not loop.last }}{% endfor %},
-                '{{ ' ' * 31 }}'
-            ),
-            chr(92), chr(92) || chr(92)
-        ),
+        replace(cast({{ column }} as {{ dbt.type_string() }}), chr(92), chr(92) || chr(92)),
         '"', chr(92) || '"'
     )
 {%- endmacro %}

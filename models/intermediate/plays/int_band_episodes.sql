@@ -15,26 +15,27 @@ scores as (
     where track = 'live'
 ),
 
--- An account that churned and came back lives again.
-life_days as (
+life_begins as (
     select
         account_id,
-        date_day,
-        is_subscribed,
-        sum(case when is_subscribed = 0 then 1 else 0 end) over (
-            partition by account_id order by date_day
-            rows between unbounded preceding and current row
-        ) as life_number
+        min(date_day) as begins_on
     from measured_signals
+    group by account_id
+    union distinct
+    select
+        account_id,
+        date_day as begins_on
+    from measured_signals
+    where is_subscribed = 0
 ),
 
-life_ends as (
+-- An account that churned and came back lives again.
+lives as (
     select
         account_id,
-        life_number - 1 as life_number,
-        date_day as churned_on
-    from life_days
-    where is_subscribed = 0
+        begins_on,
+        lead(begins_on) over (partition by account_id order by begins_on) as churned_on
+    from life_begins
 ),
 
 followed as (
@@ -42,23 +43,25 @@ followed as (
         steady_bands.account_id,
         steady_bands.score_date,
         steady_bands.steady_band,
-        life_days.life_number,
+        lives.begins_on,
+        lives.churned_on,
         lag(steady_bands.steady_band) over (
-            partition by steady_bands.account_id, life_days.life_number
+            partition by steady_bands.account_id, lives.begins_on
             order by steady_bands.score_date
         ) as previous_band
     from steady_bands
-    inner join life_days
+    inner join lives
         on
-            steady_bands.account_id = life_days.account_id
-            and steady_bands.score_date = life_days.date_day
+            steady_bands.account_id = lives.account_id
+            and steady_bands.score_date >= lives.begins_on
+            and coalesce(steady_bands.score_date < lives.churned_on, true)
 ),
 
 begun as (
     select
         followed.*,
         lead(score_date) over (
-            partition by account_id, life_number order by score_date
+            partition by account_id, begins_on order by score_date
         ) as next_began_on
     from followed
     where coalesce(previous_band <> steady_band, true)
@@ -74,20 +77,16 @@ episodes as (
         begun.steady_band,
         scores.score,
         begun.score_date as first_seen_on,
-        coalesce(begun.next_began_on, life_ends.churned_on) as cleared_on,
+        coalesce(begun.next_began_on, begun.churned_on) as cleared_on,
         case
             when begun.next_began_on is not null then 'resolved'
-            when life_ends.churned_on is not null then 'churned'
+            when begun.churned_on is not null then 'churned'
         end as cleared_by
     from begun
     inner join scores
         on
             begun.account_id = scores.account_id
             and begun.score_date = scores.score_date
-    left join life_ends
-        on
-            begun.account_id = life_ends.account_id
-            and begun.life_number = life_ends.life_number
 )
 
 select * from episodes

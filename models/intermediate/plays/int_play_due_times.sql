@@ -57,7 +57,6 @@ clocked as (
 counted as (
     select
         clocked.task_id,
-        clocked.timezone,
         clocked.calendar,
         business_days.minutes_before
         + greatest(
@@ -103,7 +102,9 @@ lined_up as (
 -- The last minute of a day is that day's and not the first of the next.
 found as (
     select
+        calendar,
         task_id,
+        line_minute,
         max(date_day) over (
             partition by calendar order by line_minute, mark
             rows between unbounded preceding and current row
@@ -113,20 +114,18 @@ found as (
 
 due_locally as (
     select
-        counted.task_id,
-        counted.timezone,
+        found.task_id,
         {{ add_time(
             'cast(found.due_day as timestamp)',
-            '(business_days.opens_minute + counted.due_minute - business_days.minutes_before)',
+            '(business_days.opens_minute + found.line_minute - business_days.minutes_before)',
             'minute'
         ) }} as due_locally
-    from counted
-    inner join found
-        on counted.task_id = found.task_id
+    from found
     inner join business_days
         on
-            counted.calendar = business_days.calendar
+            found.calendar = business_days.calendar
             and found.due_day = business_days.date_day
+    where found.task_id is not null
 ),
 
 due_times as (

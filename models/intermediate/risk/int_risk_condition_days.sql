@@ -26,6 +26,14 @@ measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
+account_ages as (
+    select
+        account_id,
+        date_day,
+        account_age_days
+    from {{ ref('int_measured_signals') }}
+),
+
 milestone_signals as (
     select * from {{ ref('int_milestone_signals') }}
 ),
@@ -54,45 +62,42 @@ account_signals as (
             and measured_signals.date_day = milestone_signals.date_day
 ),
 
+-- One comparison holds an age to both ends of a window: for two, an engine sorts all days.
 signal_values as (
     select
         account_signals.account_id,
         account_signals.date_day,
         conditions.condition_number,
-        conditions.operator,
-        conditions.threshold,
-        conditions.sustained_days,
-        conditions.holds_when_null,
         {{ signal_value('conditions.subject') }} as criterion_value
     from account_signals
     inner join conditions
         on
             conditions.measure = 'signal'
-            and account_signals.account_age_days >= conditions.from_day
-            and account_signals.account_age_days <= conditions.to_day
+            and greatest(
+                conditions.from_day - account_signals.account_age_days,
+                account_signals.account_age_days - conditions.to_day
+            ) <= 0
 ),
 
 -- A score says something until the next score weekday.
 score_values as (
     select
-        measured_signals.account_id,
-        measured_signals.date_day,
+        account_ages.account_id,
+        account_ages.date_day,
         conditions.condition_number,
-        conditions.operator,
-        conditions.threshold,
-        conditions.sustained_days,
-        conditions.holds_when_null,
         cast(scores.score as decimal(24, 6)) as criterion_value
-    from measured_signals
+    from account_ages
     inner join scores
         on
-            measured_signals.account_id = scores.account_id
-            and {{ last_score_weekday('measured_signals.date_day') }} = scores.score_date
+            account_ages.account_id = scores.account_id
+            and {{ last_score_weekday('account_ages.date_day') }} = scores.score_date
     inner join conditions
         on
             conditions.measure = 'health_score'
-            and measured_signals.account_age_days >= conditions.from_day
-            and measured_signals.account_age_days <= conditions.to_day
+            and greatest(
+                conditions.from_day - account_ages.account_age_days,
+                account_ages.account_age_days - conditions.to_day
+            ) <= 0
 ),
 
 open_milestones as (
@@ -162,18 +167,11 @@ first_dues as (
 
 milestone_values as (
     select
-        first_dues.account_id,
-        first_dues.date_day,
-        conditions.condition_number,
-        conditions.operator,
-        conditions.threshold,
-        conditions.sustained_days,
-        conditions.holds_when_null,
-        cast({{ days_between('first_dues.due_on', 'first_dues.date_day') }} as decimal(24, 6))
-            as criterion_value
+        account_id,
+        date_day,
+        condition_number,
+        cast({{ days_between('due_on', 'date_day') }} as decimal(24, 6)) as criterion_value
     from first_dues
-    inner join conditions
-        on first_dues.condition_number = conditions.condition_number
 ),
 
 valued as (
@@ -184,6 +182,19 @@ valued as (
     select * from milestone_values
 ),
 
+-- Joined to what it is judged by after it is known, so that an engine works out no value twice.
+compared as (
+    select
+        valued.*,
+        conditions.operator,
+        conditions.threshold,
+        conditions.sustained_days,
+        conditions.holds_when_null
+    from valued
+    inner join conditions
+        on valued.condition_number = conditions.condition_number
+),
+
 met as (
     select
         account_id,
@@ -191,7 +202,7 @@ met as (
         condition_number,
         sustained_days,
         criterion_value
-    from valued
+    from compared
     where {{ criterion_is_met('criterion_value') }}
 ),
 

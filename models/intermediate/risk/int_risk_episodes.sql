@@ -28,27 +28,43 @@ risk_windows as (
     from {{ ref('risk_windows') }}
 ),
 
--- An account that churned and came back lives again.
-life_days as (
+spans as (
     select
         account_id,
-        date_day,
-        account_age_days,
-        coalesce(is_subscribed, 1) = 1 as is_live,
-        sum(case when is_subscribed = 0 then 1 else 0 end) over (
-            partition by account_id order by date_day
-            rows between unbounded preceding and current row
-        ) as life_number
+        min(date_day) as begins_on,
+        {{ add_days('max(date_day)', 1) }} as ends_on
     from measured_signals
+    group by account_id
 ),
 
-lives as (
+life_begins as (
     select
         account_id,
-        life_number,
-        {{ add_days('max(date_day)', 1) }} as ends_on
-    from life_days
-    group by account_id, life_number
+        begins_on
+    from spans
+    union all
+    select
+        account_id,
+        {{ add_days('date_day', 1) }} as begins_on
+    from measured_signals
+    where is_subscribed = 0
+),
+
+-- An account that churned and came back lives again; the day of a churn belongs to no life.
+lives as (
+    select
+        life_begins.account_id,
+        life_begins.begins_on,
+        coalesce(
+            {{ add_days(
+                'lead(life_begins.begins_on) over ('
+                ~ 'partition by life_begins.account_id order by life_begins.begins_on)', -1
+            ) }},
+            spans.ends_on
+        ) as ends_on
+    from life_begins
+    inner join spans
+        on life_begins.account_id = spans.account_id
 ),
 
 rule_days as (
@@ -67,100 +83,94 @@ rule_days as (
     having count(*) = conditions.criterion_count
 ),
 
-applying_days as (
+rule_lives as (
     select
-        rule_days.account_id,
-        rule_days.rule_id,
-        rule_days.date_day,
-        life_days.life_number,
-        life_days.account_age_days,
-        rules.to_day,
+        accounts.account_id,
+        rules.rule_id,
         rules.severity,
         rules.owner_role,
-        rules.clear_after_days,
         rules.band_cap,
+        rules.clear_after_days,
         accounts.started_on,
-        accounts.ended_on
-    from rule_days
-    inner join accounts
-        on rule_days.account_id = accounts.account_id
+        accounts.ended_on,
+        lives.ends_on as life_over_on,
+        {{ add_days('accounts.started_on', 'rules.to_day + 1') }} as window_over_on,
+        row_number() over (
+            order by accounts.account_id, rules.rule_id, lives.begins_on
+        ) as rule_life,
+        greatest(
+            lives.begins_on, {{ add_days('accounts.started_on', 'rules.from_day') }}
+        ) as applies_from,
+        coalesce(
+            least(lives.ends_on, {{ add_days('accounts.started_on', 'rules.to_day + 1') }}),
+            lives.ends_on
+        ) as applies_until
+    from accounts
+    inner join lives
+        on accounts.account_id = lives.account_id
     inner join rules
+        on accounts.segment = rules.segment
+),
+
+applying_days as (
+    select
+        rule_lives.rule_life,
+        rule_lives.clear_after_days,
+        rule_days.date_day
+    from rule_days
+    inner join rule_lives
         on
-            rule_days.rule_id = rules.rule_id
-            and accounts.segment = rules.segment
-    inner join life_days
-        on
-            rule_days.account_id = life_days.account_id
-            and rule_days.date_day = life_days.date_day
-    where
-        life_days.is_live
-        and life_days.account_age_days >= rules.from_day
-        and coalesce(life_days.account_age_days <= rules.to_day, true)
+            rule_days.account_id = rule_lives.account_id
+            and rule_days.rule_id = rule_lives.rule_id
+            and rule_days.date_day >= rule_lives.applies_from
+            and rule_days.date_day < rule_lives.applies_until
 ),
 
 followed as (
     select
-        applying_days.*,
-        lag(date_day) over (
-            partition by account_id, rule_id, life_number order by date_day
-        ) as previous_day
+        rule_life,
+        clear_after_days,
+        date_day,
+        lag(date_day) over (partition by rule_life order by date_day) as previous_day
     from applying_days
 ),
 
-numbered as (
+-- The day before the first one of an episode is the last one of the episode before it.
+begun as (
     select
-        followed.*,
-        sum(
-            case
-                when {{ days_between('previous_day', 'date_day') }} <= clear_after_days then 0
-                else 1
-            end
-        ) over (
-            partition by account_id, rule_id, life_number order by date_day
-            rows between unbounded preceding and current row
-        ) as episode_number
+        rule_life,
+        date_day as first_seen_on,
+        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next
     from followed
+    where coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
+),
+
+last_days as (
+    select
+        rule_life,
+        max(date_day) as last_day
+    from applying_days
+    group by rule_life
 ),
 
 episodes as (
     select
-        account_id,
-        rule_id,
-        life_number,
-        severity,
-        owner_role,
-        band_cap,
-        clear_after_days,
-        ended_on,
-        {{ add_days('started_on', 'to_day + 1') }} as window_over_on,
-        min(account_age_days) as first_age_days,
-        min(date_day) as first_seen_on,
-        max(date_day) as last_seen_on
-    from numbered
-    group by
-        account_id,
-        rule_id,
-        life_number,
-        severity,
-        owner_role,
-        band_cap,
-        clear_after_days,
-        ended_on,
-        started_on,
-        to_day,
-        episode_number
+        rule_lives.*,
+        begun.first_seen_on,
+        {{ days_between('rule_lives.started_on', 'begun.first_seen_on') }} as first_age_days,
+        coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on
+    from begun
+    inner join last_days
+        on begun.rule_life = last_days.rule_life
+    inner join rule_lives
+        on begun.rule_life = rule_lives.rule_life
 ),
 
 ending as (
     select
         episodes.*,
-        lives.ends_on as life_over_on,
-        {{ add_days('episodes.last_seen_on', 'episodes.clear_after_days') }} as resolved_on
+        {{ add_days('last_seen_on', 'clear_after_days') }} as resolved_on
     from episodes
-    inner join lives
-        on
-            episodes.account_id = lives.account_id
-            and episodes.life_number = lives.life_number
 ),
 
 ended as (

@@ -43,6 +43,8 @@ now as (
 followed as (
     select
         tasks.*,
+        case when tasks.trigger_type = 'rule' then tasks.trigger_id end as risk_signal_id,
+        case when tasks.trigger_type = 'band' then tasks.trigger_id end as band_episode_id,
         playbooks.play_name,
         playbooks.audience,
         playbooks.channel,
@@ -160,13 +162,9 @@ interventions as (
     left join task_outcomes
         on followed.outcome = task_outcomes.outcome
     left join risk_signals
-        on
-            followed.trigger_type = 'rule'
-            and followed.trigger_id = risk_signals.risk_signal_id
+        on followed.risk_signal_id = risk_signals.risk_signal_id
     left join band_episodes
-        on
-            followed.trigger_type = 'band'
-            and followed.trigger_id = band_episodes.band_episode_id
+        on followed.band_episode_id = band_episodes.band_episode_id
 )
 
 select * from interventions

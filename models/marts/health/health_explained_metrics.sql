@@ -14,6 +14,15 @@ drivers as (
     select * from {{ ref('fct_health_drivers') }}
 ),
 
+earlier_drivers as (
+    select
+        account_id,
+        score_date,
+        metric,
+        points
+    from {{ ref('fct_health_drivers') }}
+),
+
 scores as (
     select * from {{ ref('int_health_scores') }}
     where track = 'live'
@@ -127,14 +136,14 @@ explained_now as (
 
 drivers_before as (
     select
-        drivers.account_id,
-        drivers.metric,
-        drivers.points
+        earlier_drivers.account_id,
+        earlier_drivers.metric,
+        earlier_drivers.points
     from earlier_dates
-    inner join drivers
+    inner join earlier_drivers
         on
-            earlier_dates.account_id = drivers.account_id
-            and earlier_dates.compared_on = drivers.score_date
+            earlier_dates.account_id = earlier_drivers.account_id
+            and earlier_dates.compared_on = earlier_drivers.score_date
 ),
 
 paired as (

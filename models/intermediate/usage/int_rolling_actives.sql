@@ -121,16 +121,24 @@ daily_changes as (
         changes.account_id,
         greatest(changes.date_day, updates.first_day) as date_day,
         cast(
-            sum(case when changes.measure = 'users_7d' then changes.change else 0 end) as integer
+            sum(
+                case when changes.measure = 'users_7d' then changes.change else 0 end
+            ) as integer
         ) as users_7d,
         cast(
-            sum(case when changes.measure = 'users_30d' then changes.change else 0 end) as integer
+            sum(
+                case when changes.measure = 'users_30d' then changes.change else 0 end
+            ) as integer
         ) as users_30d,
         cast(
-            sum(case when changes.measure = 'features_30d' then changes.change else 0 end) as integer
+            sum(
+                case when changes.measure = 'features_30d' then changes.change else 0 end
+            ) as integer
         ) as features_30d,
         cast(
-            sum(case when changes.measure = 'modules_30d' then changes.change else 0 end) as integer
+            sum(
+                case when changes.measure = 'modules_30d' then changes.change else 0 end
+            ) as integer
         ) as modules_30d
     from changes
     inner join updates

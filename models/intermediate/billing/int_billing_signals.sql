@@ -19,26 +19,32 @@ invoices as (
 
 changes as (
     select account_id, first_day as date_day from updates
-    union all
+    union distinct
     select account_id, starts_on as date_day from subscription_periods
-    union all
+    union distinct
     select account_id, ends_on as date_day from subscription_periods
-    union all
+    union distinct
     select account_id, {{ add_days('term_ends_on', 1) }} as date_day from subscription_periods
-    union all
+    union distinct
     select account_id, issued_on as date_day from invoices
-    union all
+    union distinct
     select account_id, {{ add_days('due_on', 1) }} as date_day from invoices
-    union all
+    union distinct
     select account_id, closed_on as date_day from invoices
 ),
 
 -- Between two of them nothing changes but the days overdue and to renewal.
 change_days as (
-    select distinct
+    select
         changes.account_id,
         changes.date_day,
-        updates.ended_on
+        coalesce(
+            {{ add_days(
+                'lead(changes.date_day) over (partition by changes.account_id'
+                ~ ' order by changes.date_day)', -1
+            ) }},
+            updates.ended_on
+        ) as last_day
     from changes
     inner join updates
         on
@@ -106,10 +112,7 @@ stretches as (
     select
         change_days.account_id,
         change_days.date_day as first_day,
-        {{ add_days(
-            'lead(change_days.date_day, 1, ' ~ add_days('change_days.ended_on', 1)
-            ~ ') over (partition by change_days.account_id order by change_days.date_day)', -1
-        ) }} as last_day,
+        change_days.last_day,
         case
             when first_subscriptions.first_subscribed_on <= change_days.date_day
                 then case when subscribed_days.account_id is null then 0 else 1 end

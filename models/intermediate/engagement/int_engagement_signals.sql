@@ -150,7 +150,7 @@ running as (
     select
         account_id,
         date_day,
-        lead(date_day, 1, {{ add_days('ended_on', 1) }}) over {{ so_far }} as next_change_on,
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
         sum(sent) over {{ so_far }} as sent_90d,
         sum(answered) over {{ so_far }} as answered_90d,
         sum(nps_answers) over {{ so_far }} as nps_answers_180d,
@@ -198,7 +198,7 @@ stretches as (
     select
         running.account_id,
         running.date_day as first_day,
-        {{ add_days('running.next_change_on', -1) }} as last_day,
+        running.last_day,
         {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }} as nps_180d,
         {{ ratio('running.nps_total_180d', 'running.nps_answers_180d') }} as nps_score_180d,
         nps_days.nps_mean as nps_last_score_180d,

@@ -98,7 +98,7 @@ running as (
     select
         account_id,
         date_day as first_day,
-        lead(date_day, 1, {{ add_days('ended_on', 1) }}) over {{ so_far }} as next_change_on,
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
         sum(expected_weight) over {{ so_far }} as expected_weight,
         sum(reached_weight) over {{ so_far }} as reached_weight,
         max(achieved_on) over {{ so_far }} as last_achieved_on
@@ -109,7 +109,7 @@ stretches as (
     select
         account_id,
         first_day,
-        {{ add_days('next_change_on', -1) }} as last_day,
+        last_day,
         {{ ratio('reached_weight', 'expected_weight') }} as milestone_completion,
         last_achieved_on
     from running

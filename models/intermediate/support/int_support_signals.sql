@@ -228,7 +228,7 @@ running as (
     select
         account_id,
         date_day as first_day,
-        lead(date_day, 1, {{ add_days('ended_on', 1) }}) over {{ so_far }} as next_change_on,
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
         sum(tickets_ever) over {{ so_far }} as tickets_ever,
         sum(tickets_open) over {{ so_far }} as tickets_open,
         sum(tickets_opened_30d) over {{ so_far }} as tickets_opened_30d,
@@ -249,7 +249,7 @@ stretches as (
     select
         account_id,
         first_day,
-        {{ add_days('next_change_on', -1) }} as last_day,
+        last_day,
         cast(tickets_opened_30d as bigint) as tickets_opened_30d,
         cast(tickets_ever as bigint) as tickets_ever,
         cast(tickets_open as bigint) as tickets_open,

@@ -1,8 +1,12 @@
 with
 
-account_days as (
-    select * from {{ ref('int_account_days') }}
-    where date_day >= {{ first_day() }}
+updates as (
+    select
+        account_id,
+        ended_on,
+        {{ first_day() }} as first_day
+    from {{ ref('int_account_updates') }}
+    where {{ first_day() }} <= ended_on
 ),
 
 subscription_periods as (
@@ -11,6 +15,41 @@ subscription_periods as (
 
 invoices as (
     select * from {{ ref('int_invoices') }}
+),
+
+changes as (
+    select account_id, first_day as date_day from updates
+    union distinct
+    select account_id, starts_on as date_day from subscription_periods
+    union distinct
+    select account_id, ends_on as date_day from subscription_periods
+    union distinct
+    select account_id, {{ add_days('term_ends_on', 1) }} as date_day from subscription_periods
+    union distinct
+    select account_id, issued_on as date_day from invoices
+    union distinct
+    select account_id, {{ add_days('due_on', 1) }} as date_day from invoices
+    union distinct
+    select account_id, closed_on as date_day from invoices
+),
+
+-- Between two of them nothing changes but the days overdue and to renewal.
+change_days as (
+    select
+        changes.account_id,
+        changes.date_day,
+        coalesce(
+            {{ add_days(
+                'lead(changes.date_day) over (partition by changes.account_id'
+                ~ ' order by changes.date_day)', -1
+            ) }},
+            updates.ended_on
+        ) as last_day
+    from changes
+    inner join updates
+        on
+            changes.account_id = updates.account_id
+            and changes.date_day between updates.first_day and updates.ended_on
 ),
 
 first_subscriptions as (
@@ -23,26 +62,26 @@ first_subscriptions as (
 
 subscribed_days as (
     select
-        account_days.account_id,
-        account_days.date_day,
+        change_days.account_id,
+        change_days.date_day,
         cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr,
         cast(sum(subscription_periods.seats) as bigint) as seats,
         cast(sum(subscription_periods.usage_cap) as decimal(18, 6)) as usage_cap,
         min(
             case
-                when subscription_periods.term_ends_on >= account_days.date_day
+                when subscription_periods.term_ends_on >= change_days.date_day
                     then subscription_periods.term_ends_on
             end
         ) as renews_on
-    from account_days
+    from change_days
     inner join subscription_periods
         on
-            account_days.account_id = subscription_periods.account_id
-            and account_days.date_day >= subscription_periods.starts_on
-            and account_days.date_day < coalesce(
+            change_days.account_id = subscription_periods.account_id
+            and change_days.date_day >= subscription_periods.starts_on
+            and change_days.date_day < coalesce(
                 subscription_periods.ends_on, cast('9999-12-31' as date)
             )
-    group by account_days.account_id, account_days.date_day
+    group by change_days.account_id, change_days.date_day
 ),
 
 first_invoices as (
@@ -55,61 +94,79 @@ first_invoices as (
 
 overdue_days as (
     select
-        account_days.account_id,
-        account_days.date_day,
+        change_days.account_id,
+        change_days.date_day,
         min(invoices.due_on) as oldest_due_on
-    from account_days
+    from change_days
     inner join invoices
         on
-            account_days.account_id = invoices.account_id
-            and account_days.date_day >= invoices.issued_on
-            and account_days.date_day > invoices.due_on
-            and account_days.date_day < coalesce(invoices.closed_on, cast('9999-12-31' as date))
+            change_days.account_id = invoices.account_id
+            and change_days.date_day >= invoices.issued_on
+            and change_days.date_day > invoices.due_on
+            and change_days.date_day < coalesce(invoices.closed_on, cast('9999-12-31' as date))
     where coalesce(invoices.closed_on > invoices.due_on, true)
-    group by account_days.account_id, account_days.date_day
+    group by change_days.account_id, change_days.date_day
 ),
 
-signals as (
+stretches as (
     select
-        account_days.account_id,
-        account_days.date_day,
+        change_days.account_id,
+        change_days.date_day as first_day,
+        change_days.last_day,
         case
-            when first_subscriptions.first_subscribed_on <= account_days.date_day
+            when first_subscriptions.first_subscribed_on <= change_days.date_day
                 then case when subscribed_days.account_id is null then 0 else 1 end
         end as is_subscribed,
         case
-            when first_subscriptions.first_subscribed_on <= account_days.date_day
+            when first_subscriptions.first_subscribed_on <= change_days.date_day
                 then coalesce(subscribed_days.arr, cast(0 as decimal(18, 2)))
         end as arr,
         case
             when
-                first_subscriptions.first_subscribed_on <= account_days.date_day
+                first_subscriptions.first_subscribed_on <= change_days.date_day
                 and subscribed_days.account_id is null
                 then 0
             else subscribed_days.seats
         end as seats,
         subscribed_days.usage_cap,
-        case
-            when first_invoices.first_invoiced_on <= account_days.date_day
-                then
-                    coalesce(
-                        {{ days_between('overdue_days.oldest_due_on', 'account_days.date_day') }}, 0
-                    )
-        end as days_overdue,
-        {{ days_between('account_days.date_day', 'subscribed_days.renews_on') }} as days_to_renewal
-    from account_days
+        coalesce(first_invoices.first_invoiced_on <= change_days.date_day, false) as is_invoiced,
+        overdue_days.oldest_due_on,
+        subscribed_days.renews_on
+    from change_days
     left join first_subscriptions
-        on account_days.account_id = first_subscriptions.account_id
+        on change_days.account_id = first_subscriptions.account_id
     left join subscribed_days
         on
-            account_days.account_id = subscribed_days.account_id
-            and account_days.date_day = subscribed_days.date_day
+            change_days.account_id = subscribed_days.account_id
+            and change_days.date_day = subscribed_days.date_day
     left join first_invoices
-        on account_days.account_id = first_invoices.account_id
+        on change_days.account_id = first_invoices.account_id
     left join overdue_days
         on
-            account_days.account_id = overdue_days.account_id
-            and account_days.date_day = overdue_days.date_day
+            change_days.account_id = overdue_days.account_id
+            and change_days.date_day = overdue_days.date_day
+),
+
+days as (
+    select
+        stretches.*,
+        {{ each_day('first_day', 'last_day') }} as date_day
+    from stretches{{ from_each_day('first_day', 'last_day') }}
+),
+
+signals as (
+    select
+        account_id,
+        date_day,
+        is_subscribed,
+        arr,
+        seats,
+        usage_cap,
+        case
+            when is_invoiced then coalesce({{ days_between('oldest_due_on', 'date_day') }}, 0)
+        end as days_overdue,
+        {{ days_between('date_day', 'renews_on') }} as days_to_renewal
+    from days
 )
 
 select * from signals

@@ -1,16 +1,21 @@
+-- What is answered or noted counts from its day until it leaves its window: between two such days
+-- nothing changes but the days since.
+{%- set so_far = '(partition by account_id order by date_day)' %}
+
 with
 
-account_days as (
-    select * from {{ ref('int_account_days') }}
-    where date_day > {{ add_days(first_day(), -180) }} and {{ first_day() }} <= ended_on
+updates as (
+    select
+        account_id,
+        started_on,
+        ended_on,
+        {{ first_day() }} as first_day
+    from {{ ref('int_account_updates') }}
+    where {{ first_day() }} <= ended_on
 ),
 
 answers as (
-    select
-        *,
-        event_type = 'survey_answered' and kind = 'nps' as is_nps_answer,
-        event_type = 'survey_answered' and kind = 'csat' as is_csat_answer
-    from {{ ref('stg_survey__answers') }}
+    select * from {{ ref('stg_survey__answers') }}
 ),
 
 notes as (
@@ -22,115 +27,221 @@ survey_scales as (
     select * from {{ ref('survey_scales') }}
 ),
 
-answer_days as (
+scaled_answers as (
     select
         answers.account_id,
+        answers.event_type,
+        answers.kind,
+        answers.score,
         cast(answers.occurred_at as date) as date_day,
-        cast(
-            sum(case when answers.event_type = 'survey_sent' then 1 else 0 end) as integer
-        ) as sent,
-        cast(
-            sum(case when answers.event_type = 'survey_answered' then 1 else 0 end) as integer
-        ) as answered,
-        cast(
-            sum(case when answers.is_nps_answer then 1 else 0 end) as integer
-        ) as nps_answers,
-        sum(case when answers.is_nps_answer then answers.score else 0 end) as nps_total,
-        cast(
-            sum(case when answers.is_csat_answer then 1 else 0 end) as integer
-        ) as csat_answers,
-        sum(case when answers.is_csat_answer then answers.score else 0 end) as csat_total,
-        sum(
-            case
-                when not answers.is_nps_answer then 0
-                when answers.score >= survey_scales.promoter_lowest then 1
-                when answers.score <= survey_scales.detractor_highest then -1
-                else 0
-            end
-        ) as nps_balance
+        case
+            when answers.score >= survey_scales.promoter_lowest then 1
+            when answers.score <= survey_scales.detractor_highest then -1
+            else 0
+        end as balance
     from answers
     inner join survey_scales
         on answers.kind = survey_scales.kind
-    group by answers.account_id, cast(answers.occurred_at as date)
 ),
 
-note_days as (
+facts as (
+    select
+        account_id,
+        date_day,
+        event_type as fact,
+        90 as days,
+        0 as total,
+        0 as balance
+    from scaled_answers
+    union all
+    select
+        account_id,
+        date_day,
+        kind as fact,
+        case when kind = 'nps' then 180 else 90 end as days,
+        coalesce(score, 0) as total,
+        balance
+    from scaled_answers
+    where event_type = 'survey_answered'
+    union all
     select
         account_id,
         cast(occurred_at as date) as date_day,
-        count(*) as notes,
-        sum(sentiment) as sentiment_total
+        'note' as fact,
+        90 as days,
+        sentiment as total,
+        0 as balance
     from notes
-    group by account_id, cast(occurred_at as date)
 ),
 
-daily as (
+changes as (
     select
-        account_days.account_id,
-        account_days.date_day,
-        account_days.{{ first_day() }} as first_day,
-        coalesce(answer_days.sent, 0) as sent,
-        coalesce(answer_days.answered, 0) as answered,
-        coalesce(answer_days.nps_answers, 0) as nps_answers,
-        coalesce(answer_days.nps_total, 0) as nps_total,
-        coalesce(answer_days.nps_balance, 0) as nps_balance,
-        coalesce(answer_days.csat_answers, 0) as csat_answers,
-        coalesce(answer_days.csat_total, 0) as csat_total,
-        {{ ratio('answer_days.nps_total', 'answer_days.nps_answers') }} as nps_mean,
-        coalesce(note_days.notes, 0) as notes,
-        coalesce(note_days.sentiment_total, 0) as sentiment_total,
-        case when answer_days.nps_answers > 0 then account_days.date_day end as nps_on,
-        case when answer_days.csat_answers > 0 then account_days.date_day end as csat_on,
-        case when note_days.notes > 0 then account_days.date_day end as note_on
-    from account_days
-    left join answer_days
+        account_id,
+        date_day as fact_on,
+        date_day,
+        fact,
+        1 as facts,
+        total,
+        balance
+    from facts
+    union all
+    select
+        account_id,
+        date_day as fact_on,
+        {{ add_days('date_day', 'days') }} as date_day,
+        fact,
+        -1 as facts,
+        -total as total,
+        -balance as balance
+    from facts
+    union all
+    select
+        account_id,
+        started_on as fact_on,
+        first_day as date_day,
+        'none' as fact,
+        0 as facts,
+        0 as total,
+        0 as balance
+    from updates
+),
+
+-- What came before the first day counts on it.
+counted_changes as (
+    select
+        changes.account_id,
+        updates.ended_on,
+        greatest(changes.date_day, updates.first_day) as date_day,
+        changes.fact_on,
+        changes.fact,
+        changes.facts,
+        changes.total,
+        changes.balance
+    from changes
+    inner join updates
         on
-            account_days.account_id = answer_days.account_id
-            and account_days.date_day = answer_days.date_day
-    left join note_days
-        on
-            account_days.account_id = note_days.account_id
-            and account_days.date_day = note_days.date_day
+            changes.account_id = updates.account_id
+            and changes.fact_on >= updates.started_on
+            and changes.date_day <= updates.ended_on
+),
+
+daily_changes as (
+    select
+        account_id,
+        ended_on,
+        date_day,
+        sum(case when fact = 'survey_sent' then facts else 0 end) as sent,
+        sum(case when fact = 'survey_answered' then facts else 0 end) as answered,
+        sum(case when fact = 'nps' then facts else 0 end) as nps_answers,
+        sum(case when fact = 'nps' then total else 0 end) as nps_total,
+        sum(case when fact = 'nps' then balance else 0 end) as nps_balance,
+        sum(case when fact = 'csat' then facts else 0 end) as csat_answers,
+        sum(case when fact = 'csat' then total else 0 end) as csat_total,
+        sum(case when fact = 'note' then facts else 0 end) as notes,
+        sum(case when fact = 'note' then total else 0 end) as sentiment_total,
+        max(case when fact = 'nps' then fact_on end) as last_nps_on,
+        max(case when fact = 'csat' then fact_on end) as last_csat_on,
+        max(case when fact = 'note' then fact_on end) as last_note_on
+    from counted_changes
+    group by account_id, ended_on, date_day
 ),
 
 running as (
     select
         account_id,
         date_day,
-        first_day,
-        sum(sent) {{ over_last(90) }} as sent_90d,
-        sum(answered) {{ over_last(90) }} as answered_90d,
-        sum(nps_answers) {{ over_last(180) }} as nps_answers_180d,
-        sum(nps_total) {{ over_last(180) }} as nps_total_180d,
-        sum(nps_balance) {{ over_last(180) }} as nps_balance_180d,
-        max(nps_on) {{ over_last(180) }} as last_nps_on,
-        {{ last_known('nps_mean') }} {{ over_last(180) }} as last_nps_mean,
-        max(nps_mean) {{ over_last(180) }} as best_nps_mean,
-        sum(csat_answers) {{ over_last(90) }} as csat_answers_90d,
-        sum(csat_total) {{ over_last(90) }} as csat_total_90d,
-        max(csat_on) {{ over_last(90) }} as last_csat_on,
-        sum(notes) {{ over_last(90) }} as notes_90d,
-        sum(sentiment_total) {{ over_last(90) }} as sentiment_total_90d,
-        max(note_on) {{ over_last(90) }} as last_note_on
-    from daily
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
+        sum(sent) over {{ so_far }} as sent_90d,
+        sum(answered) over {{ so_far }} as answered_90d,
+        sum(nps_answers) over {{ so_far }} as nps_answers_180d,
+        sum(nps_total) over {{ so_far }} as nps_total_180d,
+        sum(nps_balance) over {{ so_far }} as nps_balance_180d,
+        sum(csat_answers) over {{ so_far }} as csat_answers_90d,
+        sum(csat_total) over {{ so_far }} as csat_total_90d,
+        sum(notes) over {{ so_far }} as notes_90d,
+        sum(sentiment_total) over {{ so_far }} as sentiment_total_90d,
+        max(last_nps_on) over {{ so_far }} as last_nps_on,
+        max(last_csat_on) over {{ so_far }} as last_csat_on,
+        max(last_note_on) over {{ so_far }} as last_note_on
+    from daily_changes
+),
+
+nps_days as (
+    select
+        account_id,
+        date_day,
+        {{ ratio('sum(score)', 'count(*)') }} as nps_mean
+    from scaled_answers
+    where event_type = 'survey_answered' and kind = 'nps'
+    group by account_id, date_day
+),
+
+nps_in_sight as (
+    select
+        running.account_id,
+        running.date_day,
+        max(nps_days.date_day) as last_nps_on,
+        max(nps_days.nps_mean) as best_nps_mean
+    from running
+    inner join updates
+        on running.account_id = updates.account_id
+    inner join nps_days
+        on
+            running.account_id = nps_days.account_id
+            and updates.started_on <= nps_days.date_day
+            and running.date_day >= nps_days.date_day
+            and running.date_day < {{ add_days('nps_days.date_day', 180) }}
+    group by running.account_id, running.date_day
+),
+
+stretches as (
+    select
+        running.account_id,
+        running.date_day as first_day,
+        running.last_day,
+        {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }} as nps_180d,
+        {{ ratio('running.nps_total_180d', 'running.nps_answers_180d') }} as nps_score_180d,
+        nps_days.nps_mean as nps_last_score_180d,
+        nps_in_sight.best_nps_mean as nps_best_score_180d,
+        case when running.nps_answers_180d > 0 then running.last_nps_on end as last_nps_on,
+        {{ ratio('running.csat_total_90d', 'running.csat_answers_90d') }} as csat_90d,
+        case when running.csat_answers_90d > 0 then running.last_csat_on end as last_csat_on,
+        {{ ratio('running.answered_90d', 'running.sent_90d') }} as survey_response_rate_90d,
+        {{ ratio('running.sentiment_total_90d', 'running.notes_90d') }} as note_sentiment_90d,
+        case when running.notes_90d > 0 then running.last_note_on end as last_note_on
+    from running
+    left join nps_in_sight
+        on
+            running.account_id = nps_in_sight.account_id
+            and running.date_day = nps_in_sight.date_day
+    left join nps_days
+        on
+            nps_in_sight.account_id = nps_days.account_id
+            and nps_in_sight.last_nps_on = nps_days.date_day
+),
+
+days as (
+    select
+        stretches.*,
+        {{ each_day('first_day', 'last_day') }} as date_day
+    from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
 signals as (
     select
         account_id,
         date_day,
-        {{ ratio('100 * nps_balance_180d', 'nps_answers_180d') }} as nps_180d,
-        {{ ratio('nps_total_180d', 'nps_answers_180d') }} as nps_score_180d,
-        last_nps_mean as nps_last_score_180d,
-        best_nps_mean as nps_best_score_180d,
+        nps_180d,
+        nps_score_180d,
+        nps_last_score_180d,
+        nps_best_score_180d,
         {{ days_between('last_nps_on', 'date_day') }} as days_since_nps,
-        {{ ratio('csat_total_90d', 'csat_answers_90d') }} as csat_90d,
+        csat_90d,
         {{ days_between('last_csat_on', 'date_day') }} as days_since_csat,
-        {{ ratio('answered_90d', 'sent_90d') }} as survey_response_rate_90d,
-        {{ ratio('sentiment_total_90d', 'notes_90d') }} as note_sentiment_90d,
+        survey_response_rate_90d,
+        note_sentiment_90d,
         {{ days_between('last_note_on', 'date_day') }} as days_since_note
-    from running
-    where date_day >= first_day
+    from days
 )
 
 select * from signals

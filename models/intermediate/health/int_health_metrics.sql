@@ -4,8 +4,20 @@ changed_dates as (
     {{ changed_dates() }}
 ),
 
+-- The groups that a metric is compared in, as numbers, which join faster than their names.
 score_days as (
-    select score_days.*
+    select
+        score_days.*,
+        dense_rank() over (
+            order by
+                score_days.score_date,
+                score_days.model_version,
+                score_days.segment,
+                score_days.product_category
+        ) as peer_group,
+        dense_rank() over (
+            order by score_days.score_date, score_days.model_version
+        ) as date_group
     from {{ ref('int_health_score_days') }} as score_days
     inner join changed_dates
         on score_days.score_date = changed_dates.score_date
@@ -48,8 +60,8 @@ measured as (
     select
         score_days.account_id,
         score_days.score_date,
-        score_days.segment,
-        score_days.product_category,
+        score_days.peer_group,
+        score_days.date_group,
         score_days.track,
         score_days.model_version,
         score_days.min_peers,
@@ -80,30 +92,26 @@ rounded as (
 
 group_spreads as (
     select
-        score_date,
-        model_version,
+        peer_group,
         metric,
-        segment,
-        product_category,
         count(*) as eligible_count,
         count(metric_value) as observed_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
-    group by score_date, model_version, metric, segment, product_category
+    group by peer_group, metric
 ),
 
 date_spreads as (
     select
-        score_date,
-        model_version,
+        date_group,
         metric,
         count(*) as eligible_count,
         count(metric_value) as observed_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
-    group by score_date, model_version, metric
+    group by date_group, metric
 ),
 
 compared as (
@@ -133,15 +141,11 @@ compared as (
     from rounded
     inner join group_spreads
         on
-            rounded.score_date = group_spreads.score_date
-            and rounded.model_version = group_spreads.model_version
+            rounded.peer_group = group_spreads.peer_group
             and rounded.metric = group_spreads.metric
-            and rounded.segment = group_spreads.segment
-            and rounded.product_category = group_spreads.product_category
     inner join date_spreads
         on
-            rounded.score_date = date_spreads.score_date
-            and rounded.model_version = date_spreads.model_version
+            rounded.date_group = date_spreads.date_group
             and rounded.metric = date_spreads.metric
 ),
 
@@ -194,26 +198,22 @@ normalised as (
 
 group_medians as (
     select
-        score_date,
-        model_version,
+        peer_group,
         metric,
-        segment,
-        product_category,
         {{ round_half_up(median('observed_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
-    group by score_date, model_version, metric, segment, product_category
+    group by peer_group, metric
 ),
 
 date_medians as (
     select
-        score_date,
-        model_version,
+        date_group,
         metric,
         {{ round_half_up(median('observed_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
-    group by score_date, model_version, metric
+    group by date_group, metric
 ),
 
 with_medians as (
@@ -230,15 +230,11 @@ with_medians as (
     from normalised
     inner join group_medians
         on
-            normalised.score_date = group_medians.score_date
-            and normalised.model_version = group_medians.model_version
+            normalised.peer_group = group_medians.peer_group
             and normalised.metric = group_medians.metric
-            and normalised.segment = group_medians.segment
-            and normalised.product_category = group_medians.product_category
     inner join date_medians
         on
-            normalised.score_date = date_medians.score_date
-            and normalised.model_version = date_medians.model_version
+            normalised.date_group = date_medians.date_group
             and normalised.metric = date_medians.metric
 ),
 

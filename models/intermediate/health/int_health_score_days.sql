@@ -30,8 +30,7 @@ stage_ranges as (
 
 account_dates as (
     select
-        measured_signals.account_id,
-        measured_signals.date_day,
+        measured_signals.*,
         accounts.segment,
         accounts.product_category,
         stage_ranges.stage
@@ -87,21 +86,18 @@ ranked_versions as (
 
 score_days as (
     select
-        measured_signals.*,
-        measured_signals.date_day as score_date,
+        account_dates.*,
+        account_dates.date_day as score_date,
         milestone_signals.milestone_completion,
         milestone_signals.days_since_milestone,
-        account_dates.segment,
-        account_dates.product_category,
-        account_dates.stage,
         ranked_versions.track,
         ranked_versions.model_version,
         ranked_versions.coverage_floor,
         ranked_versions.min_peers,
         ranked_versions.max_missing_peer_share,
         case
-            when measured_signals.is_subscribed = 0 then 'churned'
-            when measured_signals.account_age_days < ranked_versions.min_account_age_days
+            when account_dates.is_subscribed = 0 then 'churned'
+            when account_dates.account_age_days < ranked_versions.min_account_age_days
                 then 'too_early'
             else 'eligible'
         end as eligibility
@@ -112,10 +108,6 @@ score_days as (
             and account_dates.segment = ranked_versions.segment
             and account_dates.stage = ranked_versions.stage
             and ranked_versions.choice = 1
-    inner join measured_signals
-        on
-            account_dates.account_id = measured_signals.account_id
-            and account_dates.date_day = measured_signals.date_day
     inner join milestone_signals
         on
             account_dates.account_id = milestone_signals.account_id

@@ -74,7 +74,7 @@ checked as (
     from valued
 ),
 
-broken as (
+sustained as (
     select
         checked.*,
         coalesce(
@@ -82,6 +82,7 @@ broken as (
             {{ add_days('min(date_day) over ' ~ same_condition, -1) }}
         ) as last_day_before
     from checked
+    where sustained_days > 1
 ),
 
 holding as (
@@ -89,7 +90,14 @@ holding as (
         account_id,
         condition_number,
         date_day
-    from broken
+    from checked
+    where is_true and sustained_days = 1
+    union all
+    select
+        account_id,
+        condition_number,
+        date_day
+    from sustained
     where
         is_true
         and date_day >= first_day

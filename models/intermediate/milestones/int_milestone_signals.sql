@@ -1,12 +1,14 @@
+{%- set so_far = '(partition by account_id order by date_day)' -%}
+
 with
 
-account_days as (
-    select * from {{ ref('int_account_days') }}
-    where date_day >= {{ first_day() }}
-),
-
 updates as (
-    select * from {{ ref('int_account_updates') }}
+    select
+        account_id,
+        ended_on,
+        {{ first_day() }} as first_day
+    from {{ ref('int_account_updates') }}
+    where {{ first_day() }} <= ended_on
 ),
 
 achievements as (
@@ -67,49 +69,66 @@ changes as (
         achieved_on
     from counted
     where achieved_on is not null
+    union all
+    select
+        account_id,
+        first_day as date_day,
+        0 as expected_weight,
+        0 as reached_weight,
+        cast(null as date) as achieved_on
+    from updates
 ),
 
--- What came before the first day in sight counts on it.
+-- What came before the first day counts on it.
 daily_changes as (
     select
         changes.account_id,
-        greatest(changes.date_day, updates.{{ first_day() }}) as date_day,
+        updates.ended_on,
+        greatest(changes.date_day, updates.first_day) as date_day,
         sum(changes.expected_weight) as expected_weight,
         sum(changes.reached_weight) as reached_weight,
         max(changes.achieved_on) as achieved_on
     from changes
     inner join updates
-        on changes.account_id = updates.account_id
-    group by changes.account_id, greatest(changes.date_day, updates.{{ first_day() }})
+        on changes.account_id = updates.account_id and changes.date_day <= updates.ended_on
+    group by changes.account_id, updates.ended_on, greatest(changes.date_day, updates.first_day)
 ),
 
 running as (
     select
-        account_days.account_id,
-        account_days.date_day,
-        sum(daily_changes.expected_weight) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as expected_weight,
-        sum(daily_changes.reached_weight) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as reached_weight,
-        max(daily_changes.achieved_on) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as last_achieved_on
-    from account_days
-    left join daily_changes
-        on
-            account_days.account_id = daily_changes.account_id
-            and account_days.date_day = daily_changes.date_day
+        account_id,
+        date_day as first_day,
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
+        sum(expected_weight) over {{ so_far }} as expected_weight,
+        sum(reached_weight) over {{ so_far }} as reached_weight,
+        max(achieved_on) over {{ so_far }} as last_achieved_on
+    from daily_changes
+),
+
+stretches as (
+    select
+        account_id,
+        first_day,
+        last_day,
+        {{ ratio('reached_weight', 'expected_weight') }} as milestone_completion,
+        last_achieved_on
+    from running
+),
+
+days as (
+    select
+        stretches.*,
+        {{ each_day('first_day', 'last_day') }} as date_day
+    from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
 signals as (
     select
         account_id,
         date_day,
-        {{ ratio('reached_weight', 'expected_weight') }} as milestone_completion,
+        milestone_completion,
         {{ days_between('last_achieved_on', 'date_day') }} as days_since_milestone
-    from running
+    from days
 )
 
 select * from signals

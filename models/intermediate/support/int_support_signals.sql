@@ -1,12 +1,16 @@
+-- A fact counts from its day until it leaves a window: between two such days nothing changes.
+{%- set so_far = '(partition by account_id order by date_day)' %}
+
 with
 
-account_days as (
-    select * from {{ ref('int_account_days') }}
-    where date_day >= {{ add_days(first_day(), -90) }} and {{ first_day() }} <= ended_on
-),
-
 updates as (
-    select * from {{ ref('int_account_updates') }}
+    select
+        account_id,
+        started_on,
+        ended_on,
+        {{ first_day() }} as first_day
+    from {{ ref('int_account_updates') }}
+    where {{ first_day() }} <= ended_on
 ),
 
 tracking_starts as (
@@ -21,7 +25,7 @@ replies as (
     select * from {{ ref('stg_support__ticket_replies') }}
 ),
 
-changes as (
+ticket_changes as (
     select * from {{ ref('stg_support__ticket_changes') }}
 ),
 
@@ -39,17 +43,17 @@ ticket_events as (
     select
         tickets.ticket_id,
         tickets.account_id,
-        replace(changes.event_type, 'ticket_', '') as event_kind,
+        replace(ticket_changes.event_type, 'ticket_', '') as event_kind,
         false as is_expansion_request,
-        changes.occurred_at,
-        changes.loaded_at,
-        changes.event_id
-    from changes
+        ticket_changes.occurred_at,
+        ticket_changes.loaded_at,
+        ticket_changes.event_id
+    from ticket_changes
     inner join tickets
         on
-            changes.ticket_id = tickets.ticket_id
-            and changes.account_id = tickets.account_id
-            and changes.occurred_at >= tickets.created_at
+            ticket_changes.ticket_id = tickets.ticket_id
+            and ticket_changes.account_id = tickets.account_id
+            and ticket_changes.occurred_at >= tickets.created_at
     union all
     select
         tickets.ticket_id,
@@ -136,111 +140,155 @@ facts as (
     where first_replied_at is not null
 ),
 
--- For the totals that run from the start, what came before the days in sight counts on the first of
--- them, which no window of a computed day reaches.
-in_sight as (
-    select
-        facts.account_id,
-        greatest(facts.date_day, {{ add_days('updates.' ~ first_day(), -90) }}) as date_day,
-        facts.event_kind,
-        facts.quantity
-    from facts
-    inner join updates
-        on facts.account_id = updates.account_id and facts.date_day >= updates.started_on
-),
-
-support_days as (
+changes as (
     select
         account_id,
+        date_day as fact_on,
         date_day,
-        cast(sum(case when event_kind = 'created' then quantity else 0 end) as integer)
-            as created,
-        cast(sum(case when event_kind = 'replied' then quantity else 0 end) as integer)
-            as replied,
-        cast(sum(case when event_kind = 'escalated' then quantity else 0 end) as integer)
-            as escalated,
-        cast(sum(case when event_kind = 'reopened' then quantity else 0 end) as integer)
-            as reopened,
-        cast(sum(case when event_kind = 'expansion_request' then quantity else 0 end) as integer)
-            as expansion_request,
-        cast(sum(case when event_kind = 'open_change' then quantity else 0 end) as integer)
-            as open_change,
-        cast(sum(case when event_kind = 'breached' then quantity else 0 end) as integer)
-            as breached,
-        cast(sum(case when event_kind = 'in_time' then quantity else 0 end) as integer)
-            as in_time,
-        cast(sum(case when event_kind = 'first_reply' then quantity else 0 end) as integer)
-            as first_reply,
-        cast(sum(case when event_kind = 'wait_microseconds' then quantity else 0 end) as bigint)
-            as wait_microseconds
-    from in_sight
-    group by account_id, date_day
+        event_kind,
+        quantity as ever,
+        quantity as last_30d,
+        quantity as last_90d
+    from facts
+    union all
+    select
+        account_id,
+        date_day as fact_on,
+        {{ add_days('date_day', 30) }} as date_day,
+        event_kind,
+        0 as ever,
+        -quantity as last_30d,
+        0 as last_90d
+    from facts
+    union all
+    select
+        account_id,
+        date_day as fact_on,
+        {{ add_days('date_day', 90) }} as date_day,
+        event_kind,
+        0 as ever,
+        0 as last_30d,
+        -quantity as last_90d
+    from facts
+    union all
+    select
+        account_id,
+        started_on as fact_on,
+        first_day as date_day,
+        'none' as event_kind,
+        0 as ever,
+        0 as last_30d,
+        0 as last_90d
+    from updates
 ),
 
-daily as (
+-- What came before the first day counts on it.
+counted_changes as (
     select
-        account_days.account_id,
-        account_days.date_day,
-        account_days.{{ first_day() }} as first_day,
-        coalesce(support_days.created, 0) as created,
-        coalesce(support_days.replied, 0) as replied,
-        coalesce(support_days.escalated, 0) as escalated,
-        coalesce(support_days.reopened, 0) as reopened,
-        coalesce(support_days.expansion_request, 0) as expansion_request,
-        coalesce(support_days.open_change, 0) as open_change,
-        coalesce(support_days.breached, 0) as breached,
-        coalesce(support_days.in_time, 0) as in_time,
-        coalesce(support_days.first_reply, 0) as first_reply,
-        coalesce(support_days.wait_microseconds, 0) as wait_microseconds
-    from account_days
-    left join support_days
+        changes.account_id,
+        updates.ended_on,
+        greatest(changes.date_day, updates.first_day) as date_day,
+        changes.event_kind,
+        changes.ever,
+        changes.last_30d,
+        changes.last_90d
+    from changes
+    inner join updates
         on
-            account_days.account_id = support_days.account_id
-            and account_days.date_day = support_days.date_day
+            changes.account_id = updates.account_id
+            and changes.fact_on >= updates.started_on
+            and changes.date_day <= updates.ended_on
+),
+
+daily_changes as (
+    select
+        account_id,
+        ended_on,
+        date_day,
+        sum(case when event_kind = 'created' then ever else 0 end) as tickets_ever,
+        sum(case when event_kind = 'open_change' then ever else 0 end) as tickets_open,
+        sum(case when event_kind = 'created' then last_30d else 0 end) as tickets_opened_30d,
+        sum(case when event_kind = 'first_reply' then last_30d else 0 end) as first_replies_30d,
+        sum(case when event_kind = 'wait_microseconds' then last_30d else 0 end)
+            as wait_microseconds_30d,
+        sum(case when event_kind = 'breached' then last_30d else 0 end) as sla_breaches_30d,
+        sum(case when event_kind = 'escalated' then last_30d else 0 end) as escalations_30d,
+        sum(case when event_kind = 'reopened' then last_30d else 0 end) as tickets_reopened_30d,
+        sum(case when event_kind = 'created' then last_90d else 0 end) as tickets_opened_90d,
+        sum(case when event_kind = 'breached' then last_90d else 0 end) as sla_breaches_90d,
+        sum(case when event_kind = 'in_time' then last_90d else 0 end) as in_time_90d,
+        sum(case when event_kind = 'replied' then last_90d else 0 end) as replies_90d,
+        sum(case when event_kind = 'expansion_request' then last_90d else 0 end)
+            as expansion_requests_90d
+    from counted_changes
+    group by account_id, ended_on, date_day
 ),
 
 running as (
     select
         account_id,
-        date_day,
+        date_day as first_day,
+        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
+        sum(tickets_ever) over {{ so_far }} as tickets_ever,
+        sum(tickets_open) over {{ so_far }} as tickets_open,
+        sum(tickets_opened_30d) over {{ so_far }} as tickets_opened_30d,
+        sum(first_replies_30d) over {{ so_far }} as first_replies_30d,
+        sum(wait_microseconds_30d) over {{ so_far }} as wait_microseconds_30d,
+        sum(sla_breaches_30d) over {{ so_far }} as sla_breaches_30d,
+        sum(escalations_30d) over {{ so_far }} as escalations_30d,
+        sum(tickets_reopened_30d) over {{ so_far }} as tickets_reopened_30d,
+        sum(tickets_opened_90d) over {{ so_far }} as tickets_opened_90d,
+        sum(sla_breaches_90d) over {{ so_far }} as sla_breaches_90d,
+        sum(in_time_90d) over {{ so_far }} as in_time_90d,
+        sum(replies_90d) over {{ so_far }} as replies_90d,
+        sum(expansion_requests_90d) over {{ so_far }} as expansion_requests_90d
+    from daily_changes
+),
+
+stretches as (
+    select
+        account_id,
         first_day,
-        sum(created) {{ over_last(30) }} as tickets_opened_30d,
-        sum(created) {{ over_last(90) }} as tickets_opened_90d,
-        sum(created) over (partition by account_id order by date_day) as tickets_ever,
-        sum(open_change) over (partition by account_id order by date_day) as tickets_open,
-        sum(first_reply) {{ over_last(30) }} as first_replies_30d,
-        sum(wait_microseconds) {{ over_last(30) }} as wait_microseconds_30d,
-        sum(breached) {{ over_last(30) }} as sla_breaches_30d,
-        sum(breached) {{ over_last(90) }} as sla_breaches_90d,
-        sum(in_time) {{ over_last(90) }} as in_time_90d,
-        sum(escalated) {{ over_last(30) }} as escalations_30d,
-        sum(reopened) {{ over_last(30) }} as tickets_reopened_30d,
-        sum(replied) {{ over_last(90) }} as replies_90d,
-        sum(expansion_request) {{ over_last(90) }} as expansion_requests_90d
-    from daily
+        last_day,
+        cast(tickets_opened_30d as bigint) as tickets_opened_30d,
+        cast(tickets_ever as bigint) as tickets_ever,
+        cast(tickets_open as bigint) as tickets_open,
+        {{ ratio('wait_microseconds_30d', '3.6e9 * first_replies_30d') }}
+            as first_response_hours_30d,
+        cast(sla_breaches_30d as bigint) as sla_breaches_30d,
+        {{ ratio('sla_breaches_90d', '(sla_breaches_90d + in_time_90d)') }}
+            as sla_breach_rate_90d,
+        cast(escalations_30d as bigint) as escalations_30d,
+        cast(tickets_reopened_30d as bigint) as tickets_reopened_30d,
+        {{ ratio('replies_90d', 'tickets_opened_90d') }} as replies_per_ticket_90d,
+        cast(expansion_requests_90d as bigint) as expansion_requests_90d
+    from running
+),
+
+days as (
+    select
+        stretches.*,
+        {{ each_day('first_day', 'last_day') }} as date_day
+    from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
 signals as (
     select
-        running.account_id,
-        running.date_day,
-        cast(running.tickets_opened_30d as bigint) as tickets_opened_30d,
-        cast(running.tickets_ever as bigint) as tickets_ever,
-        cast(running.tickets_open as bigint) as tickets_open,
-        {{ ratio('running.wait_microseconds_30d', '3.6e9 * running.first_replies_30d') }}
-            as first_response_hours_30d,
-        cast(running.sla_breaches_30d as bigint) as sla_breaches_30d,
-        {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
-            as sla_breach_rate_90d,
-        cast(running.escalations_30d as bigint) as escalations_30d,
-        cast(running.tickets_reopened_30d as bigint) as tickets_reopened_30d,
-        {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
-        cast(running.expansion_requests_90d as bigint) as expansion_requests_90d
-    from running
+        days.account_id,
+        days.date_day,
+        days.tickets_opened_30d,
+        days.tickets_ever,
+        days.tickets_open,
+        days.first_response_hours_30d,
+        days.sla_breaches_30d,
+        days.sla_breach_rate_90d,
+        days.escalations_30d,
+        days.tickets_reopened_30d,
+        days.replies_per_ticket_90d,
+        days.expansion_requests_90d
+    from days
     cross join tracking_starts
-    where
-        running.date_day >= tracking_starts.support_from
-        and running.date_day >= running.first_day
+    where days.date_day >= tracking_starts.support_from
 )
 
 select * from signals

@@ -91,7 +91,8 @@ daily as (
         rolling_actives.features_30d,
         rolling_actives.modules_30d,
         coalesce(daily_first_times.guided_tasks, 0) as new_guided_tasks,
-        coalesce(daily_first_times.configurations, 0) as new_configurations
+        coalesce(daily_first_times.configurations, 0) as new_configurations,
+        coalesce({{ ratio('usage_days.active_users', 'rolling_actives.users_30d') }}, 0) as dau_mau
     from account_days
     left join usage_days
         on
@@ -124,6 +125,7 @@ running as (
         sum(error_events) {{ over_last(7) }} as error_events_7d,
         sum(api_calls) {{ over_last(7) }} as api_calls_7d,
         sum(active_users) {{ over_last(30) }} as user_days_30d,
+        sum(dau_mau) {{ over_last(30) }} as dau_mau_sum_30d,
         sum(case when events > 0 then 1 else 0 end) {{ over_last(7) }} as active_days_7d,
         sum(case when events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
         users_7d,
@@ -141,98 +143,84 @@ running as (
     from daily
 ),
 
-stickiness as (
-    select
-        running.*,
-        coalesce({{ ratio('active_users', 'users_30d') }}, 0) as dau_mau
-    from running
-),
-
-averaged as (
-    select
-        stickiness.*,
-        sum(dau_mau) {{ over_last(30) }} as dau_mau_sum_30d
-    from stickiness
-),
-
 signals as (
     select
-        averaged.account_id,
-        averaged.date_day,
-        averaged.day_number - 1 as account_age_days,
-        cast(averaged.events_7d as bigint) as events_7d,
-        cast(averaged.events_30d as bigint) as events_30d,
-        cast(averaged.logins_7d as bigint) as logins_7d,
-        cast(averaged.logins_30d as bigint) as logins_30d,
+        running.account_id,
+        running.date_day,
+        running.day_number - 1 as account_age_days,
+        cast(running.events_7d as bigint) as events_7d,
+        cast(running.events_30d as bigint) as events_30d,
+        cast(running.logins_7d as bigint) as logins_7d,
+        cast(running.logins_30d as bigint) as logins_30d,
         case
             when
-                averaged.date_day >= tracking_starts.users_from
-                and (averaged.active_users > 0 or averaged.events = 0)
-                then cast(averaged.active_users as bigint)
+                running.date_day >= tracking_starts.users_from
+                and (running.active_users > 0 or running.events = 0)
+                then cast(running.active_users as bigint)
         end as active_users_1d,
         case
             when
-                averaged.date_day >= tracking_starts.users_from
-                and (averaged.users_7d > 0 or averaged.events_7d = 0)
-                then cast(averaged.users_7d as bigint)
+                running.date_day >= tracking_starts.users_from
+                and (running.users_7d > 0 or running.events_7d = 0)
+                then cast(running.users_7d as bigint)
         end as active_users_7d,
         case
             when
-                averaged.date_day >= tracking_starts.users_from
-                and (averaged.users_30d > 0 or averaged.events_30d = 0)
-                then cast(averaged.users_30d as bigint)
+                running.date_day >= tracking_starts.users_from
+                and (running.users_30d > 0 or running.events_30d = 0)
+                then cast(running.users_30d as bigint)
         end as active_users_30d,
         case
             when
-                averaged.date_day >= tracking_starts.users_from
-                and (averaged.users_30d > 0 or averaged.events_30d = 0)
-                then {{ ratio('averaged.dau_mau_sum_30d', 'least(averaged.day_number, 30)') }}
+                running.date_day >= tracking_starts.users_from
+                and (running.users_30d > 0 or running.events_30d = 0)
+                then {{ ratio('running.dau_mau_sum_30d', 'least(running.day_number, 30)') }}
         end as dau_mau_30d,
-        cast(averaged.active_days_7d as bigint) as active_days_7d,
-        cast(averaged.active_days_30d as bigint) as active_days_30d,
-        {{ ratio('averaged.logins_7d', 'averaged.users_7d') }} as logins_per_active_user_7d,
+        cast(running.active_days_7d as bigint) as active_days_7d,
+        cast(running.active_days_30d as bigint) as active_days_30d,
+        {{ ratio('running.logins_7d', 'running.users_7d') }} as logins_per_active_user_7d,
         case
-            when averaged.day_number >= 14
+            when running.day_number >= 14
                 then
                     cast({{ ratio(
-                        'averaged.logins_7d', '(averaged.logins_14d - averaged.logins_7d)'
+                        'running.logins_7d', '(running.logins_14d - running.logins_7d)'
                     ) }} - 1 as decimal(18, 6))
         end as login_change_7d,
         case
-            when averaged.day_number >= 30
+            when running.day_number >= 30
                 then
                     {{ ratio(
-                        '23 * averaged.logins_7d',
-                        '(7 * (averaged.logins_30d - averaged.logins_7d))'
+                        '23 * running.logins_7d',
+                        '(7 * (running.logins_30d - running.logins_7d))'
                     ) }}
         end as logins_baseline_share_7d,
         case
-            when averaged.day_number >= 60
+            when running.day_number >= 60
                 then
                     cast({{ ratio(
-                        'averaged.events_30d', '(averaged.events_60d - averaged.events_30d)'
+                        'running.events_30d', '(running.events_60d - running.events_30d)'
                     ) }} - 1 as decimal(18, 6))
         end as usage_growth_30d,
-        cast(averaged.core_events_7d as bigint) as core_events_7d,
-        cast(averaged.value_events_30d as bigint) as value_events_30d,
-        cast(averaged.features_30d as bigint) as features_used_30d,
-        cast(averaged.modules_30d as bigint) as modules_used_30d,
-        least({{ ratio('averaged.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,
-        least({{ ratio('10 * averaged.features_30d', 'offers.features') }}, 10) as depth_score_30d,
-        {{ ratio('averaged.error_events_7d', 'averaged.events_7d') }} as error_rate_7d,
-        {{ ratio('averaged.api_calls_7d', '7') }} as api_calls_per_day_7d,
-        {{ ratio('averaged.events_30d', 'averaged.user_days_30d') }} as session_depth_30d,
-        least({{ ratio('averaged.guided_tasks', 'offers.guided_tasks') }}, 1) as guided_task_share,
+        cast(running.core_events_7d as bigint) as core_events_7d,
+        cast(running.value_events_30d as bigint) as value_events_30d,
+        cast(running.features_30d as bigint) as features_used_30d,
+        cast(running.modules_30d as bigint) as modules_used_30d,
+        least({{ ratio('running.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,
+        least({{ ratio('10 * running.features_30d', 'offers.features') }}, 10) as depth_score_30d,
+        {{ ratio('running.error_events_7d', 'running.events_7d') }} as error_rate_7d,
+        {{ ratio('running.api_calls_7d', '7') }} as api_calls_per_day_7d,
+        {{ ratio('running.events_30d', 'running.user_days_30d') }} as session_depth_30d,
+        least({{ ratio('running.guided_tasks', 'offers.guided_tasks') }}, 1) as guided_task_share,
         least(
-            {{ ratio('averaged.configurations', 'offers.configurations') }}, 1
+            {{ ratio('running.configurations', 'offers.configurations') }}, 1
         ) as configuration_maturity
-    from averaged
+    from running
     inner join offers
-        on averaged.account_id = offers.account_id
+        on running.account_id = offers.account_id
     cross join tracking_starts
     where
-        averaged.date_day >= tracking_starts.product_from
-        and averaged.date_day >= averaged.first_day
+        running.date_day >= tracking_starts.product_from
+        and running.date_day >= running.first_day
 )
 
 select * from signals

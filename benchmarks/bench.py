@@ -13,7 +13,7 @@ from . import data
 from .job import Job
 from .measure import Measure, measure, must
 from .ours import is_asked
-from .verify import differences, peer_differences
+from .verify import MARTS, differences, peer_differences
 
 PEERS = ("pandas", "range_join")
 
@@ -129,6 +129,10 @@ class Bench:
         today = datetime.combine(data.END, time())
         yesterday = today - timedelta(microseconds=1)
         measures: dict = {"raw_rows": data.count_rows(self.raw), "settings": asdict(self.settings) | {"work": ""}}
+        self.seed(yesterday)
+        measures["core"] = self.job.run(
+            "core", "run", "--full-refresh", "--select", *(f"+{mart}" for mart in MARTS), known_at=yesterday
+        )
         self.seed(yesterday)
         measures["full"] = self.job.run("full", "run", "--full-refresh", known_at=yesterday)
         measures["ours"] = self.ours() if self.settings.peers else None

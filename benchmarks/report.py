@@ -51,6 +51,10 @@ def _ratio(above: dict | None, below: dict | None) -> str:
     return f"{wall:.2f} ({_seconds(above['wall'])} / {_seconds(below['wall'])}; CPU {cpu:.2f})"
 
 
+def _models(step: dict, below: dict) -> str:
+    return f"{step['models'] / below['wall']:.2f} ({_seconds(step['models'])} / {_seconds(below['wall'])})"
+
+
 def _outside(step: dict) -> str:
     rest = step["wall"] - step["models"]
     return f"{rest / step['wall']:.2f} ({_seconds(rest)} / {_seconds(step['wall'])})"
@@ -66,16 +70,22 @@ def _rows(measures: dict[int, dict]) -> list[list[str]]:
         rows.append([name, *(cell(measures[size]) for size in sizes)])
 
     def add_slope(name: str) -> None:
-        per_event = {size: measures[size][name]["wall"] / size for size in sizes}
-        cells = [f"{per_event[size] / per_event[base]:.2f} ({per_event[size] * 1e6:.2f} s per 1M)" for size in sizes]
+        first = measures[base][name]
+        cells = []
+        for size in sizes:
+            step = measures[size][name]
+            wall, cpu = (step[kind] / first[kind] * base / size for kind in ("wall", "cpu"))
+            cells.append(f"{wall:.2f} ({step['wall'] / size * 1e6:.2f} s per 1M; CPU {cpu:.2f})")
         rows.append([f"{name}, time per event against {_size(base)}", *cells])
 
+    add("**core / limit**", lambda m: _ratio(m["core"], m["limit"]))
+    add("**core, models alone / limit**", lambda m: _models(m["core"], m["limit"]))
     add("**full / limit**", lambda m: _ratio(m["full"], m["limit"]))
     add("**nightly / full**", lambda m: _ratio(m["nightly"], m["full"]))
     add("**no change / full**", lambda m: _ratio(m["no_change"], m["full"]))
     if any("tests" in m for m in measures.values()):
         add("tests / full", lambda m: _ratio(m.get("tests"), m["full"]))
-    for step in ("full", "nightly"):
+    for step in ("core", "full", "nightly"):
         add(f"dbt outside of models / {step}", lambda m, step=step: _outside(m[step]))
     for peer, name in _NAMES.items():
         if any(peer in m["peers"] for m in measures.values()):
@@ -84,8 +94,8 @@ def _rows(measures: dict[int, dict]) -> list[list[str]]:
         if any(peer in m["peers"] for m in measures.values()):
             add(f"{name} / full", lambda m, peer=peer: _ratio(m["peers"].get(peer), m["full"]))
     if len(sizes) > 1:
-        add_slope("full")
-        add_slope("limit")
+        for step in ("core", "full", "limit"):
+            add_slope(step)
     return rows
 
 
@@ -93,7 +103,7 @@ def _measured(measures: dict[int, dict]) -> list[list[str]]:
     """Return the rows of the table of measures."""
     rows = [["", "wall", "CPU", "peak", "raw rows a second"]]
     for size, found in measures.items():
-        steps = {name: found.get(name) for name in ("full", "nightly", "no_change", "tests", "limit", "ours")}
+        steps = {name: found.get(name) for name in ("core", "full", "nightly", "no_change", "tests", "limit", "ours")}
         for name, step in (steps | found["peers"]).items():
             if not step or "not_run" in step:
                 continue
@@ -122,7 +132,7 @@ def markdown(measures: dict[int, dict]) -> str:
         f"{_size(size)} {step}: {found[step]['nodes']} nodes, slowest "
         + ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in found[step]["slowest"].items())
         for size, found in measures.items()
-        for step in ("full", "nightly")
+        for step in ("core", "full", "nightly")
     ]
     for size, found in measures.items():
         steps: dict[str, float] = {}

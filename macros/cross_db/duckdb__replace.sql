@@ -12,7 +12,9 @@
         {% if existing %}drop {{ existing.type }} if exists {{ existing }};{% endif %}
         {{ create_table_as(false, relation, sql) if type == 'table' else create_view_as(relation, sql) }}
     {% endcall %}
+    {% if type == 'table' %}{% do create_indexes(relation) %}{% endif %}
     {{ run_hooks(post_hooks) }}
+    {% do persist_docs(relation, model) %}
     {% do adapter.commit() %}
     {{ return({'relations': [relation]}) }}
 {% endmacro %}

@@ -274,6 +274,24 @@ def test_merges_in_a_circle_are_named(length, last):
         warehouse.build(warehouse.raw_frames({"crm": merged(length, last)}))
 
 
+def test_a_model_that_fails_leaves_the_rows_of_the_build_before(work):
+    (work / "memory.duckdb").unlink(missing_ok=True)
+    for merges, fails in ((merged(1, []), False), (merged(1, ["a00"]), True)):
+        frames = warehouse.raw_frames({"crm": merges})
+        write(work / "raw", {stream: {"a.parquet": frame} for stream, frame in frames.items()})
+        finished = warehouse.dbt(
+            "build", "--quiet", "--select", "+base_accounts", "--resource-type", "seed", "--resource-type", "model",
+            "--vars", f"raw_path: {work / 'raw'}", "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
+            ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"),
+        )  # fmt: skip
+        assert bool(finished.returncode) == fails, finished.stdout
+    assert "the merges run in a circle" in finished.stdout
+    with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
+        assert built.execute("select count(*) from base_events where event_type = 'account_merged'").fetchone() == (2,)
+        accounts = built.execute("select source_account_id, account_id from base_accounts order by 1").fetchall()
+    assert accounts == [("a00", "a01"), ("a01", "a01")]
+
+
 @pytest.mark.parametrize("length", [1, 2, 7, 16])
 def test_merges_in_a_chain_end_at_the_survivor(length):
     with warehouse.build(warehouse.raw_frames({"crm": merged(length, [])})) as built:

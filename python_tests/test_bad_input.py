@@ -24,14 +24,19 @@ def work(tmp_path_factory):
     return tmp_path_factory.mktemp("bad_input")
 
 
-def dbt(work, **environment):
-    """Build everything but the unit tests, which do not read the input, from the streams in `work / "raw"`."""
-    (work / "memory.duckdb").unlink(missing_ok=True)
+def build(work, *arguments, **environment):
+    """Go on building in the warehouse, from the streams in `work / "raw"`."""
     return warehouse.dbt(
-        "build", "--quiet", "--exclude-resource-type", "unit_test", "--vars", f"raw_path: {work / 'raw'}",
+        "build", "--quiet", *arguments, "--vars", f"raw_path: {work / 'raw'}",
         "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
         ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"), **environment,
     )  # fmt: skip
+
+
+def dbt(work, **environment):
+    """Build everything anew but the unit tests, which do not read the input."""
+    (work / "memory.duckdb").unlink(missing_ok=True)
+    return build(work, "--exclude-resource-type", "unit_test", **environment)
 
 
 def write(folder, streams):
@@ -279,11 +284,7 @@ def test_a_model_that_fails_leaves_the_rows_of_the_build_before(work):
     for merges, fails in ((merged(1, []), False), (merged(1, ["a00"]), True)):
         frames = warehouse.raw_frames({"crm": merges})
         write(work / "raw", {stream: {"a.parquet": frame} for stream, frame in frames.items()})
-        finished = warehouse.dbt(
-            "build", "--quiet", "--select", "+base_accounts", "--resource-type", "seed", "--resource-type", "model",
-            "--vars", f"raw_path: {work / 'raw'}", "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
-            ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"),
-        )  # fmt: skip
+        finished = build(work, "--select", "+base_accounts", "--resource-type", "seed", "--resource-type", "model")
         assert bool(finished.returncode) == fails, finished.stdout
     assert "the merges run in a circle" in finished.stdout
     with duckdb.connect(work / "memory.duckdb", read_only=True) as built:

@@ -7,6 +7,16 @@
     )
 {%- endmacro %}
 
+{#- All days of an account up to the current one, or all its days with a change. -#}
+{% macro over_so_far() -%}
+    over (partition by account_id order by date_day)
+{%- endmacro %}
+
+{#- The last day on which what holds on date_day still does, where each row is a day with a change. -#}
+{% macro last_day_unchanged() -%}
+    coalesce({{ add_days('lead(date_day) ' ~ over_so_far(), -1) }}, ended_on)
+{%- endmacro %}
+
 {% macro is_score_weekday(day) -%}
     {{ iso_weekday(day) }} = {{ var('score_weekday') }}
 {%- endmacro %}

@@ -1,6 +1,5 @@
 -- What is answered or noted counts from its day until it leaves its window: between two such days
 -- nothing changes but the days since.
-{%- set so_far = '(partition by account_id order by date_day)' %}
 
 with
 
@@ -150,19 +149,19 @@ running as (
     select
         account_id,
         date_day,
-        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
-        sum(sent) over {{ so_far }} as sent_90d,
-        sum(answered) over {{ so_far }} as answered_90d,
-        sum(nps_answers) over {{ so_far }} as nps_answers_180d,
-        sum(nps_total) over {{ so_far }} as nps_total_180d,
-        sum(nps_balance) over {{ so_far }} as nps_balance_180d,
-        sum(csat_answers) over {{ so_far }} as csat_answers_90d,
-        sum(csat_total) over {{ so_far }} as csat_total_90d,
-        sum(notes) over {{ so_far }} as notes_90d,
-        sum(sentiment_total) over {{ so_far }} as sentiment_total_90d,
-        max(last_nps_on) over {{ so_far }} as last_nps_on,
-        max(last_csat_on) over {{ so_far }} as last_csat_on,
-        max(last_note_on) over {{ so_far }} as last_note_on
+        {{ last_day_unchanged() }} as last_day,
+        sum(sent) {{ over_so_far() }} as sent_90d,
+        sum(answered) {{ over_so_far() }} as answered_90d,
+        sum(nps_answers) {{ over_so_far() }} as nps_answers_180d,
+        sum(nps_total) {{ over_so_far() }} as nps_total_180d,
+        sum(nps_balance) {{ over_so_far() }} as nps_balance_180d,
+        sum(csat_answers) {{ over_so_far() }} as csat_answers_90d,
+        sum(csat_total) {{ over_so_far() }} as csat_total_90d,
+        sum(notes) {{ over_so_far() }} as notes_90d,
+        sum(sentiment_total) {{ over_so_far() }} as sentiment_total_90d,
+        max(last_nps_on) {{ over_so_far() }} as last_nps_on,
+        max(last_csat_on) {{ over_so_far() }} as last_csat_on,
+        max(last_note_on) {{ over_so_far() }} as last_note_on
     from daily_changes
 ),
 

@@ -1,5 +1,3 @@
-{%- set so_far = '(partition by account_id order by date_day)' -%}
-
 with
 
 updates as (
@@ -98,10 +96,10 @@ running as (
     select
         account_id,
         date_day as first_day,
-        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
-        sum(expected_weight) over {{ so_far }} as expected_weight,
-        sum(reached_weight) over {{ so_far }} as reached_weight,
-        max(achieved_on) over {{ so_far }} as last_achieved_on
+        {{ last_day_unchanged() }} as last_day,
+        sum(expected_weight) {{ over_so_far() }} as expected_weight,
+        sum(reached_weight) {{ over_so_far() }} as reached_weight,
+        max(achieved_on) {{ over_so_far() }} as last_achieved_on
     from daily_changes
 ),
 

@@ -1,5 +1,4 @@
 -- A fact counts from its day until it leaves a window: between two such days nothing changes.
-{%- set so_far = '(partition by account_id order by date_day)' %}
 
 with
 
@@ -228,20 +227,20 @@ running as (
     select
         account_id,
         date_day as first_day,
-        coalesce({{ add_days('lead(date_day) over ' ~ so_far, -1) }}, ended_on) as last_day,
-        sum(tickets_ever) over {{ so_far }} as tickets_ever,
-        sum(tickets_open) over {{ so_far }} as tickets_open,
-        sum(tickets_opened_30d) over {{ so_far }} as tickets_opened_30d,
-        sum(first_replies_30d) over {{ so_far }} as first_replies_30d,
-        sum(wait_microseconds_30d) over {{ so_far }} as wait_microseconds_30d,
-        sum(sla_breaches_30d) over {{ so_far }} as sla_breaches_30d,
-        sum(escalations_30d) over {{ so_far }} as escalations_30d,
-        sum(tickets_reopened_30d) over {{ so_far }} as tickets_reopened_30d,
-        sum(tickets_opened_90d) over {{ so_far }} as tickets_opened_90d,
-        sum(sla_breaches_90d) over {{ so_far }} as sla_breaches_90d,
-        sum(in_time_90d) over {{ so_far }} as in_time_90d,
-        sum(replies_90d) over {{ so_far }} as replies_90d,
-        sum(expansion_requests_90d) over {{ so_far }} as expansion_requests_90d
+        {{ last_day_unchanged() }} as last_day,
+        sum(tickets_ever) {{ over_so_far() }} as tickets_ever,
+        sum(tickets_open) {{ over_so_far() }} as tickets_open,
+        sum(tickets_opened_30d) {{ over_so_far() }} as tickets_opened_30d,
+        sum(first_replies_30d) {{ over_so_far() }} as first_replies_30d,
+        sum(wait_microseconds_30d) {{ over_so_far() }} as wait_microseconds_30d,
+        sum(sla_breaches_30d) {{ over_so_far() }} as sla_breaches_30d,
+        sum(escalations_30d) {{ over_so_far() }} as escalations_30d,
+        sum(tickets_reopened_30d) {{ over_so_far() }} as tickets_reopened_30d,
+        sum(tickets_opened_90d) {{ over_so_far() }} as tickets_opened_90d,
+        sum(sla_breaches_90d) {{ over_so_far() }} as sla_breaches_90d,
+        sum(in_time_90d) {{ over_so_far() }} as in_time_90d,
+        sum(replies_90d) {{ over_so_far() }} as replies_90d,
+        sum(expansion_requests_90d) {{ over_so_far() }} as expansion_requests_90d
     from daily_changes
 ),
 

@@ -134,12 +134,8 @@ running as (
         modules_30d,
         day_number,
         first_day,
-        sum(new_guided_tasks) over (
-            partition by account_id order by date_day
-        ) as guided_tasks,
-        sum(new_configurations) over (
-            partition by account_id order by date_day
-        ) as configurations
+        sum(new_guided_tasks) {{ over_so_far() }} as guided_tasks,
+        sum(new_configurations) {{ over_so_far() }} as configurations
     from daily
 ),
 

@@ -154,8 +154,12 @@ def test_streams_without_rows_build(work):
 
 
 @pytest.fixture(scope="module")
-def lone_house(work):
-    """The house of an account that has nothing, its one event in a CSV file whose times are those of UTC+2."""
+def lone_house(tmp_path_factory):
+    """The house of an account that has nothing, its one event in a CSV file whose times are those of UTC+2.
+
+    It has a folder of its own: as long as a connection is open, DuckDB shows a process no other file of the same path.
+    """
+    work = tmp_path_factory.mktemp("lone_house")
     frames = warehouse.raw_frames({"crm": lone()})
     for column in ("occurred_at", "loaded_at"):
         frames["crm"][column] += timedelta(hours=2)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 HISTORIES = settings(
-    max_examples=25,
+    max_examples=16,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a history takes seconds, so shrinking one takes many minutes

@@ -55,7 +55,7 @@ def company_by_night(seed, **knobs):
     return arrivals(company, rng, 0), rng
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_each_change_is_recorded_once_and_no_record_is_altered(seed):
     nights, rng = company_by_night(seed)
     house = warehouse.Nightly()

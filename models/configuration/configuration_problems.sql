@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with
 
 reference_problems as (

@@ -1,7 +1,11 @@
-"""After any history of nightly builds every mart equals a full rebuild, row for row."""
+"""After any history of nightly builds every mart equals a full rebuild, row for row.
+
+INCREMENT_EXAMPLES sets the number of histories.
+"""
 
 import datetime
 import json
+import os
 import random
 from collections import defaultdict
 
@@ -13,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 HISTORIES = settings(
-    max_examples=16,
+    max_examples=int(os.environ.get("INCREMENT_EXAMPLES", "12")),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a history takes seconds, so shrinking one takes many minutes

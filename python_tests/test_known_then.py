@@ -57,7 +57,8 @@ def test_what_was_known_then_is_what_a_replay_of_the_day_says():
         if known_at is None or known_at.date() < day:
             assert not found
             continue
-        with warehouse.build(frames, as_of=day, known_at=end_of(day)) as replay:
+        needed = ("fct_account_health", "fct_health_drivers")
+        with warehouse.build(frames, as_of=day, known_at=end_of(day), needed=needed) as replay:
             wanted = replay.execute(
                 "select account_id, score from fct_account_health where status = 'scored' and score_date = ?", [day]
             ).fetchall()

@@ -20,8 +20,8 @@ FEW_COMPANIES = settings(
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def build(events, as_of, known_at):
-    return warehouse.build(warehouse.raw_frames(events), as_of=as_of, known_at=known_at)
+def build(events, as_of, known_at, needed=None):
+    return warehouse.build(warehouse.raw_frames(events), as_of=as_of, known_at=known_at, needed=needed)
 
 
 def unseen(rng, row, as_of, known_at):
@@ -112,9 +112,10 @@ def test_a_later_build_keeps_the_past(seed, share):
     day = moments[0] + int(share * (moments[-1] - moments[0]).days) * DAY
     events, accounts = settled(company, day)
     assume(accounts)
+    needed = ("fct_account_signals", "fct_account_health", "fct_health_drivers", "int_expansion_scores", "fct_milestones")
     with (
-        build(events, day, datetime.datetime.combine(day, datetime.time.max)) as then,
-        build(events, moments[-1], datetime.datetime.combine(moments[-1], datetime.time.max)) as later,
+        build(events, day, datetime.datetime.combine(day, datetime.time.max), needed) as then,
+        build(events, moments[-1], datetime.datetime.combine(moments[-1], datetime.time.max), needed) as later,
     ):
         now_and_then = [
             # An account that came back has days, in the later build, on which it was away.

@@ -20,7 +20,7 @@ from test_point_in_time import settled
 DAY = datetime.timedelta(days=1)
 SEEDS = warehouse.seed_rows()
 COMPANIES = settings(
-    max_examples=int(os.environ.get("RISK_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("RISK_EXAMPLES", "30")),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -221,7 +221,8 @@ SEEN = defaultdict(int)
 @given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
 def test_episodes_equal_the_replay(company, seed):
     seeds = SEEDS | random_rules(random.Random(seed))
-    with warehouse.build(warehouse.raw_frames(company), seeds=seeds) as connection:
+    needed = ("plays_problems", "fct_risk_signals", "dim_accounts", "fct_account_signals", "fct_milestones", "fct_account_health")
+    with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {
             (row["account_id"], row["rule_id"], row["first_seen_on"]): row
@@ -255,7 +256,9 @@ def test_later_days_keep_episodes_and_alerts(seed, share):
     before, alerts, previous_day = {}, {}, first_day - DAY
     for day in (first_day, first_day + DAY, first_day + 2 * DAY, first_day + 9 * DAY):
         known_at = datetime.datetime.combine(day, datetime.time.max)
-        with warehouse.build(warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at) as connection:
+        with warehouse.build(
+            warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at, needed=("fct_risk_signals", "alerts")
+        ) as connection:
             now = {row["risk_signal_id"]: row for row in table(connection, "from fct_risk_signals")}
             alerts_now = {row["alert_id"]: row for row in table(connection, "from alerts where alert_kind not like 'band_%'")}
         for key, row in alerts.items():

@@ -147,6 +147,20 @@ def _plan(at_a_moment: bool) -> tuple[list[dict], list[dict]]:
 
 
 @functools.cache
+def _models(at_a_moment: bool, needed: tuple[str, ...] | None) -> list[dict]:
+    """The models in the order in which they are built: all of them, or those needed and what they rest on."""
+    models = _plan(at_a_moment)[1]
+    if needed is None:
+        return models
+    wanted = {node["unique_id"] for node in models if node["name"] in needed}
+    assert len(wanted) == len(set(needed)), f"not all of {needed} are models"
+    for node in reversed(models):
+        if node["unique_id"] in wanted:
+            wanted.update(node["depends_on"]["nodes"])
+    return [node for node in models if node["unique_id"] in wanted]
+
+
+@functools.cache
 def seed_rows() -> dict[str, list[dict]]:
     """Return every seed as a list of rows of text, as the CSV file holds them ('' is null); not to be changed."""
     rows = {}
@@ -258,16 +272,17 @@ def build(
     as_of: object = None,
     known_at: object = None,
     threads: int = 1,
+    needed: tuple[str, ...] | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Build every model from raw frames and return the connection that holds them in schema `main`.
 
     `frames` has one frame of envelope columns per stream; `seeds` replaces seeds by name (see `seeded`); `as_of`
-    (date) and `known_at` (datetime) go together or not at all. Raises duckdb.Error where a model fails, with its
-    message.
+    (date) and `known_at` (datetime) go together or not at all; `needed` names models, and leaves out what they do not
+    rest on. Raises duckdb.Error where a model fails, with its message.
     """
     connection = _empty_warehouse(seeds, threads)
     _fill_raw(connection, frames)
-    for node in _plan(as_of is not None)[1]:
+    for node in _models(as_of is not None, needed):
         sql = node["compiled_code"]
         if as_of is not None:
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
@@ -319,8 +334,11 @@ def _run_increments() -> bytes:
 class Nightly:
     """A warehouse that is built again and again as `dbt run` does it: whole the first time, by increments afterwards."""
 
-    def __init__(self, seeds: dict[str, list[dict]] | None = None, threads: int = 1):
-        """`seeds` replaces seeds by name, as in `seeded`."""
+    def __init__(
+        self, seeds: dict[str, list[dict]] | None = None, threads: int = 1, needed: tuple[str, ...] | None = None
+    ):
+        """`seeds` replaces seeds by name, as in `seeded`; `needed` is that of `build`."""
+        self.models = _models(False, needed)
         self.seeds = dict(seeds or {})
         self.checksums: dict[str, str] = {}
         self.connection = _empty_warehouse(self.seeds, threads)
@@ -346,13 +364,13 @@ class Nightly:
         return sql
 
     def build(self, stop_before: int | None = None) -> None:
-        """Build every model once, or only the first `stop_before` of them, as a build that is killed.
+        """Build the models once, or only the first `stop_before` of them, as a build that is killed.
 
         Raises duckdb.Error where a model fails; what its hook deleted is back then.
         """
         hooks, queries, start, record = _increments()
         self.connection.execute(self._as_defined(start))
-        for position, node in enumerate(_plan(False)[1]):
+        for position, node in enumerate(self.models):
             if position == stop_before:
                 return
             name = node["name"]
@@ -373,8 +391,8 @@ class Nightly:
         self.connection.execute(self._as_defined(record))
 
     def __len__(self) -> int:
-        """The number of models."""
-        return len(_plan(False)[1])
+        """The number of models that a build makes."""
+        return len(self.models)
 
 
 def published(connection: duckdb.DuckDBPyConnection, restated_only: bool = False) -> dict[str, list[tuple]]:

@@ -1,5 +1,5 @@
 {#- Increments go on from the last build that ended well. A build that was cut short has no row in completed_builds, so the next one
-    does its work again; its row in started_builds says what it made rows with. -#}
+    does its work again; its row in started_builds says what it made rows with. One with --empty counts as cut short. -#}
 {% macro create_build_log() %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% do run_query('create schema if not exists ' ~ target.schema) %}
@@ -19,7 +19,7 @@
         coalesce(max(build_number), 0) + 1 as build_number,
         '{{ definition(intake=true) }}' as intake_definition,
         '{{ definition(intake=false) }}' as definition,
-        '{{ asked_moment() }}' as moment
+        '{{ 'none, as it was empty' if flags.EMPTY else asked_moment() }}' as moment
     from {{ target.schema }}.completed_builds
 {% endmacro %}
 
@@ -77,7 +77,7 @@
 
 {#- After a build in which every incremental model succeeded. -#}
 {% macro record_build(results) %}
-    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
     {% for node in graph.nodes.values() if node.config.materialized == 'incremental' and node.unique_id not in succeeded %}
         {{ return('') }}

@@ -72,9 +72,8 @@ def on_postgres(postgres, tmp_path_factory):
                 load(postgres, stream, on_duckdb.execute(f"select {', '.join(ENVELOPE)} from raw.{stream}_events").df())
             elif night == engines.LATE:
                 load(postgres, stream, pd.read_parquet(work / "raw" / stream / engines.NIGHT)[list(ENVELOPE)])
-        wanted = [] if night == engines.LAST else ["--exclude-resource-type", "test", "unit_test"]
         finished = warehouse.dbt(
-            "build", *wanted, "--target", "postgres", "--vars", f"raw_schema: {RAW}",
+            "build", *engines.left_out(night), "--target", "postgres", "--vars", f"raw_schema: {RAW}",
             "--target-path", str(target), "--log-path", str(work / "logs_postgres"),
             ONBOARDING_HEALTH_POSTGRES_SCHEMA=SCHEMA, **engines.opinions(work),
         )  # fmt: skip

@@ -43,11 +43,7 @@ def on_spark(tmp_path_factory):
                 outcomes = {name: (status, text) for name, status, text in dbt("run", "--select", "+base_events")}
             status, text = outcomes["model.onboarding_health.base_events"]
             assert status == "error" and text.endswith("killed")
-        if night == engines.CHANGED:
-            return dbt("build")
-        # A quarter of the time goes to the unit tests: the shorter run leaves them to the whole one.
-        left_out = ["unit_test"] if night == engines.LAST else ["test", "unit_test"]
-        return dbt("build", "--exclude-resource-type", *left_out)
+        return dbt("build", *engines.left_out(night))
 
     def rows(relation):
         return SparkSession.builder.getOrCreate().table(f"onboarding_health.{relation}").toArrow()

@@ -1,7 +1,8 @@
 with
 
+-- Rendered, so that a build with --empty compares it too.
 registered as (
-    select signal from {{ ref('signals') }}
+    select signal from {{ ref('signals').render() }}
 ),
 
 readable as (

@@ -168,7 +168,7 @@ def opinions(folder):
 
 
 def left_out(night):
-    """dbt's arguments for what a night's build leaves out: all tests but in the last, unit tests also where it is no third.
+    """dbt's arguments for the tests that a night's build leaves out: all but in the last, unit tests but in the third.
 
     A quarter of the time goes to the unit tests: the shorter run leaves them to the whole one.
     """

@@ -129,7 +129,8 @@ def compiled(at_a_moment: bool = False) -> dict:
 
 
 @functools.cache
-def _plan(at_a_moment: bool) -> tuple[list[dict], list[dict]]:
+def _plan(at_a_moment: bool, needed: tuple[str, ...] | None = None) -> tuple[list[dict], list[dict]]:
+    """The seeds, and in the order in which they are built the models: all, or those needed and what they rest on."""
     nodes = compiled(at_a_moment)["nodes"]
     seeds = [node for node in nodes.values() if node["resource_type"] == "seed"]
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
@@ -141,23 +142,11 @@ def _plan(at_a_moment: bool) -> tuple[list[dict], list[dict]]:
                 visit(parent)
             ordered[key] = models[key]
 
-    for key in sorted(models):
+    wanted = sorted(key for key, node in models.items() if needed is None or node["name"] in needed)
+    assert needed is None or len(wanted) == len(set(needed)), f"not all of {needed} are models"
+    for key in wanted:
         visit(key)
     return seeds, list(ordered.values())
-
-
-@functools.cache
-def _models(at_a_moment: bool, needed: tuple[str, ...] | None) -> list[dict]:
-    """The models in the order in which they are built: all of them, or those needed and what they rest on."""
-    models = _plan(at_a_moment)[1]
-    if needed is None:
-        return models
-    wanted = {node["unique_id"] for node in models if node["name"] in needed}
-    assert len(wanted) == len(set(needed)), f"not all of {needed} are models"
-    for node in reversed(models):
-        if node["unique_id"] in wanted:
-            wanted.update(node["depends_on"]["nodes"])
-    return [node for node in models if node["unique_id"] in wanted]
 
 
 @functools.cache
@@ -282,7 +271,7 @@ def build(
     """
     connection = _empty_warehouse(seeds, threads)
     _fill_raw(connection, frames)
-    for node in _models(as_of is not None, needed):
+    for node in _plan(as_of is not None, needed)[1]:
         sql = node["compiled_code"]
         if as_of is not None:
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
@@ -338,7 +327,7 @@ class Nightly:
         self, seeds: dict[str, list[dict]] | None = None, threads: int = 1, needed: tuple[str, ...] | None = None
     ):
         """`seeds` replaces seeds by name, as in `seeded`; `needed` is that of `build`."""
-        self.models = _models(False, needed)
+        self.models = _plan(False, needed)[1]
         self.seeds = dict(seeds or {})
         self.checksums: dict[str, str] = {}
         self.connection = _empty_warehouse(self.seeds, threads)

@@ -48,6 +48,8 @@ KNOBS = {
     "churn": 0.3,            # share of subscriptions cancelled
     "support": 1.0,          # tickets: 0 none, 1 about one in 15 days
     "null_accounts": 0.1,    # share of product rows that name no account
+    "turns": 0.15,           # chance of each turn a document can take: changed, withdrawn, moved, held, shared ids
+    "outages": 0.1,          # chance of each thing that happens to a stream: silence, a late start, a broken clock
 }
 
 
@@ -83,6 +85,13 @@ class _Company:
         if self.chance(self.knobs["edge_times"]):
             return datetime.combine(day, self.rng.choice(EDGE_TIMES))
         return datetime.combine(day, time()) + timedelta(seconds=self.rng.randrange(86400))
+
+    def turn(self):
+        return self.chance(self.knobs["turns"])
+
+    def shared_id(self, kind, account_id, number):
+        """An id of a document: the account's own, or one that other accounts may have too."""
+        return f"{number + 1}" if self.turn() else f"{kind}-{account_id}-{number}"
 
     def some_day(self, low=0, high=None):
         high = self.n_days if high is None else high
@@ -156,6 +165,7 @@ class _Company:
             users = [f"u{rng.randrange(10**4):04d}" for _ in range(rng.randint(1, 5))]
             self.contacts(account_id, users, begin)
         category = category if category in CATEGORIES[:6] else "general_saas"
+        self.known_later(account_id, users, begin)
         if special != "idle":
             self.product(account_id, category, users, begin, special == "no_users")
         if special != "no_billing":
@@ -163,6 +173,20 @@ class _Company:
         self.tickets(account_id, users, begin)
         self.surveys_and_notes(account_id, users, begin)
         self.crm_noise(account_id, begin)
+
+    def known_later(self, account_id, users, begin):
+        """Anonymous ids of users, which are told apart by a later event, now and then by two."""
+        rng = self.rng
+        for user_id in users:
+            if not self.turn():
+                continue
+            anonymous_id = f"anon{rng.randrange(30)}"
+            for _ in range(rng.choice((1, 1, 2))):
+                self.add("crm", "user_identified", account_id, self.moment(self.some_day(begin)),
+                         {"anonymous_id": anonymous_id}, user_id)
+            for _ in range(rng.randint(1, 6)):
+                self.add("product", rng.choice(ANY_EVENTS), rng.choice((None, None, account_id)),
+                         self.moment(self.some_day(max(0, begin - 3))), None, anonymous_id)
 
     def contacts(self, account_id, users, begin):
         rng = self.rng
@@ -235,9 +259,13 @@ class _Company:
         if trial:
             return
         for number in range(rng.choice((1, 1, 1, 2))):
-            self.subscription(account_id, f"sub-{account_id}-{number}", begin, n_users)
+            self.subscription(account_id, self.shared_id("sub", account_id, number), begin, n_users)
         for number in range(rng.choice((0, 1, 2, 3))):
-            self.invoice(account_id, f"inv-{account_id}-{number}", self.some_day(max(0, begin - 3)))
+            self.invoice(account_id, self.shared_id("inv", account_id, number), self.some_day(max(0, begin - 3)))
+        if self.turn():                                           # a discount is a line of its own
+            day = max(0, begin)
+            self.add("billing", "subscription_started", account_id, self.moment(day),
+                     {"subscription_id": f"off-{account_id}", "mrr": -rng.choice((20, 99.5)), "currency": "USD"})
 
     def terms(self, n_users, subscription_id, day):
         rng = self.rng
@@ -260,6 +288,17 @@ class _Company:
         rng = self.rng
         day = max(0, begin + rng.choice((-5, 0, 0, 0, 1, 10, rng.randint(0, 40))))
         self.add("billing", "subscription_started", account_id, self.moment(day), self.terms(n_users, subscription_id, day))
+        if self.turn():                                           # paused, and perhaps taken up again
+            later = self.some_day(day)
+            for at, share in ((later, 0), (later + rng.randint(1, 40), 1)):
+                terms = self.terms(n_users, subscription_id, at)
+                self.add("billing", "subscription_changed", account_id, self.moment(at),
+                         terms | {"mrr": terms["mrr"] * share})
+        if self.turn():                                           # cancelled on its first day, or from before its start
+            at = datetime.combine(self.first_day + timedelta(days=int(day)), time(23, 59, 59))
+            self.add("billing", "subscription_cancelled", account_id, at,
+                     {"subscription_id": subscription_id,
+                      "effective_on": (at.date() - timedelta(days=rng.choice((0, 0, 9)))).isoformat()})
         for _ in range(rng.choice((0, 0, 1, 2))):
             later = day if self.chance(0.15) else self.some_day(day)
             self.add("billing", rng.choice(("subscription_changed", "subscription_renewed")),
@@ -271,6 +310,11 @@ class _Company:
             effective = moment.date() + timedelta(days=rng.choice((0, 0, 0, 1, 7, 30, 60, -3, -40)))
             self.add("billing", "subscription_cancelled", account_id, moment,
                      {"subscription_id": subscription_id, "effective_on": effective.isoformat(), "reason": "price"})
+            if self.turn():                                       # cancelled once more: sooner, later or withdrawn
+                anew = moment + timedelta(seconds=rng.choice((0, 1, 3600, 86400 * rng.randint(1, 20))))
+                effective = anew.date() + timedelta(days=rng.choice((0, 5, 45, -10, -100)))
+                self.add("billing", "subscription_cancelled", account_id, anew,
+                         {"subscription_id": subscription_id, "effective_on": effective.isoformat()})
             if self.chance(0.2):
                 again = self.some_day(cancelled, cancelled + 30)
                 self.add("billing", "subscription_started", account_id, self.moment(again),
@@ -278,18 +322,18 @@ class _Company:
 
     def invoice(self, account_id, invoice_id, day):
         rng = self.rng
-        amount = rng.randrange(1000, 90000) / 100
+        amount = rng.choice((0, -50.0)) if self.turn() else rng.randrange(1000, 90000) / 100
         issued = self.moment(day)
         due_on = issued.date() + timedelta(days=rng.choice((0, 7, 14, 30)))
         self.add("billing", "invoice_issued", account_id, issued,
                  {"invoice_id": invoice_id, "amount": amount, "currency": rng.choice(CURRENCIES),
                   "due_on": due_on.isoformat()})
-        if self.chance(0.05):                                     # issued again, another due day: the first counts
-            self.add("billing", "invoice_issued", account_id, issued + timedelta(days=2),
-                     {"invoice_id": invoice_id, "amount": amount / 2, "currency": "USD",
-                      "due_on": (due_on + timedelta(days=3)).isoformat()})
+        if self.turn():                                           # issued again, another due day: the last counts
+            self.add("billing", "invoice_issued", account_id, issued + timedelta(days=rng.choice((0, 2, 20))),
+                     {"invoice_id": invoice_id, "amount": round(amount * rng.choice((0, 0.5, 1, 2, -1)), 2),
+                      "currency": "USD", "due_on": (due_on + timedelta(days=rng.choice((-5, 3, 60)))).isoformat()})
         how = rng.choice(("in_time", "late", "parts", "short", "never", "void", "early"))
-        cents = round(amount * 100)
+        cents = max(2, round(amount * 100))
         part = rng.randrange(1, cents)
         payments = {"in_time": [(cents, 3)], "late": [(cents, rng.randint(15, 60))],
                     "parts": [(part, rng.randint(0, 20)), (cents - part, rng.randint(10, 50))],
@@ -307,9 +351,9 @@ class _Company:
             return
         expected = self.knobs["support"] * (self.n_days - begin) / 15 * rng.choice((0.3, 1, 1, 2))
         for number in range(int(expected + rng.random())):
-            self.ticket(account_id, f"t-{account_id}-{number}", self.some_day(max(0, begin - 2)), users)
+            self.ticket(account_id, self.shared_id("t", account_id, number), self.some_day(max(0, begin - 2)), users)
         if self.chance(0.2):
-            for event_type in ("ticket_replied", "ticket_escalated", "ticket_solved"):
+            for event_type in ("ticket_replied", "ticket_escalated", "ticket_solved", "ticket_reopened")[:rng.randint(1, 4)]:
                 payload = {"ticket_id": "t-unknown"}
                 if event_type == "ticket_replied":
                     payload.update({"author_role": "agent", "is_public": True})
@@ -319,13 +363,17 @@ class _Company:
         rng = self.rng
         created_at, priority = self.moment(day), rng.choice(PRIORITIES)
         created = {"ticket_id": ticket_id, "priority": priority, "topic": rng.choice(("bug", "how_to"))}
+        if self.turn():
+            created.pop("priority")
         if self.chance(0.4):
             created["is_expansion_request"] = self.chance(0.5)
         user_id = rng.choice(users) if users and self.chance(0.7) else None
         self.add("support", "ticket_created", account_id, created_at, created, user_id)
-        if self.chance(0.04):                                     # created again a second later: the first counts
-            self.add("support", "ticket_created", account_id, created_at + timedelta(seconds=1),
-                     {**created, "priority": rng.choice(PRIORITIES)})
+        if self.turn():                                           # changed, or created again as an upsert sends it
+            for _ in range(rng.randint(1, 3)):
+                self.add("support", rng.choice(("ticket_created", "ticket_changed")), account_id,
+                         created_at + timedelta(seconds=rng.choice((0, 1, 300, 7200, 86400, 400000))),
+                         {**created, "priority": rng.choice(PRIORITIES)})
 
         def later(hours):
             return created_at + timedelta(seconds=rng.randrange(max(1, int(hours * 3600))))
@@ -344,6 +392,13 @@ class _Company:
                 who = rng.choice(self.accounts) if self.chance(0.05) else account_id
                 at = created_at if self.chance(0.05) else later(hours)
                 self.add("support", event_type, who, at, {"ticket_id": ticket_id})
+        for event_type, more in (("ticket_on_hold", {"waiting_for": rng.choice(("customer", "third_party"))}),
+                                 ("ticket_resumed", {}), ("ticket_closed", {}), ("ticket_deleted", {}),
+                                 ("ticket_merged", {"into_ticket_id": f"t-{account_id}-0"}), ("ticket_reopened", {})):
+            if self.turn() and (event_type != "ticket_deleted" or self.chance(0.5)):
+                who = rng.choice(self.accounts) if self.chance(0.2) else account_id
+                at = created_at if self.chance(0.1) else later(300)
+                self.add("support", event_type, who, at, {"ticket_id": ticket_id, **more})
 
     def surveys_and_notes(self, account_id, users, begin):
         rng = self.rng
@@ -355,8 +410,9 @@ class _Company:
             if self.chance(0.85):
                 self.add("survey", "survey_sent", account_id, self.moment(day), {"survey_id": survey_id, "kind": kind},
                          user_id)
-            for _ in range(rng.choice((0, 1, 1, 2))):
+            for _ in range(rng.choice((0, 1, 1, 2, 3) if self.turn() else (0, 1, 1, 1))):
                 score = min(10, max(0, mood + rng.randint(-2, 2))) if kind == "nps" else rng.randint(1, 5)
+                score = rng.choice((-1, 9, 11, 100)) if self.chance(0.03) else score
                 self.add("survey", "survey_answered", account_id, self.moment(day + rng.randint(0, 5)),
                          {"survey_id": survey_id, "kind": kind, "score": score}, user_id)
         for _ in range(rng.choice((0, 1, 2, 3))):
@@ -387,14 +443,48 @@ class _Company:
     # -- the company --------------------------------------------------------------------------------------------------
 
     def merge_accounts(self):
-        """Merges always point to an earlier account of a fixed order, so they chain but never form a cycle."""
-        for position, account_id in enumerate(self.accounts):
+        """Merges into any account: chains, circles, corrections, into itself and to nowhere known."""
+        for account_id in self.accounts:
             while self.chance(self.knobs["merges"]):
-                targets = self.accounts[:position]
-                if self.chance(0.1) or not targets:
-                    targets = ["acc_nowhere"]
+                target = "acc_nowhere" if self.chance(0.1) else self.rng.choice(self.accounts)
                 self.add("crm", "account_merged", account_id, self.moment(self.some_day()),
-                         {"into_account_id": self.rng.choice(targets)})
+                         {"into_account_id": target})
+
+    def break_streams(self):
+        """What happens to trackers and loaders: silence for good or for a while, a late start, a broken clock."""
+        rng = self.rng
+
+        def drop(source, low, high, event_type=None):
+            first, last = (self.first_day + timedelta(days=int(day)) for day in (low, high))
+            self.events[source] = [
+                row for row in self.events[source]
+                if not (first <= row["occurred_at"].date() <= last and event_type in (None, row["event_type"]))]
+
+        def happens():
+            return self.chance(self.knobs["outages"])
+
+        for source in ("product", "support", "survey"):
+            if happens():                                         # stops, pauses, begins late, or never came
+                low, high = sorted((self.some_day(), self.some_day()))
+                drop(source, *rng.choice(((low, self.n_days), (low, high), (0, low), (0, self.n_days))))
+        if happens():
+            drop("product", self.some_day(), self.n_days, "session_started")
+        if happens():
+            drop("support", 0, self.n_days, "ticket_replied")
+        if happens():
+            for _ in range(rng.choice((1, 1, 2, 3))):
+                row = self.add("product", "session_started", rng.choice(self.accounts), self.moment(self.some_day()),
+                               None, rng.choice(self.everybody or [None]))
+                if row:
+                    row["occurred_at"] -= timedelta(days=rng.choice((8000, 8001, 400)))
+        if happens():
+            source = rng.choice(SOURCES)                          # the loader is a day or two late
+            last = self.end - timedelta(days=rng.randint(1, 2))
+            self.events[source] = [row for row in self.events[source] if row["loaded_at"] <= last]
+        if happens():
+            rows = self.events[rng.choice(SOURCES)]
+            if rows:
+                rng.choice(rows)["loaded_at"] = datetime(2099, 6, 1)
 
     def repeat_rows(self):
         """Duplicates: exact ones, and later loads of the same event_id with other content."""
@@ -407,8 +497,6 @@ class _Company:
                 if self.chance(0.6) and row["loaded_at"] and row["occurred_at"]:
                     copy["loaded_at"] += timedelta(seconds=rng.choice((0, 1, 3600, 86400 * 4)))
                     change = rng.choice(("payload", "account_id", "occurred_at", "event_type", "user_id"))
-                    if row["event_type"] == "account_merged":
-                        change = "payload"                        # another account could close a cycle
                     copy[change] = {
                         "payload": rng.choice((None, "{}", '{"seats": 7}')),
                         "account_id": rng.choice(self.accounts + [None]),
@@ -493,6 +581,7 @@ class _Company:
         for account_id in self.accounts:
             self.account(account_id)
         self.merge_accounts()
+        self.break_streams()
         self.spoil_rows()
         self.repeat_rows()
         for rows in self.events.values():
@@ -561,6 +650,8 @@ def companies(draw, with_moments=False):
         "churn": draw(one_of((0, 0.3, 0.7))),
         "support": draw(one_of((0, 0.5, 1.0, 1.5))),
         "null_accounts": draw(one_of((0, 0.1, 0.4))),
+        "turns": draw(one_of((0, 0.1, 0.3))),
+        "outages": draw(one_of((0, 0, 0.2, 0.5))),
     }
     seed = draw(st.integers(0, 2**32 - 1))
     events = Company(seed, **knobs)

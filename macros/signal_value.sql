@@ -19,7 +19,7 @@
         'features_used_30d', 'modules_used_30d', 'module_coverage_30d', 'depth_score_30d',
         'error_rate_7d', 'api_calls_per_day_7d', 'session_depth_30d',
         'guided_task_share', 'configuration_maturity', 'seats_used_share_30d',
-        'tickets_opened_30d', 'tickets_open', 'tickets_per_user_30d', 'first_response_hours_30d',
+        'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'tickets_per_user_30d', 'first_response_hours_30d',
         'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
         'replies_per_ticket_90d', 'expansion_requests_90d',
         'is_subscribed', 'arr', 'seats', 'days_overdue', 'days_to_renewal', 'usage_cap_share_30d',

@@ -576,6 +576,11 @@ BROKEN = [
         "reference/sla_targets.csv, priority high: the priority needs exactly one target. Keep one row.",
     ),
     (
+        changed("sla_targets", 0, is_default="true"),
+        "reference/sla_targets.csv, is_default: exactly one priority is that of a ticket without one. "
+        "Set is_default to true on one row.",
+    ),
+    (
         repeated("signals"),
         "reference/signals.csv, signal account_age_days: the signal stands more than once. Keep one row.",
     ),

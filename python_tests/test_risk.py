@@ -31,6 +31,7 @@ LEVELS = {
     "login_change_7d": (-0.4, 0, 0.5),
     "logins_baseline_share_7d": (0.5, 1),
     "tickets_open": (0, 1),
+    "tickets_awaiting_us": (0, 1),
     "nps_last_score_180d": (5, 8),
     "nps_best_score_180d": (6, 9),
     "milestone_completion": (0.3, 0.8),

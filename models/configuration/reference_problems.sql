@@ -91,6 +91,14 @@ lookup_problems as (
     having count(sla_targets.first_response_hours) <> 1
     union all
     select
+        'reference/sla_targets.csv' as file_path,
+        'is_default' as row_key,
+        'exactly one priority is that of a ticket without one.' as problem,
+        'Set is_default to true on one row.' as remedy
+    from sla_targets
+    having sum(case when is_default then 1 else 0 end) <> 1
+    union all
+    select
         'reference/lifecycle_stages.csv' as file_path,
         'from_day 0' as row_key,
         'the first stage must start at day 0 and no two at the same day.' as problem,

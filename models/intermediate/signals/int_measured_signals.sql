@@ -54,6 +54,7 @@ joined as (
         {{ ratio('usage.active_users_30d', 'billing.seats') }} as seats_used_share_30d,
         support.tickets_opened_30d,
         support.tickets_open,
+        support.tickets_awaiting_us,
         case
             when support.tickets_ever > 0
                 then {{ ratio('support.tickets_opened_30d', 'usage.active_users_30d') }}

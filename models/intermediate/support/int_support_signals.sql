@@ -20,66 +20,20 @@ tickets as (
     select * from {{ ref('int_tickets') }}
 ),
 
-replies as (
-    select * from {{ ref('stg_support__ticket_replies') }}
-),
-
-ticket_changes as (
-    select * from {{ ref('stg_support__ticket_changes') }}
-),
-
 ticket_events as (
-    select
-        ticket_id,
-        account_id,
-        'created' as event_kind,
-        is_expansion_request,
-        created_at as occurred_at,
-        created_loaded_at as loaded_at,
-        created_event_id as event_id
-    from tickets
-    union all
-    select
-        tickets.ticket_id,
-        tickets.account_id,
-        replace(ticket_changes.event_type, 'ticket_', '') as event_kind,
-        false as is_expansion_request,
-        ticket_changes.occurred_at,
-        ticket_changes.loaded_at,
-        ticket_changes.event_id
-    from ticket_changes
-    inner join tickets
-        on
-            ticket_changes.ticket_id = tickets.ticket_id
-            and ticket_changes.account_id = tickets.account_id
-            and ticket_changes.occurred_at >= tickets.created_at
-    union all
-    select
-        tickets.ticket_id,
-        tickets.account_id,
-        'replied' as event_kind,
-        false as is_expansion_request,
-        replies.occurred_at,
-        replies.loaded_at,
-        replies.event_id
-    from replies
-    inner join tickets
-        on
-            replies.ticket_id = tickets.ticket_id
-            and replies.account_id = tickets.account_id
+    select * from {{ ref('int_ticket_events') }}
 ),
 
-status_changes as (
+states as (
     select
         account_id,
         occurred_at,
-        case when event_kind = 'solved' then 0 else 1 end as is_open,
-        lag(case when event_kind = 'solved' then 0 else 1 end, 1, 0) over (
-            partition by ticket_id
-            order by occurred_at, loaded_at, event_id
-        ) as was_open
+        is_open,
+        is_awaiting_us,
+        lag(is_open, 1, 0) over (partition by document order by event_number) as was_open,
+        lag(is_awaiting_us, 1, 0) over (partition by document order by event_number)
+            as was_awaiting_us
     from ticket_events
-    where event_kind in ('created', 'solved', 'reopened')
 ),
 
 facts as (
@@ -89,13 +43,14 @@ facts as (
         event_kind,
         1 as quantity
     from ticket_events
+    where has_creation and event_kind in ('created', 'escalated', 'reopened', 'replied')
     union all
     select
         account_id,
-        cast(occurred_at as date) as date_day,
+        cast(created_at as date) as date_day,
         'expansion_request' as event_kind,
         1 as quantity
-    from ticket_events
+    from tickets
     where is_expansion_request
     union all
     select
@@ -103,16 +58,24 @@ facts as (
         cast(occurred_at as date) as date_day,
         'open_change' as event_kind,
         is_open - was_open as quantity
-    from status_changes
+    from states
     where is_open <> was_open
     union all
     select
         account_id,
-        cast(reply_due_at as date) as date_day,
+        cast(occurred_at as date) as date_day,
+        'awaiting_us_change' as event_kind,
+        is_awaiting_us - was_awaiting_us as quantity
+    from states
+    where is_awaiting_us <> was_awaiting_us
+    union all
+    select
+        account_id,
+        cast(breach_at as date) as date_day,
         'breached' as event_kind,
         1 as quantity
     from tickets
-    where is_reply_late
+    where reply_outcome = 'breached'
     union all
     select
         account_id,
@@ -120,7 +83,7 @@ facts as (
         'in_time' as event_kind,
         1 as quantity
     from tickets
-    where not is_reply_late
+    where reply_outcome = 'in_time'
     union all
     select
         account_id,
@@ -206,6 +169,8 @@ daily_changes as (
         date_day,
         sum(case when event_kind = 'created' then ever else 0 end) as tickets_ever,
         sum(case when event_kind = 'open_change' then ever else 0 end) as tickets_open,
+        sum(case when event_kind = 'awaiting_us_change' then ever else 0 end)
+            as tickets_awaiting_us,
         sum(case when event_kind = 'created' then last_30d else 0 end) as tickets_opened_30d,
         sum(case when event_kind = 'first_reply' then last_30d else 0 end) as first_replies_30d,
         sum(case when event_kind = 'wait_microseconds' then last_30d else 0 end)
@@ -230,6 +195,7 @@ running as (
         {{ last_day_unchanged() }} as last_day,
         sum(tickets_ever) {{ over_so_far() }} as tickets_ever,
         sum(tickets_open) {{ over_so_far() }} as tickets_open,
+        sum(tickets_awaiting_us) {{ over_so_far() }} as tickets_awaiting_us,
         sum(tickets_opened_30d) {{ over_so_far() }} as tickets_opened_30d,
         sum(first_replies_30d) {{ over_so_far() }} as first_replies_30d,
         sum(wait_microseconds_30d) {{ over_so_far() }} as wait_microseconds_30d,
@@ -252,6 +218,7 @@ stretches as (
         cast(tickets_opened_30d as bigint) as tickets_opened_30d,
         cast(tickets_ever as bigint) as tickets_ever,
         cast(tickets_open as bigint) as tickets_open,
+        cast(tickets_awaiting_us as bigint) as tickets_awaiting_us,
         {{ ratio('wait_microseconds_30d', '3.6e9 * first_replies_30d') }}
             as first_response_hours_30d,
         cast(sla_breaches_30d as bigint) as sla_breaches_30d,
@@ -278,6 +245,7 @@ signals as (
         days.tickets_opened_30d,
         days.tickets_ever,
         days.tickets_open,
+        days.tickets_awaiting_us,
         days.first_response_hours_30d,
         days.sla_breaches_30d,
         days.sla_breach_rate_90d,

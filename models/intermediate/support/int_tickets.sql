@@ -1,80 +1,154 @@
 with
 
-tickets as (
-    select * from {{ ref('stg_support__tickets') }}
-),
-
-replies as (
-    select * from {{ ref('stg_support__ticket_replies') }}
-),
-
-accounts as (
-    select * from {{ ref('int_accounts') }}
+ticket_events as (
+    select * from {{ ref('int_ticket_events') }}
+    where has_creation
 ),
 
 sla_targets as (
     select * from {{ ref('sla_targets') }}
 ),
 
-created as (
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+default_targets as (
+    select max(priority) as priority
+    from sla_targets
+    where is_default
+),
+
+lives as (
+    select
+        document,
+        min(event_number) as created_number,
+        max(event_number) as last_number,
+        min(case when is_answer then event_number end) as first_reply_number,
+        max(case when is_open = 1 then event_number end) as last_open_number
+    from ticket_events
+    group by document
+),
+
+-- What is said of the priority once the ticket was answered, or is over, moves no target.
+priorities as (
+    select
+        ticket_events.document,
+        ticket_events.event_number,
+        ticket_events.occurred_at,
+        coalesce(ticket_events.priority, default_targets.priority) as priority,
+        lag(coalesce(ticket_events.priority, default_targets.priority)) over (
+            partition by ticket_events.document
+            order by ticket_events.event_number
+        ) as priority_before
+    from ticket_events
+    inner join lives
+        on
+            ticket_events.document = lives.document
+            and ticket_events.event_number
+            < coalesce(lives.first_reply_number, lives.last_open_number + 1)
+    cross join default_targets
+),
+
+priority_changes as (
+    select
+        document,
+        priority,
+        occurred_at as priority_set_at,
+        row_number() over (partition by document order by event_number desc) as place
+    from priorities
+    where coalesce(priority <> priority_before, true)
+),
+
+-- Within one second the reply may carry an earlier time than the creation that it follows.
+tickets as (
+    select
+        lives.document,
+        last_events.ticket_id,
+        last_events.account_id,
+        priority_changes.priority,
+        last_events.topic,
+        last_events.is_expansion_request,
+        created.occurred_at as created_at,
+        case
+            when first_replies.occurred_at < created.occurred_at then created.occurred_at
+            else first_replies.occurred_at
+        end as first_replied_at,
+        priority_changes.priority_set_at,
+        {{ add_time('created.occurred_at', 'sla_targets.first_response_hours', 'hour') }}
+            as reply_due_at
+    from lives
+    inner join ticket_events as created
+        on
+            lives.document = created.document
+            and lives.created_number = created.event_number
+    inner join ticket_events as last_events
+        on
+            lives.document = last_events.document
+            and lives.last_number = last_events.event_number
+    inner join priority_changes
+        on lives.document = priority_changes.document and priority_changes.place = 1
+    left join ticket_events as first_replies
+        on
+            lives.document = first_replies.document
+            and lives.first_reply_number = first_replies.event_number
+    left join sla_targets
+        on priority_changes.priority = sla_targets.priority
+),
+
+-- Nobody is late before the priority was raised.
+breachable as (
     select
         tickets.*,
-        row_number() over (
-            partition by tickets.ticket_id
-            order by tickets.occurred_at, tickets.loaded_at, tickets.event_id
-        ) as copy_number
+        case
+            when reply_due_at < priority_set_at then priority_set_at
+            else reply_due_at
+        end as breach_at
     from tickets
 ),
 
-in_scope as (
-    select created.*
-    from created
-    inner join accounts
-        on created.account_id = accounts.account_id
-    where
-        created.copy_number = 1
-        and cast(created.occurred_at as date) between accounts.started_on and accounts.ended_on
-),
-
-first_replies as (
+states_at_breach as (
     select
-        in_scope.ticket_id,
-        min(replies.occurred_at) as first_replied_at
-    from in_scope
-    inner join replies
+        breachable.document,
+        max(ticket_events.event_number) as event_number
+    from breachable
+    inner join ticket_events
         on
-            in_scope.ticket_id = replies.ticket_id
-            and in_scope.account_id = replies.account_id
-            and in_scope.occurred_at <= replies.occurred_at
-    where replies.author_role = 'agent' and replies.is_public
-    group by in_scope.ticket_id
+            breachable.document = ticket_events.document
+            and breachable.breach_at >= ticket_events.occurred_at
+    group by breachable.document
 ),
 
-timed as (
+judged as (
     select
-        in_scope.ticket_id,
-        in_scope.account_id,
-        in_scope.priority,
-        in_scope.topic,
-        in_scope.is_expansion_request,
-        in_scope.event_id as created_event_id,
-        in_scope.occurred_at as created_at,
-        in_scope.loaded_at as created_loaded_at,
-        first_replies.first_replied_at,
-        {{ add_time('in_scope.occurred_at', 'sla_targets.first_response_hours', 'hour') }}
-            as reply_due_at
-    from in_scope
-    inner join sla_targets
-        on in_scope.priority = sla_targets.priority
-    left join first_replies
-        on in_scope.ticket_id = first_replies.ticket_id
-),
-
-final as (
-    select
-        timed.*,
-        coalesce(timed.first_replied_at > timed.reply_due_at, true) as is_reply_late
-    from timed
+        breachable.document,
+        breachable.ticket_id,
+        breachable.account_id,
+        breachable.priority,
+        breachable.topic,
+        case
+            when breachable.first_replied_at <= breachable.reply_due_at then 'in_time'
+            when breachable.reply_due_at is null then 'no_target'
+            when ticket_events.is_open = 0 then 'over_unanswered'
+            when
+                breachable.first_replied_at is not null
+                or breachable.breach_at < build_moment.known_at
+                then 'breached'
+            else 'not_due'
+        end as reply_outcome,
+        breachable.is_expansion_request,
+        breachable.created_at,
+        breachable.first_replied_at,
+        breachable.reply_due_at,
+        breachable.breach_at
+    from breachable
+    left join states_at_breach
+        on breachable.document = states_at_breach.document
+    left join ticket_events
+        on
+            states_at_breach.document = ticket_events.document
+            and states_at_breach.event_number = ticket_events.event_number
+    cross join build_moment
 )
 
-select * from final
+select * from judged

@@ -1,0 +1,54 @@
+with
+
+events as (
+    select * from {{ ref('base_resolved_events') }}
+    where source = 'support' and reject_reason is null
+),
+
+ticket_types as (
+    select * from {{ ref('event_types') }}
+    where source = 'support' and document_key = 'ticket_id'
+),
+
+documents as (
+    select * from {{ ref('base_documents') }}
+    where source = 'support' and document_key = 'ticket_id'
+),
+
+ticket_events as (
+    select
+        events.*,
+        ticket_types.business_order,
+        {{ json_text('events.payload', "'ticket_id'") }} as ticket_id
+    from events
+    inner join ticket_types
+        on events.event_type = ticket_types.event_type
+),
+
+renamed as (
+    select
+        ticket_events.event_id,
+        ticket_events.account_id,
+        documents.document,
+        ticket_events.ticket_id,
+        {{ json_text('ticket_events.payload', "'into_ticket_id'") }} as into_ticket_id,
+        ticket_events.event_type,
+        {{ json_text('ticket_events.payload', "'priority'") }} as priority,
+        {{ json_text('ticket_events.payload', "'topic'") }} as topic,
+        {{ json_text('ticket_events.payload', "'waiting_for'") }} as waiting_for,
+        {{ json_text('ticket_events.payload', "'author_role'") }} as author_role,
+        ticket_events.business_order,
+        {{ try_cast_to(json_text('ticket_events.payload', "'is_public'"), 'boolean') }}
+            as is_public,
+        {{ try_cast_to(json_text('ticket_events.payload', "'is_expansion_request'"), 'boolean') }}
+            as is_expansion_request,
+        ticket_events.occurred_at,
+        ticket_events.loaded_at
+    from ticket_events
+    inner join documents
+        on
+            ticket_events.source_account_id = documents.source_account_id
+            and ticket_events.ticket_id = documents.document_id
+)
+
+select * from renamed

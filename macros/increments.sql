@@ -5,10 +5,25 @@
     {{ 'update_from' if is_incremental() else 'started_on' }}
 {%- endmacro %}
 
-{#- What a build at its moment may see of raw_events: what was loaded by then and did not happen after it. -#}
+{#- The last moment at which a row can have been loaded: the start of the run, and what a clock may run ahead. -#}
+{% macro latest_load_at() -%}
+    {%- set moment = run_started_at + modules.datetime.timedelta(minutes=var('clock_skew_minutes')) -%}
+    cast('{{ moment.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp)
+{%- endmacro %}
+
+{#- Whether a time can be one: infinity and years beyond sense, which no day can be counted from, are none. -#}
+{% macro is_of_this_age(moment) -%}
+    {{ moment }} >= cast('0001-01-01' as timestamp) and {{ moment }} < cast('2200-01-01' as timestamp)
+{%- endmacro %}
+
+{#- What a build at its moment may see of raw_events: what was loaded by then and did not happen after it; also, to be refused, what was
+    loaded never, or after the run began. -#}
 {% macro is_visible() -%}
     (
-        raw_events.loaded_at is null
+        raw_events.loaded_on = cast('9999-12-31' as date)
+        {% if not var('known_at') -%}
+        or raw_events.loaded_at > build_moment.latest_load_at
+        {% endif -%}
         or (
             raw_events.loaded_at <= build_moment.known_at
             and (
@@ -21,20 +36,28 @@
 {%- endmacro %}
 
 {#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
-    wins, so a load can only change later ones. -#}
+    wins, so a load can only change later ones. A load that lies in the future is judged again, as its time may come. -#}
 {% macro forget_changed_loads() -%}
     {%- set condition -%}
     loaded_on >= (
         select min(coalesce(load_days.loaded_on, kept_loads.loaded_on))
         from {{ ref('base_load_days') }} as load_days
         full outer join (
-            select source, loaded_on, count(*) as row_count
+            select
+                source,
+                loaded_on,
+                count(*) as row_count,
+                max(case when reject_reason = 'future_load' then 1 else 0 end) = 1
+                or max(loaded_at) > (
+                    select latest_load_at from {{ ref('base_build_moment') }}
+                ) as is_in_future
             from {{ this }}
             group by source, loaded_on
         ) as kept_loads
             on load_days.source = kept_loads.source and load_days.loaded_on = kept_loads.loaded_on
         where
             coalesce(load_days.row_count <> kept_loads.row_count, true)
+            or kept_loads.is_in_future
             or (select must_reload from {{ ref('base_build_moment') }})
     )
     {%- endset -%}

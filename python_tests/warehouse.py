@@ -7,6 +7,7 @@ dbt compiles the project once; the models are then plain SQL in dependency order
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import fcntl
 import functools
 import hashlib
@@ -249,6 +250,15 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
     return connection
 
 
+def _by_clock(node: dict, sql: str, clock: dt.datetime | None) -> str:
+    """The SQL as dbt compiles it when the run begins at `clock`: now, where there is none."""
+    if node["name"] != "base_build_moment":
+        return sql
+    now = clock or dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    latest = (now + dt.timedelta(minutes=10)).strftime("%Y-%m-%d %H:%M:%S")
+    return sql.replace(re.search(r"cast\('([^']+)' as timestamp\) as latest_load_at", sql)[1], latest)
+
+
 def _create(connection: duckdb.DuckDBPyConnection, node: dict, sql: str) -> None:
     kind = "view" if node["config"]["materialized"] == "view" else "table"
     connection.execute(f"create or replace {kind} {node['name']} as {sql}")
@@ -262,17 +272,18 @@ def build(
     known_at: object = None,
     threads: int = 1,
     needed: tuple[str, ...] | None = None,
+    clock: dt.datetime | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Build every model from raw frames and return the connection that holds them in schema `main`.
 
     `frames` has one frame of envelope columns per stream; `seeds` replaces seeds by name (see `seeded`); `as_of`
     (date) and `known_at` (datetime) go together or not at all; `needed` names models, and leaves out what they do not
-    rest on. Raises duckdb.Error where a model fails, with its message.
+    rest on; `clock` is when the run begins, now where it is not given. Raises duckdb.Error where a model fails, with its message.
     """
     connection = _empty_warehouse(seeds, threads)
     _fill_raw(connection, frames)
     for node in _plan(as_of is not None, needed)[1]:
-        sql = node["compiled_code"]
+        sql = _by_clock(node, node["compiled_code"], clock)
         if as_of is not None:
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
         _create(connection, node, sql)
@@ -332,6 +343,7 @@ class Nightly:
         self.checksums: dict[str, str] = {}
         self.connection = _empty_warehouse(self.seeds, threads)
         self.built: set[str] = set()
+        self.clock: dt.datetime | None = None  # when the next run begins; None: now
 
     def load(self, frames: dict[str, pd.DataFrame]) -> None:
         """Append raw rows."""
@@ -364,7 +376,8 @@ class Nightly:
                 return
             name = node["name"]
             if name not in queries or name not in self.built:
-                _create(self.connection, node, self._as_defined(node["compiled_code"]))
+                sql = _by_clock(node, self._as_defined(node["compiled_code"]), self.clock)
+                _create(self.connection, node, sql)
                 self.built.add(name)
                 continue
             self.connection.execute("begin")

@@ -17,6 +17,9 @@ started_builds as (
 loads as (
     {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
     select max(loaded_at) as loaded_at from {{ source('raw', stream ~ '_events') }}
+    where
+        loaded_at >= cast('0001-01-01' as timestamp)
+        and loaded_at <= {{ latest_load_at() }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -95,6 +98,13 @@ moment as (
         checked.known_at,
         checked.as_of,
         cast({{ add_days('checked.as_of', 1) }} as timestamp) as as_of_ends_at,
+        least(
+            checked.as_of,
+            {{ add_days(
+                'cast(' ~ add_time('checked.known_at', 1, 'second') ~ ' as date)', -1
+            ) }}
+        ) as over_on,
+        {{ latest_load_at() }} as latest_load_at,
         coalesce(last_builds.build_number, 0) + 1 as build_number,
         coalesce(last_builds.build_number, 0) as last_build_number,
         completed_builds.as_of as last_as_of,

@@ -32,11 +32,13 @@ new_loads as (
 -- The comparison stands next to the scan, so that the loads before are not even read.
 newly_loaded as (
     select * from {{ raw_events }}
-    where loaded_at >= (select cast(new_loads.first_on as timestamp) from new_loads)
+    where
+        loaded_at >= (select cast(new_loads.first_on as timestamp) from new_loads)
+        and loaded_on < cast('9999-12-31' as date)
     union all
     select * from {{ raw_events }}
     where
-        loaded_at is null
+        loaded_on = cast('9999-12-31' as date)
         and not exists (
             select 1 from {{ this }} as kept_events
             where kept_events.loaded_on = cast('9999-12-31' as date)
@@ -98,7 +100,10 @@ repeated_events as (
         row_number() over (
             partition by raw_events.source, raw_events.event_id
             order by
-                raw_events.loaded_at asc nulls last,
+                raw_events.loaded_on asc,
+                case
+                    when raw_events.loaded_on < cast('9999-12-31' as date) then raw_events.loaded_at
+                end asc nulls last,
                 raw_events.occurred_at asc nulls last,
                 raw_events.event_type asc nulls last,
                 raw_events.account_id asc nulls last,
@@ -195,15 +200,17 @@ payload_problems as (
 judged as (
     select
         events.*,
+        build_moment.build_number,
         payload_problems.problem,
         case
             when events.event_id is null then 'missing_id'
             when events.is_copy then 'duplicate_id'
             when
                 events.occurred_at is null
-                or events.loaded_at is null
+                or events.loaded_on = cast('9999-12-31' as date)
                 or events.occurred_at < cast('{{ var("earliest_event_on") }}' as timestamp)
                 then 'bad_time'
+            when events.loaded_at > build_moment.latest_load_at then 'future_load'
             when events.is_future then 'future_time'
             when
                 events.payload is not null and not {{ is_json_object('events.payload') }}
@@ -216,6 +223,7 @@ judged as (
             when payload_problems.problem like '2 %' then 'mistyped_key'
         end as reject_reason
     from events
+    cross join build_moment
     left join event_types
         on
             events.source = event_types.source
@@ -241,11 +249,12 @@ final as (
                 then substr(judged.problem, length(judged.reject_reason) + 4)
         end as rejected_key,
         judged.occurred_at,
-        judged.loaded_at,
+        case
+            when judged.loaded_on < cast('9999-12-31' as date) then judged.loaded_at
+        end as loaded_at,
         judged.loaded_on,
-        build_moment.build_number
+        judged.build_number
     from judged
-    cross join build_moment
 )
 
 select * from final

@@ -18,10 +18,26 @@ trimmed as (
 
 clocked as (
     select
-        trimmed.*,
-        coalesce(cast(trimmed.loaded_at as date), cast('9999-12-31' as date)) as loaded_on,
-        trimmed.occurred_at
-        > {{ add_time('trimmed.loaded_at', var('clock_skew_minutes'), 'minute') }} as is_future
+        source,
+        event_id,
+        event_type,
+        account_id,
+        user_id,
+        payload,
+        case when {{ is_of_this_age('occurred_at') }} then occurred_at end as occurred_at,
+        loaded_at,
+        cast(
+            case
+                when {{ is_of_this_age('loaded_at') }} then loaded_at
+                else cast('9999-12-31' as timestamp)
+            end as date
+        ) as loaded_on,
+        case
+            when {{ is_of_this_age('occurred_at') }} and {{ is_of_this_age('loaded_at') }}
+                then
+                    occurred_at
+                    > {{ add_time('loaded_at', var('clock_skew_minutes'), 'minute') }}
+        end as is_future
     from trimmed
 )
 

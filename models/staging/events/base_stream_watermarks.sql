@@ -1,0 +1,104 @@
+{{ config(materialized='table') }}
+
+with
+
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+events as (
+    select
+        source,
+        loaded_on,
+        loaded_at
+    from {{ ref('base_events') }}
+    where reject_reason is null
+),
+
+coverage as (
+    select * from {{ ref('base_coverage') }}
+    where subject = 'any'
+),
+
+rules as (
+    select * from {{ ref('coverage_rules') }}
+    where subject = 'any'
+),
+
+loads as (
+    select
+        source,
+        loaded_on,
+        max(loaded_at) as loaded_at
+    from events
+    group by source, loaded_on
+),
+
+gaps as (
+    select
+        loads.*,
+        {{ days_between(
+            'lag(loaded_on) over (partition by source order by loaded_on)', 'loaded_on'
+        ) }} - 1 as quiet_days
+    from loads
+),
+
+rhythms as (
+    select
+        source,
+        count(*) as load_days,
+        {{ median('quiet_days') }} as quiet_days,
+        max(loaded_at) as loaded_at,
+        max(loaded_on) as loaded_on
+    from gaps
+    group by source
+),
+
+open_streams as (
+    select source from coverage
+    where observed_until is null
+),
+
+-- A stream that loads every day is heard up to its last load, unless it has loaded today.
+heard as (
+    select
+        rules.source,
+        open_streams.source is not null as is_open,
+        case
+            when
+                rhythms.load_days >= rules.min_days
+                and rhythms.quiet_days = 0
+                and rhythms.loaded_on < cast(
+                    {{ add_time('build_moment.known_at', 1, 'second') }} as date
+                )
+                then rhythms.loaded_at
+            else build_moment.known_at
+        end as heard_until
+    from rules
+    cross join build_moment
+    left join rhythms
+        on rules.source = rhythms.source
+    left join open_streams
+        on rules.source = open_streams.source
+),
+
+watermarks as (
+    select
+        heard.source,
+        heard.heard_until,
+        case
+            when heard.is_open
+                then
+                    least(
+                        build_moment.over_on,
+                        {{ add_days(
+                            'cast(' ~ add_time('heard.heard_until', 1, 'second') ~ ' as date)', -1
+                        ) }}
+                    )
+            else build_moment.over_on
+        end as complete_through
+    from heard
+    cross join build_moment
+)
+
+select * from watermarks

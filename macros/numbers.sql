@@ -8,11 +8,12 @@
     )
 {%- endmacro %}
 
-{#- Null where the denominator is zero. -#}
+{#- Null where the denominator is zero, or so near it that the quotient says nothing and fits no decimal. -#}
 {% macro ratio(numerator, denominator) -%}
-    {{ round_half_up(
-        as_double(numerator) ~ ' / nullif(' ~ denominator ~ ', 0)', 6
-    ) }}
+    case
+        when abs({{ as_double(numerator) }}) < 1e11 * abs({{ as_double(denominator) }})
+            then {{ round_half_up(as_double(numerator) ~ ' / nullif(' ~ denominator ~ ', 0)', 6) }}
+    end
 {%- endmacro %}
 
 {#- Standard normal distribution function, to about 1e-15: the rational approximation of

@@ -34,7 +34,8 @@
     create or replace function {{ target.schema }}.is_json_object(payload text) returns boolean
     language plpgsql immutable strict as $$
     begin
-        return json_typeof(payload::json) = 'object';
+        return jsonb_typeof(payload::jsonb) = 'object'
+            and (select count(*) = count(distinct key) from json_object_keys(payload::json) as keys (key));
     exception when others then
         return false;
     end $$;
@@ -63,10 +64,7 @@
     create or replace function {{ target.schema }}.try_decimal(expression text) returns numeric
     language plpgsql immutable strict as $$
     begin
-        if expression ~ '^[ \t-\r]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[ \t-\r]*$' then
-            return cast(expression as decimal(18, 6));
-        end if;
-        return null;
+        return cast(expression as decimal(18, 6));
     exception when others then
         return null;
     end $$;

@@ -22,6 +22,20 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
+survey_scales as (
+    select * from {{ ref('survey_scales') }}
+),
+
+bounded_schemas as (
+    select
+        event_schemas.*,
+        {{ try_cast_to('min_value', 'decimal(18, 6)') }} as lowest,
+        {{ try_cast_to('max_value', 'decimal(18, 6)') }} as highest,
+        {{ try_cast_to('min_value', 'date') }} as first_day,
+        {{ try_cast_to('max_value', 'date') }} as last_day
+    from event_schemas
+),
+
 {% if is_incremental() -%}
 new_loads as (
     select coalesce({{ add_days('max(loaded_on)', 1) }}, cast('0001-01-01' as date)) as first_on
@@ -130,16 +144,24 @@ payload_values as (
         raw_events.source,
         raw_events.event_type,
         raw_events.payload,
-        event_schemas.payload_key,
-        event_schemas.value_type,
-        event_schemas.is_required,
-        event_schemas.allowed_values,
-        {{ json_text('raw_events.payload', 'event_schemas.payload_key') }} as payload_value
+        bounded_schemas.payload_key,
+        bounded_schemas.value_type,
+        bounded_schemas.is_required,
+        bounded_schemas.allowed_values,
+        bounded_schemas.lowest,
+        bounded_schemas.highest,
+        bounded_schemas.first_day,
+        bounded_schemas.last_day,
+        {{ json_text('raw_events.payload', 'bounded_schemas.payload_key') }} as payload_value,
+        case
+            when raw_events.source = 'survey' and bounded_schemas.payload_key = 'score'
+                then {{ json_text('raw_events.payload', "'kind'") }}
+        end as score_kind
     from {{ new_events }} as raw_events
-    inner join event_schemas
+    inner join bounded_schemas
         on
-            raw_events.source = event_schemas.source
-            and raw_events.event_type = event_schemas.event_type
+            raw_events.source = bounded_schemas.source
+            and raw_events.event_type = bounded_schemas.event_type
     where
         raw_events.source <> 'product'
         and {{ is_json_object("coalesce(raw_events.payload, '{}')") }}
@@ -170,12 +192,25 @@ typed_values as (
                 "'|' || payload_values.payload_value || '|'",
                 "'|' || payload_values.allowed_values || '|'"
             ) }} > 0
-        ) as is_allowed
+        ) as is_allowed,
+        case
+            when payload_values.value_type in ('number', 'integer')
+                then
+                    {{ try_cast_to('payload_values.payload_value', 'decimal(18, 6)') }}
+                    between coalesce(survey_scales.lowest, payload_values.lowest)
+                    and coalesce(survey_scales.highest, payload_values.highest)
+            when payload_values.value_type = 'date'
+                then
+                    {{ try_cast_to('payload_values.payload_value', 'date') }}
+                    between payload_values.first_day and payload_values.last_day
+        end as is_within
     from payload_values
     left join exchange_rates
         on
             payload_values.value_type = 'currency'
             and payload_values.payload_value = exchange_rates.currency
+    left join survey_scales
+        on payload_values.score_kind = survey_scales.kind
 ),
 
 payload_problems as (
@@ -192,7 +227,7 @@ payload_problems as (
         (is_required and payload_value is null)
         or (
             payload_value is not null
-            and (not coalesce(is_of_type, false) or not is_allowed)
+            and (not coalesce(is_of_type, false) or not is_allowed or not coalesce(is_within, true))
         )
     group by source, event_type, coalesce(payload, '')
 ),

@@ -24,10 +24,10 @@ def work(tmp_path_factory):
     return tmp_path_factory.mktemp("bad_input")
 
 
-def build(work, *arguments, **environment):
+def build(work, *arguments, known_at="null", **environment):
     """Go on building in the warehouse, from the streams in `work / "raw"`."""
     return warehouse.dbt(
-        "build", "--quiet", *arguments, "--vars", f"raw_path: {work / 'raw'}",
+        "build", "--quiet", *arguments, "--vars", f"{{raw_path: {work / 'raw'}, known_at: {known_at}}}",
         "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
         ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"), **environment,
     )  # fmt: skip
@@ -259,48 +259,21 @@ def test_a_misshapen_stream(work):
     )
 
 
-# -- merges that lead nowhere -------------------------------------------------------------------------------------------
-
-
-def merged(length, last):
-    """Accounts a0 to a<length>, each merged into the next, the last into `last`."""
-    names = [f"a{number:02d}" for number in range(length + 1)]
-    created = [event(number, "account_created", name, {"name": name}) for number, name in enumerate(names)]
-    pairs = list(zip(names, names[1:] + last, strict=False))
-    return created + [
-        event(100 + number, "account_merged", name, {"into_account_id": into})
-        for number, (name, into) in enumerate(pairs)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("length", "last"), [(0, ["a00"]), (1, ["a00"]), (2, ["a01"]), (40, ["a00"]), (17, [])], ids=str
-)
-def test_merges_in_a_circle_are_named(length, last):
-    with pytest.raises(
-        duckdb.Error, match="account_merged of a[0-9]+: the merges run in a circle .* Send an account_"
-    ):
-        warehouse.build(warehouse.raw_frames({"crm": merged(length, last)}))
+# -- what fails leaves what was there -----------------------------------------------------------------------------------
 
 
 def test_a_model_that_fails_leaves_the_rows_of_the_build_before(work):
     (work / "memory.duckdb").unlink(missing_ok=True)
-    for merges, fails in ((merged(1, []), False), (merged(1, ["a00"]), True)):
-        frames = warehouse.raw_frames({"crm": merges})
-        write(work / "raw", {stream: {"a.parquet": frame} for stream, frame in frames.items()})
-        finished = build(work, "--select", "+base_accounts", "--resource-type", "seed", "--resource-type", "model")
+    write(work / "raw", whole())
+    for known_at, fails in (("2025-06-30", False), ("a day in June", True)):
+        finished = build(
+            work, "--select", "+base_build_moment", "--resource-type", "seed", "--resource-type", "model",
+            known_at=known_at,
+        )  # fmt: skip
         assert bool(finished.returncode) == fails, finished.stdout
-    assert "the merges run in a circle" in finished.stdout
+    assert "a day in June" in finished.stdout
     with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
-        assert built.execute("select count(*) from base_events where event_type = 'account_merged'").fetchone() == (2,)
-        accounts = built.execute("select source_account_id, account_id from base_accounts order by 1").fetchall()
-    assert accounts == [("a00", "a01"), ("a01", "a01")]
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 16])
-def test_merges_in_a_chain_end_at_the_survivor(length):
-    with warehouse.build(warehouse.raw_frames({"crm": merged(length, [])})) as built:
-        assert built.execute("select account_id from dim_accounts").fetchall() == [(f"a{length:02d}",)]
+        assert str(built.execute("select as_of from base_build_moment").fetchone()[0]) == "2025-06-30"
 
 
 # -- what is wrong in a seed is named ----------------------------------------------------------------------------------

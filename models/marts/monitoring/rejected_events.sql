@@ -13,7 +13,7 @@ rejected as (
         event_id,
         event_type,
         source_account_id as account_id,
-        user_id,
+        source_user_id as user_id,
         reject_reason,
         rejected_key,
         occurred_at,

@@ -2,43 +2,108 @@
 
 with
 
-events as (
-    select * from {{ ref('base_events') }}
+contacts as (
+    select
+        user_id,
+        account_id as source_account_id,
+        event_type,
+        {{ json_text('payload', "'persona'") }} as persona,
+        event_id,
+        occurred_at,
+        loaded_at
+    from {{ ref('base_events') }}
     where
         source = 'crm'
         and event_type in ('contact_added', 'contact_removed')
         and reject_reason is null
         and user_id is not null
+        and account_id is not null
 ),
 
 accounts as (
     select * from {{ ref('base_accounts') }}
 ),
 
-ordered as (
+business_order as (
+    select * from {{ ref('event_types') }}
+    where source = 'crm'
+),
+
+-- A link lasts until the next word on the same user and account.
+contacts_with_next as (
+    select
+        contacts.user_id,
+        contacts.source_account_id,
+        contacts.event_type,
+        contacts.persona,
+        contacts.occurred_at as added_at,
+        lead(contacts.occurred_at, 1, cast('9999-12-31' as timestamp)) over (
+            partition by contacts.user_id, contacts.source_account_id
+            order by
+                {{ dbt.date_trunc('second', 'contacts.occurred_at') }},
+                business_order.business_order,
+                contacts.occurred_at,
+                contacts.loaded_at,
+                contacts.event_id
+        ) as ended_at,
+        row_number() over (
+            partition by contacts.user_id
+            order by contacts.occurred_at, contacts.loaded_at, contacts.event_id
+        ) as contact_number
+    from contacts
+    inner join business_order
+        on contacts.event_type = business_order.event_type
+),
+
+links as (
+    select * from contacts_with_next
+    where event_type = 'contact_added' and added_at < ended_at
+),
+
+moments as (
+    select user_id, added_at as moment from links
+    union distinct
+    select user_id, ended_at as moment from links
+),
+
+stretches as (
     select
         user_id,
-        account_id as source_account_id,
-        event_type,
-        {{ json_text('payload', "'persona'") }} as persona,
-        occurred_at as member_from,
-        lead(occurred_at, 1, cast('9999-12-31' as timestamp)) over (
-            partition by user_id order by occurred_at, loaded_at, event_id
-        ) as member_to
-    from events
+        moment as member_from,
+        lead(moment) over (partition by user_id order by moment) as member_to
+    from moments
+),
+
+open_links as (
+    select
+        stretches.user_id,
+        links.source_account_id,
+        links.persona,
+        stretches.member_from,
+        stretches.member_to,
+        row_number() over (
+            partition by stretches.user_id, stretches.member_from
+            order by links.contact_number desc
+        ) as recency
+    from stretches
+    inner join links
+        on
+            stretches.user_id = links.user_id
+            and stretches.member_from >= links.added_at
+            and stretches.member_to <= links.ended_at
 ),
 
 memberships as (
     select
-        ordered.user_id,
+        open_links.user_id,
         accounts.account_id,
-        ordered.persona,
-        ordered.member_from,
-        ordered.member_to
-    from ordered
+        open_links.persona,
+        open_links.member_from,
+        open_links.member_to
+    from open_links
     inner join accounts
-        on ordered.source_account_id = accounts.source_account_id
-    where ordered.event_type = 'contact_added'
+        on open_links.source_account_id = accounts.source_account_id
+    where open_links.recency = 1
 )
 
 select * from memberships

@@ -8,6 +8,10 @@ accounts as (
     select * from {{ ref('base_accounts') }}
 ),
 
+identifications as (
+    select * from {{ ref('base_identifications') }}
+),
+
 memberships as (
     select * from {{ ref('base_memberships') }}
 ),
@@ -15,19 +19,31 @@ memberships as (
 resolved as (
     select
         events.*,
+        coalesce(identifications.user_id, events.user_id) as known_user_id,
         coalesce(accounts.account_id, memberships.account_id) as resolved_account_id
     from events
     left join accounts
         on events.account_id = accounts.source_account_id
+    left join identifications
+        on
+            case when events.source = 'product' then events.user_id end
+            = identifications.anonymous_id
+            and events.occurred_at > identifications.known_after
+            and events.occurred_at <= identifications.known_until
     -- A case and no further condition, so that only the rows without an account are looked up.
     left join memberships
         on
             case
-                when events.source = 'product' and events.account_id is null then events.user_id
+                when events.source = 'product' and events.account_id is null
+                    then coalesce(identifications.user_id, events.user_id)
             end
             = memberships.user_id
-            and events.occurred_at >= memberships.member_from
-            and events.occurred_at < memberships.member_to
+            and greatest(
+                events.occurred_at, coalesce(identifications.identified_at, events.occurred_at)
+            ) >= memberships.member_from
+            and greatest(
+                events.occurred_at, coalesce(identifications.identified_at, events.occurred_at)
+            ) < memberships.member_to
 ),
 
 judged as (
@@ -37,11 +53,17 @@ judged as (
         event_type,
         resolved_account_id as account_id,
         account_id as source_account_id,
-        user_id,
+        known_user_id as user_id,
+        user_id as source_user_id,
         payload,
-        coalesce(
-            reject_reason, case when resolved_account_id is null then 'no_account' end
-        ) as reject_reason,
+        case
+            when reject_reason is not null then reject_reason
+            -- It tells of a user, whoever the account is.
+            when
+                resolved_account_id is null
+                and not (source = 'crm' and coalesce(event_type, '') = 'user_identified')
+                then 'no_account'
+        end as reject_reason,
         rejected_key,
         occurred_at,
         loaded_at,

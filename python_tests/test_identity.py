@@ -1,0 +1,274 @@
+"""Who is who: merges, contacts, users who become known, documents of several accounts and parents, each kind with its own rows.
+
+The expected rows of the drawn companies come from plain Python, written from section 1 and 2 of `definitions.md`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections import defaultdict
+
+import pytest
+import warehouse
+
+DAY_ZERO = dt.datetime(2025, 1, 1)
+FAR = dt.datetime(9999, 12, 31)
+CHAIN = 64
+
+
+def at(days=0.0, seconds=0.0):
+    return DAY_ZERO + dt.timedelta(days=days, seconds=seconds)
+
+
+def event(event_id, event_type, account, when, user=None, loaded=None, **payload):
+    return {
+        "event_id": event_id,
+        "event_type": event_type,
+        "account_id": account,
+        "user_id": user,
+        "occurred_at": when,
+        "loaded_at": loaded or when,
+        "payload": json.dumps(payload) if payload else None,
+    }
+
+
+def created(*accounts, when=None):
+    return [event(f"created {account}", "account_created", account, when or at()) for account in accounts]
+
+
+def merges(*rows):
+    """Merges from rows of (account, account that takes it in, day)."""
+    return [
+        event(f"merge {number:03d}", "account_merged", account, at(day), into_account_id=into)
+        for number, (account, into, day) in enumerate(rows)
+    ]
+
+
+def built(needed, **streams):
+    return warehouse.build(warehouse.raw_frames(streams), needed=needed)
+
+
+def column_by_key(connection, query):
+    return dict(connection.execute(query).fetchall())
+
+
+# -- merges ------------------------------------------------------------------------------------------------------------
+
+CHAIN_OF_70 = [(f"a{number:02d}", f"a{number + 1:02d}", 1) for number in range(70)]
+CIRCLE_OF_65 = [(f"a{number:02d}", f"a{(number + 1) % 65:02d}", number + 1) for number in range(65)]
+
+# What is known, the merges, the survivors of those that are not themselves, and the outcomes in the order of the rows.
+MERGES = {
+    "one": ("ab", [("a", "b", 1)], {"a": "b"}, ["applied"]),
+    "a chain, whatever its order": (
+        "abcd",
+        [("b", "c", 3), ("c", "d", 1), ("a", "b", 2)],
+        {"a": "d", "b": "d", "c": "d"},
+        ["applied"] * 3,
+    ),
+    "taken the other way": ("ab", [("a", "b", 1), ("b", "a", 2)], {"b": "a"}, ["reversed", "applied"]),
+    "taken back and forth": (
+        "ab",
+        [("a", "b", 1), ("b", "a", 2), ("a", "b", 3)],
+        {"a": "b"},
+        ["superseded", "reversed", "applied"],
+    ),
+    "into itself": ("ab", [("a", "a", 1)], {}, ["itself"]),
+    "into itself after a merge": ("ab", [("a", "b", 1), ("a", "a", 2)], {"a": "b"}, ["applied", "itself"]),
+    "into an unknown account": ("ab", [("a", "x", 1)], {}, ["unknown_account"]),
+    "into an unknown account after a merge": (
+        "ab",
+        [("a", "b", 1), ("a", "x", 2)],
+        {"a": "b"},
+        ["applied", "unknown_account"],
+    ),
+    "of an unknown account": ("ab", [("x", "a", 1)], {}, ["unknown_account"]),
+    "of an unknown account into itself": ("ab", [("x", "x", 1)], {}, ["itself"]),
+    "of no account": ("ab", [(None, "a", 1)], {}, ["unknown_account"]),
+    "corrected to another": ("abc", [("a", "b", 1), ("a", "c", 2)], {"a": "c"}, ["superseded", "applied"]),
+    "a tail into a circle": (
+        "abcd",
+        [("a", "b", 1), ("b", "c", 2), ("c", "b", 3), ("d", "a", 9)],
+        {"a": "b", "c": "b", "d": "b"},
+        ["applied", "reversed", "applied", "applied"],
+    ),
+    "two circles": (
+        "abcd",
+        [("a", "b", 1), ("b", "a", 2), ("c", "d", 4), ("d", "c", 3)],
+        {"b": "a", "c": "d"},
+        ["reversed", "applied", "applied", "reversed"],
+    ),
+    "a chain of 70": (
+        [f"a{number:02d}" for number in range(71)],
+        CHAIN_OF_70,
+        {f"a{number:02d}": "a70" for number in range(6, 70)},
+        ["too_long"] * 6 + ["applied"] * 64,
+    ),
+    "a circle of 64": (
+        [f"a{number:02d}" for number in range(64)],
+        CIRCLE_OF_65[:63] + [("a63", "a00", 64)],
+        {f"a{number:02d}": "a00" for number in range(1, 64)},
+        ["reversed"] + ["applied"] * 63,
+    ),
+    "a circle of 65": ([f"a{number:02d}" for number in range(65)], CIRCLE_OF_65, {}, ["too_long"] * 65),
+}
+for _days in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1)):
+    _survivor = "bca"[_days.index(3)]
+    MERGES[f"a circle of three, {_days}"] = (
+        "abc",
+        [("a", "b", _days[0]), ("b", "c", _days[1]), ("c", "a", _days[2])],
+        {account: _survivor for account in "abc" if account != _survivor},
+        ["reversed" if account == _survivor else "applied" for account in "abc"],
+    )
+
+
+@pytest.mark.parametrize("case", MERGES)
+def test_the_last_word_says_who_survives(case):
+    accounts, rows, survivors, outcomes = MERGES[case]
+    with built(("base_accounts", "account_merges"), crm=created(*accounts) + merges(*rows)) as connection:
+        assert column_by_key(connection, "select source_account_id, account_id from base_accounts") == {
+            account: survivors.get(account, account) for account in accounts
+        }
+        found = connection.execute("select outcome, surviving_account_id from account_merges order by event_id").fetchall()
+    assert [row[0] for row in found] == outcomes
+    assert [row[1] for row in found] == [
+        survivors.get(row[0]) if outcome == "applied" else None for row, outcome in zip(rows, outcomes, strict=True)
+    ]
+
+
+def test_an_account_created_after_its_merge_is_merged():
+    crm = created("b") + merges(("a", "b", 1)) + created("a", when=at(5))
+    with built(("base_accounts",), crm=crm) as connection:
+        assert column_by_key(connection, "select source_account_id, account_id from base_accounts") == {"a": "b", "b": "b"}
+
+
+def plain_survivors(accounts, rows):
+    """Survivor of each account, by walking; rows are (account, into, moment) in the order of what was said."""
+    latest = {}
+    for order, (account, into, _) in enumerate(rows):
+        if account != into and account in accounts and into in accounts:
+            latest[account] = (order, into)
+    kept = {account: into for account, (_, into) in latest.items()}
+    for account in latest:
+        circle, reached = [account], latest[account][1]
+        while reached in latest and reached not in circle:
+            circle.append(reached)
+            reached = latest[reached][1]
+        if reached == account and len(circle) <= CHAIN:
+            _, survivor = max(latest[member] for member in circle)
+            kept.pop(survivor, None)
+    survivors = {}
+    for account in accounts:
+        reached, steps = account, 0
+        while reached in kept and steps <= CHAIN:
+            reached, steps = kept[reached], steps + 1
+        survivors[account] = account if steps > CHAIN else reached
+    return survivors
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_merges_lead_where_plain_python_leads(seed):
+    rng = random.Random(f"merges {seed}")
+    accounts = [f"a{number}" for number in range(rng.choice((4, 12, 40, 150)))]
+    known = [account for account in accounts if rng.random() < 0.95]
+    rows = [
+        (rng.choice(accounts), rng.choice(accounts), rng.randrange(30))
+        for _ in range(rng.choice((len(accounts) // 2, 2 * len(accounts))))
+    ]
+    # In the order of what was said: the ids of `merges` decide within a moment.
+    ordered = sorted(range(len(rows)), key=lambda number: (rows[number][2], number))
+    with built(("base_accounts",), crm=created(*known) + merges(*rows)) as connection:
+        found = column_by_key(connection, "select source_account_id, account_id from base_accounts")
+    assert found == plain_survivors(set(known), [rows[number] for number in ordered])
+
+
+# -- contacts ----------------------------------------------------------------------------------------------------------
+
+
+def contacts(user, *rows):
+    """Contact events from rows of ('+' or '-', account, moment)."""
+    return [
+        event(f"{user} {number:03d}", {"+": "contact_added", "-": "contact_removed"}[sign], account, when, user)
+        for number, (sign, account, when) in enumerate(rows)
+    ]
+
+
+# The contact events of one user, and the account at moments.
+CONTACTS = {
+    "added before removed": ([("+", "a", at(1)), ("+", "b", at(5)), ("-", "a", at(5, 1))], {4: "a", 5: "b", 6: "b"}),
+    "removed before added": ([("+", "a", at(1)), ("-", "a", at(4)), ("+", "b", at(5))], {3: "a", 4.5: None, 6: "b"}),
+    "added and removed in one second": (
+        [("-", "a", at(5)), ("+", "b", at(5)), ("+", "a", at(1))],
+        {4: "a", 5: "b", 6: "b"},
+    ),
+    "the newer link removed": ([("+", "a", at(1)), ("+", "b", at(5)), ("-", "b", at(8))], {6: "b", 8: "a", 9: "a"}),
+    "added again": ([("+", "a", at(1)), ("-", "a", at(3)), ("+", "a", at(5))], {2: "a", 4: None, 6: "a"}),
+    "an open link added again": ([("+", "a", at(1)), ("+", "b", at(3)), ("+", "a", at(5)), ("-", "a", at(7))],
+                                 {4: "b", 6: "a", 8: "b"}),
+    "removed twice": ([("+", "a", at(1)), ("-", "a", at(3)), ("-", "a", at(5)), ("+", "a", at(6))], {4: None, 7: "a"}),
+    "removed from another account": ([("+", "a", at(1)), ("-", "b", at(3))], {4: "a"}),
+    "removed from no account": ([("+", "a", at(1)), ("-", None, at(3))], {4: "a"}),
+    "moved twice in a second": (
+        [("+", "a", at(1)), ("+", "b", at(5, 0.2)), ("-", "a", at(5, 0.1)), ("+", "c", at(5, 0.7)), ("-", "b", at(5, 0.6))],
+        {4: "a", 6: "c"},
+    ),
+    "removed just before added, in one second": ([("-", "a", at(5, 0.1)), ("+", "a", at(5, 0.6))], {4: None, 6: None}),
+    "an unknown account last": ([("+", "a", at(1)), ("+", "x", at(5)), ("-", "x", at(8))], {4: "a", 6: None, 9: "a"}),
+    "a merged account": ([("+", "merged", at(1))], {4: "a"}),
+    "moved to an account that is merged later": (
+        [("+", "merged", at(1)), ("+", "a", at(5)), ("-", "merged", at(5, 1))],
+        {4: "a", 6: "a"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONTACTS)
+def test_a_user_belongs_to_the_open_link_that_was_added_last(case):
+    rows, expected = CONTACTS[case]
+    crm = created("a", "b", "c", "merged") + merges(("merged", "a", 20)) + contacts("u", *rows)
+    product = [event(f"p{day}", "opened", None, at(day), "u") for day in expected]
+    with built(("base_resolved_events",), crm=crm, product=product) as connection:
+        found = column_by_key(connection, "select event_id, account_id from base_resolved_events where source = 'product'")
+    assert found == {f"p{day}": account for day, account in expected.items()}
+
+
+def plain_membership(rows, moment):
+    """The account of a user at a moment, going through the contact events in the order of the business."""
+    ordered = sorted(
+        rows, key=lambda row: (row["occurred_at"].replace(microsecond=0), row["event_type"] == "contact_removed",
+                               row["occurred_at"], row["loaded_at"], row["event_id"])
+    )  # fmt: skip
+    links, open_links = [], {}
+    for row in ordered:
+        link = open_links.pop(row["account_id"], None)
+        if link:
+            links.append({**link, "until": row["occurred_at"]})
+        if row["event_type"] == "contact_added":
+            open_links[row["account_id"]] = {"row": row, "until": FAR}
+    links += open_links.values()
+    possible = [link["row"] for link in links if link["row"]["occurred_at"] <= moment < link["until"]]
+    last = max(possible, key=lambda row: (row["occurred_at"], row["loaded_at"], row["event_id"]), default=None)
+    return last and last["account_id"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drawn_contacts_belong_where_plain_python_says(seed):
+    rng = random.Random(f"contacts {seed}")
+    rows, product = defaultdict(list), []
+    for user in range(30):
+        for number in range(rng.randrange(1, 12)):
+            sign = rng.choice(("contact_added", "contact_added", "contact_removed"))
+            when = at(rng.randrange(8), rng.choice((0, 0, 0.25, 0.5, 1)))
+            row = event(f"{user} {number}", sign, rng.choice("abcx"), when, f"u{user}", loaded=at(9))
+            rows[f"u{user}"].append(row)
+        for number in range(20):
+            when = at(rng.randrange(9), rng.choice((0, 0.25, 0.3, 0.5, 1, 2)))
+            product.append(event(f"p{user} {number}", "opened", None, when, f"u{user}", loaded=at(9)))
+    crm = created("a", "b", "c") + [row for of_user in rows.values() for row in of_user]
+    with built(("base_resolved_events",), crm=crm, product=product) as connection:
+        found = column_by_key(connection, "select event_id, account_id from base_resolved_events where source = 'product'")
+    expected = {row["event_id"]: plain_membership(rows[row["user_id"]], row["occurred_at"]) for row in product}
+    assert found == {key: None if account == "x" else account for key, account in expected.items()}
+    assert set(expected.values()) >= {"a", "b", "c", "x", None}

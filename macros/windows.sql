@@ -25,3 +25,8 @@
 {% macro last_score_weekday(day) -%}
     {{ add_days(day, '-mod(' ~ iso_weekday(day) ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)') }}
 {%- endmacro %}
+
+{#- The order of events: within one second that in which a business does things, and ids last. -#}
+{% macro in_business_order() -%}
+    {{ dbt.date_trunc('second', 'occurred_at') }}, business_order, occurred_at, loaded_at, event_id
+{%- endmacro %}

@@ -16,25 +16,29 @@ FIRST = datetime.date(2023, 10, 20)
 RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "JPY": Decimal("0.0065")}
 WINDOWS = (1, 3, 12)
 MODELS = ("int_subscription_periods", "int_billing_months", "int_arr_months", "fct_arr_movements", "arr_waterfall")
+ORDER = {"subscription_started": 2, "subscription_changed": 3, "subscription_renewed": 4, "subscription_cancelled": 5}
 SUBSCRIPTION = (
-    "event_id", "event_type", "account_id", "subscription_id", "effective_on", "term_ends_on", "seats", "mrr",
-    "currency", "usage_cap", "occurred_at", "loaded_at",
+    "event_id", "event_type", "account_id", "document", "subscription_id", "effective_on", "term_ends_on", "seats", "mrr",
+    "currency", "usage_cap", "business_order", "occurred_at", "loaded_at",
 )  # fmt: skip
 
 
-def history(rng, account, number):
+def history(rng, account, number, free):
     """The events of one subscription: started, then changed, renewed, cancelled and started again in any order."""
     at = datetime.datetime.combine(FIRST, datetime.time()) + datetime.timedelta(hours=rng.randrange(24 * 450))
     kind, currency = "subscription_started", rng.choice(list(RATES))
     while at.date() <= AS_OF:
-        effective = at.date() + datetime.timedelta(days=rng.choice((0, 0, 1, 40)))
-        mrr = Decimal(rng.choice((0, 1, 99, 100, 100, 250))) + Decimal(rng.choice(("0", "0.01", "0.333333")))
+        effective = at.date() + datetime.timedelta(days=rng.choice((0, 0, 1, 40, -40)))
+        mrr = Decimal(rng.choice((0, -1, 99, 100, 100, 250) if free else (99, 100, 250)))
+        mrr += Decimal(rng.choice(("0", "0.01", "0.333333")))
         yield {
-            "event_id": f"{account}-{number}-{at:%Y%m%d%H}", "event_type": kind, "account_id": account,
-            "subscription_id": f"{account}-{number}", "effective_on": effective, "term_ends_on": None, "seats": 1,
-            "mrr": mrr, "currency": currency, "usage_cap": None, "occurred_at": at, "loaded_at": at,
+            "event_id": f"{rng.randrange(16**8):08x}", "event_type": kind, "account_id": account,
+            "document": f"{account}-{number}", "subscription_id": str(number),
+            "effective_on": effective if kind == "subscription_cancelled" else None, "term_ends_on": None, "seats": 1,
+            "mrr": mrr, "currency": currency, "usage_cap": None, "business_order": ORDER[kind],
+            "occurred_at": at, "loaded_at": at,
         }  # fmt: skip
-        at += datetime.timedelta(hours=rng.choice((1, 24, 24 * 20, 24 * 31, 24 * 120)))
+        at += datetime.timedelta(hours=rng.choice((0, 1, 24, 24 * 20, 24 * 31, 24 * 120)))
         kind = rng.choice(("subscription_changed", "subscription_renewed", "subscription_cancelled"))
 
 
@@ -44,59 +48,88 @@ def month_ends():
     return {12 * day.year + day.month: day for day in days}
 
 
+def replayed(decisions):
+    """What holds from which day on, in order of days: the terms' event or None, by making one decision after the other."""
+    timeline = [(datetime.date.min, None)]
+
+    def held(day):
+        return [terms for since, terms in timeline if since <= day][-1]
+
+    for event in sorted(decisions, key=lambda e: (e["occurred_at"], e["business_order"], e["event_id"])):
+        day = event["occurred_at"].date()
+        if event["event_type"] != "subscription_cancelled":
+            said = [(day, event)]
+        elif event["effective_on"] > day:
+            said = [(day, held(day)), (event["effective_on"], None)]
+        else:
+            said = [(event["effective_on"], None)]
+        timeline = [entry for entry in timeline if entry[0] < said[0][0]] + said
+    return timeline
+
+
 def ledger(events):
-    """(account, month number) -> ARR, by looking up what each subscription was on the day that ends the month."""
-    arr = defaultdict(Decimal)
-    for number, day in month_ends().items():
-        state = {}
-        for event in sorted(events, key=lambda event: (event["occurred_at"], event["event_id"])):
-            is_end = event["event_type"] == "subscription_cancelled"
-            since = event["effective_on"] if is_end else event["occurred_at"].date()
-            kept = state.get(event["subscription_id"])
-            if since <= day and (kept is None or since >= kept[0]):
-                state[event["subscription_id"]] = (since, event, is_end)
-        for _, event, is_end in state.values():
-            amount = (12 * event["mrr"] * RATES[event["currency"]] + Decimal("0.005")).quantize(
-                Decimal("0.01"), rounding="ROUND_DOWN"
-            )
-            if not is_end and amount:
-                arr[event["account_id"], number] += amount
+    """(account, month number) -> ARR at the end of the month, for every month that ends with terms."""
+    decisions, arr = defaultdict(list), {}
+    for event in events:
+        decisions[event["account_id"], event["document"]].append(event)
+    for (account, _), own in decisions.items():
+        timeline = replayed(own)
+        for number, day in month_ends().items():
+            event = [terms for since, terms in timeline if since <= day][-1]
+            if event:
+                amount = (12 * event["mrr"] * RATES[event["currency"]]).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
+                arr[account, number] = arr.get((account, number), 0) + amount
     return arr
+
+
+def built(seed, free):
+    rng = random.Random(seed)
+    accounts = [f"a{n:02d}" for n in range(60)]
+    events = [
+        event
+        for account in accounts
+        for n in range(rng.choice((0, 1, 1, 2, 4)))
+        for event in history(rng, account, n, free)
+    ]
+    rng.shuffle(events)
+    segment = {account: rng.choice(("smb", "enterprise")) for account in accounts}
+    connection = duckdb.connect(":memory:")
+    tables = {
+        "events": pd.DataFrame(events, columns=SUBSCRIPTION),
+        "rates": pd.DataFrame(RATES.items(), columns=["currency", "rate_to_reporting_currency"]),
+        "accounts": pd.DataFrame(segment.items(), columns=["account_id", "segment"]),
+        "windows": pd.DataFrame({"window_months": WINDOWS}),
+    }
+    for name, frame in tables.items():
+        connection.register(name, frame)
+    connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of")
+    connection.execute(
+        "create table stg_billing__subscriptions as select * replace (cast(effective_on as date) as effective_on, "
+        "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr) from events"
+    )
+    connection.execute(
+        "create table exchange_rates as select currency, cast(rate_to_reporting_currency as decimal(18, 6)) "
+        "as rate_to_reporting_currency from rates"
+    )
+    connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
+    for table in ("int_accounts", "dim_accounts"):
+        connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
+    for model in (*MODELS, "revenue_retention"):
+        connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+    return connection, ledger(events), segment
 
 
 @pytest.fixture(scope="module", params=range(3))
 def company(request):
-    rng = random.Random(request.param)
-    accounts = [f"a{n:02d}" for n in range(60)]
-    events = [
-        event for account in accounts for n in range(rng.choice((0, 1, 1, 2, 4))) for event in history(rng, account, n)
-    ]
-    rng.shuffle(events)
-    segment = {account: rng.choice(("smb", "enterprise")) for account in accounts}
-    with duckdb.connect(":memory:") as connection:
-        tables = {
-            "events": pd.DataFrame(events, columns=SUBSCRIPTION),
-            "rates": pd.DataFrame(RATES.items(), columns=["currency", "rate_to_reporting_currency"]),
-            "accounts": pd.DataFrame(segment.items(), columns=["account_id", "segment"]),
-            "windows": pd.DataFrame({"window_months": WINDOWS}),
-        }
-        for name, frame in tables.items():
-            connection.register(name, frame)
-        connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of")
-        connection.execute(
-            "create table stg_billing__subscriptions as select * replace (cast(effective_on as date) as effective_on, "
-            "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr) from events"
-        )
-        connection.execute(
-            "create table exchange_rates as select currency, cast(rate_to_reporting_currency as decimal(18, 6)) "
-            "as rate_to_reporting_currency from rates"
-        )
-        connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
-        for table in ("int_accounts", "dim_accounts"):
-            connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
-        for model in (*MODELS, "revenue_retention"):
-            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
-        yield connection, ledger(events), segment
+    company = built(request.param, free=True)
+    yield company
+    company[0].close()
+
+
+def first_months(arr):
+    """Account -> the number of the first month that ends with ARR."""
+    paying = [key for key, amount in arr.items() if amount]
+    return {account: min(number for a, number in paying if a == account) for account, _ in paying}
 
 
 def test_arr_is_that_of_the_ledger(company):
@@ -112,19 +145,19 @@ def test_movements_are_those_of_the_ledger(company):
     for account in {account for account, _ in arr}:
         paid_before = False
         for number in numbers:
-            start, end = arr.get((account, number - 1), 0), arr.get((account, number), 0)
-            if not start and not end:
-                continue
+            before, after = arr.get((account, number - 1)), arr.get((account, number))
+            start, end = before or 0, after or 0
             if not paid_before:
-                kind = "new"
-            elif not start:
-                kind = "reactivation"
-            elif not end:
+                kind = "new" if end else None
+            elif before is None:
+                kind = "reactivation" if after is not None else None
+            elif after is None:
                 kind = "churn"
             else:
                 kind = "expansion" if end > start else "contraction" if end < start else "unchanged"
-            paid_before = True
-            expected[account, number] = (kind, start, end)
+            if kind:
+                paid_before = True
+                expected[account, number] = (kind, start, end)
     rows = connection.execute(
         "select account_id, 12 * year(month_start) + month(month_start), movement, start_arr, end_arr from fct_arr_movements"
     ).fetchall()
@@ -132,25 +165,31 @@ def test_movements_are_those_of_the_ledger(company):
     assert {kind for kind, *_ in expected.values()} == {
         "new", "reactivation", "churn", "expansion", "contraction", "unchanged"
     }  # fmt: skip
+    assert ("contraction", True) in {(kind, not end) for kind, _, end in expected.values()}
+    assert min(arr.values()) < 0
 
 
 def test_the_waterfall_adds_up_for_each_segment_and_from_month_to_month(company):
     connection, arr, segment = company
     rows = connection.execute(
-        "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, end_accounts, "
+        "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, start_accounts, end_accounts, "
+        "start_accounts + new_accounts + reactivated_accounts - churned_accounts, "
         "start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr - churned_arr from arr_waterfall"
     ).fetchall()
-    for name, number, start, end, accounts, reached in rows:
-        members = [account for account in segment if name in ("all", segment[account])]
-        assert start == sum(arr.get((account, number - 1), 0) for account in members)
-        assert end == reached == sum(arr.get((account, number), 0) for account in members)
-        assert accounts == sum((account, number) in arr for account in members)
+    first = first_months(arr)
+    for name, number, start, end, start_accounts, end_accounts, accounts, reached in rows:
+        members = [account for account in first if name in ("all", segment[account])]
+        begun = {n: [a for a in members if (a, n) in arr and n >= first[a]] for n in (number - 1, number)}
+        assert start == sum(arr[account, number - 1] for account in begun[number - 1])
+        assert end == reached == sum(arr[account, number] for account in begun[number])
+        assert (start_accounts, end_accounts) == (len(begun[number - 1]), len(begun[number]))
+        assert accounts == end_accounts
     assert {name for name, *_ in rows} == {"all", "smb", "enterprise"}
 
 
 def test_retention_is_that_of_the_ledger(company):
     connection, arr, segment = company
-    first = {account: min(number for a, number in arr if a == account) for account, _ in arr}
+    first = first_months(arr)
     rows = connection.execute(
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
         "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, net_retention, gross_retention, "
@@ -161,14 +200,15 @@ def test_retention_is_that_of_the_ledger(company):
     for name, cohort, window, number, *measured in rows:
         seen.add((name, cohort, window, number))
         pairs = [
-            (amount, arr.get((account, number), Decimal(0)))
+            (amount, arr.get((account, number)))
             for (account, month), amount in arr.items()
             if month == number - window
+            and amount > 0
             and name in ("all", segment[account])
             and (cohort == "all" or cohort == f"{(first[account] - 1) // 12}-{(first[account] - 1) % 12 + 1:02d}-01")
         ]
-        start, end = sum(a for a, _ in pairs), sum(b for _, b in pairs)
-        kept, lost = sum(min(pair) for pair in pairs), [a for a, b in pairs if not b]
+        start, end = sum(a for a, _ in pairs), sum(b or 0 for _, b in pairs)
+        kept, lost = sum(min(a, b or 0) for a, b in pairs), [a for a, b in pairs if b is None]
         assert measured[:6] == [len(pairs), len(lost), start, end, kept, sum(lost)]
         days = (ends[number] - ends[number - window]).days
         yearly = 1 - (1 - len(lost) / len(pairs)) ** (365 / days)
@@ -180,8 +220,9 @@ def test_retention_is_that_of_the_ledger(company):
     assert ("all", "all", 12, max(ends)) in seen
 
 
-def test_saas_metrics_finds_the_same(company):
-    connection, arr, _ = company
+def test_saas_metrics_finds_the_same():
+    """It knows no pauses, so that its company has none."""
+    connection, arr, _ = built(3, free=False)
     lines = pd.DataFrame(
         [
             {"customer_id": account, "period": f"{(n - 1) // 12}-{(n - 1) % 12 + 1:02d}-01", "revenue": str(amount)}

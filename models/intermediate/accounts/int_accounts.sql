@@ -65,9 +65,13 @@ preferred_starts as (
 begun_periods as (
     select
         subscription_periods.*,
-        min(subscription_periods.starts_on) over (
-            partition by subscription_periods.account_id
-        ) as first_subscribed_on
+        min(
+            case
+                when
+                    coalesce(subscription_periods.ends_on > subscription_periods.starts_on, true)
+                    then subscription_periods.starts_on
+            end
+        ) over (partition by subscription_periods.account_id) as first_subscribed_on
     from subscription_periods
     cross join build_moment
     where
@@ -80,7 +84,7 @@ first_contracts as (
         sum(seats) as seats,
         sum(arr) as arr
     from begun_periods
-    where starts_on = first_subscribed_on
+    where starts_on = first_subscribed_on and coalesce(ends_on > starts_on, true)
     group by account_id
 ),
 

@@ -24,7 +24,6 @@ arr_months as (
         on
             subscription_periods.starts_on <= months.month_end
             and coalesce(subscription_periods.ends_on > months.month_end, true)
-    where subscription_periods.arr > 0
     group by subscription_periods.account_id, months.month_number
 )
 

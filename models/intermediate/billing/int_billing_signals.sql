@@ -26,11 +26,10 @@ changes as (
     union distinct
     select account_id, {{ add_days('term_ends_on', 1) }} as date_day from subscription_periods
     union distinct
-    select account_id, issued_on as date_day from invoices
+    select account_id, starts_on as date_day from invoices
     union distinct
     select account_id, {{ add_days('due_on', 1) }} as date_day from invoices
-    union distinct
-    select account_id, closed_on as date_day from invoices
+    where is_open
 ),
 
 -- Between two of them nothing changes but the days overdue and to renewal.
@@ -87,7 +86,7 @@ subscribed_days as (
 first_invoices as (
     select
         account_id,
-        min(issued_on) as first_invoiced_on
+        min(starts_on) as first_invoiced_on
     from invoices
     group by account_id
 ),
@@ -101,10 +100,10 @@ overdue_days as (
     inner join invoices
         on
             change_days.account_id = invoices.account_id
-            and change_days.date_day >= invoices.issued_on
+            and change_days.date_day >= invoices.starts_on
             and change_days.date_day > invoices.due_on
-            and change_days.date_day < coalesce(invoices.closed_on, cast('9999-12-31' as date))
-    where coalesce(invoices.closed_on > invoices.due_on, true)
+            and change_days.date_day < coalesce(invoices.ends_on, cast('9999-12-31' as date))
+    where invoices.is_open
     group by change_days.account_id, change_days.date_day
 ),
 

@@ -4,69 +4,76 @@ invoice_events as (
     select * from {{ ref('stg_billing__invoices') }}
 ),
 
-issued as (
+numbered as (
     select
-        invoice_id,
-        account_id,
-        amount,
-        due_on,
-        cast(occurred_at as date) as issued_on,
+        invoice_events.*,
+        cast(occurred_at as date) as date_day,
         row_number() over (
-            partition by invoice_id order by occurred_at, loaded_at, event_id
-        ) as copy_number
+            partition by document order by {{ in_business_order() }}
+        ) as event_number
     from invoice_events
+),
+
+running as (
+    select
+        numbered.*,
+        lead(date_day) over (partition by document order by event_number) as next_day,
+        sum(case when event_type = 'invoice_issued' then 1 else 0 end) over (
+            partition by document order by event_number
+        ) as issue_number,
+        sum(case when event_type = 'invoice_paid' then amount else 0 end) over (
+            partition by document order by event_number
+        ) as paid_amount
+    from numbered
+),
+
+last_issues as (
+    select
+        document,
+        account_id,
+        row_number() over (partition by document order by event_number desc) as recency
+    from running
     where event_type = 'invoice_issued'
 ),
 
-paid_so_far as (
+-- What an issue says holds until the next one, which also takes back a voiding.
+states as (
     select
+        document,
         invoice_id,
-        occurred_at,
-        sum(amount) over (
-            partition by invoice_id
-            order by occurred_at, loaded_at, event_id
-            rows between unbounded preceding and current row
-        ) as paid_amount
-    from invoice_events
-    where event_type = 'invoice_paid'
-),
-
-closings as (
-    select
-        issued.invoice_id,
-        paid_so_far.occurred_at as closed_at
-    from issued
-    inner join paid_so_far
-        on issued.invoice_id = paid_so_far.invoice_id and issued.amount <= paid_so_far.paid_amount
-    where issued.copy_number = 1
-    union all
-    select
-        invoice_id,
-        occurred_at as closed_at
-    from invoice_events
-    where event_type = 'invoice_voided'
-),
-
-first_closings as (
-    select
-        invoice_id,
-        cast(min(closed_at) as date) as closed_on
-    from closings
-    group by invoice_id
+        date_day as starts_on,
+        next_day as ends_on,
+        max(case when event_type = 'invoice_issued' then amount end) over (
+            partition by document, issue_number
+        ) as amount,
+        max(case when event_type = 'invoice_issued' then due_on end) over (
+            partition by document, issue_number
+        ) as due_on,
+        paid_amount,
+        sum(case when event_type = 'invoice_voided' then 1 else 0 end) over (
+            partition by document, issue_number order by event_number
+        ) > 0 as is_void
+    from running
+    where issue_number > 0
 ),
 
 invoices as (
     select
-        issued.invoice_id,
-        issued.account_id,
-        issued.amount,
-        issued.issued_on,
-        issued.due_on,
-        first_closings.closed_on
-    from issued
-    left join first_closings
-        on issued.invoice_id = first_closings.invoice_id
-    where issued.copy_number = 1
+        last_issues.account_id,
+        states.document,
+        states.invoice_id,
+        states.starts_on,
+        states.ends_on,
+        states.amount,
+        states.due_on,
+        states.paid_amount,
+        states.amount > 0
+        and states.paid_amount < states.amount
+        and not states.is_void as is_open
+    from states
+    inner join last_issues
+        on states.document = last_issues.document and last_issues.recency = 1
+    where coalesce(states.starts_on < states.ends_on, true)
 )
 
 select * from invoices

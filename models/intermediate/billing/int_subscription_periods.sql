@@ -8,60 +8,108 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
-states as (
+decisions as (
     select
-        account_id,
+        document,
         subscription_id,
-        event_type <> 'subscription_cancelled' as is_active,
-        case
-            when event_type = 'subscription_cancelled' then effective_on
-            else cast(occurred_at as date)
-        end as starts_on,
+        account_id,
+        event_type <> 'subscription_cancelled' as is_terms,
+        cast(occurred_at as date) as decided_on,
+        effective_on,
+        least(
+            cast(occurred_at as date), coalesce(effective_on, cast(occurred_at as date))
+        ) as first_on,
         term_ends_on,
         seats,
         mrr,
         currency,
         usage_cap,
-        occurred_at,
-        loaded_at,
-        event_id
+        row_number() over (
+            partition by document order by {{ in_business_order() }}
+        ) as decision_number
     from subscriptions
 ),
 
-last_of_day as (
+-- A decision replaces all earlier ones from its first day on, so each speaks until the smallest
+-- first day of those after it.
+replaced as (
     select
-        states.*,
-        row_number() over (
-            partition by subscription_id, starts_on
-            order by occurred_at desc, loaded_at desc, event_id desc
-        ) as recency
-    from states
+        decisions.*,
+        min(first_on) over (
+            partition by document order by decision_number desc
+            rows between unbounded preceding and 1 preceding
+        ) as replaced_on,
+        sum(case when is_terms then 1 else 0 end) over (
+            partition by document order by decision_number
+        ) as terms_number,
+        lag(effective_on) over (
+            partition by document order by decision_number
+        ) as left_on
+    from decisions
 ),
 
-bounded as (
+-- A cancellation leaves the terms before it, or before the cancellations that it moves, unless one of
+-- these had ended them by then.
+standing as (
     select
-        last_of_day.*,
-        lead(starts_on) over (partition by subscription_id order by starts_on) as ends_on
-    from last_of_day
-    where recency = 1
+        replaced.*,
+        sum(case when not is_terms and left_on <= decided_on then 1 else 0 end) over (
+            partition by document, terms_number order by decision_number
+        ) = 0 as has_terms
+    from replaced
+    where terms_number > 0
+),
+
+-- What terms and their cancellations leave of them has no gap, so its latest end is its end.
+ended as (
+    select
+        standing.*,
+        max(
+            case
+                when has_terms
+                    then least(
+                        coalesce(effective_on, cast('9999-12-31' as date)),
+                        coalesce(replaced_on, cast('9999-12-31' as date))
+                    )
+            end
+        ) over (partition by document, terms_number) as ends_on,
+        min(case when has_terms and not is_terms then decided_on end) over (
+            partition by document, terms_number
+        ) as notice_on
+    from standing
+),
+
+terms as (
+    select
+        ended.*,
+        max(case when ends_on > decided_on then 1 else 0 end) over (
+            partition by document
+        ) as has_held
+    from ended
+    where is_terms
 ),
 
 periods as (
     select
-        bounded.account_id,
-        bounded.subscription_id,
-        bounded.starts_on,
-        bounded.ends_on,
-        bounded.term_ends_on,
-        bounded.seats,
-        bounded.usage_cap,
+        terms.account_id,
+        terms.document,
+        terms.subscription_id,
+        terms.decided_on as starts_on,
+        case
+            when terms.has_held = 0 then terms.decided_on
+            else nullif(terms.ends_on, cast('9999-12-31' as date))
+        end as ends_on,
+        terms.term_ends_on,
+        terms.notice_on,
+        terms.seats,
+        terms.usage_cap,
         {{ round_half_up(
-            '12 * ' ~ as_double('bounded.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
+            '12 * ' ~ as_double('terms.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
         ) }} as arr
-    from bounded
+    from terms
     inner join exchange_rates
-        on bounded.currency = exchange_rates.currency
-    where bounded.is_active
+        on terms.currency = exchange_rates.currency
+    where terms.ends_on > terms.decided_on or (terms.has_held = 0 and terms.terms_number = 1)
 )
 
 select * from periods

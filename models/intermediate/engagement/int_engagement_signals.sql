@@ -26,29 +26,71 @@ survey_scales as (
     select * from {{ ref('survey_scales') }}
 ),
 
-scaled_answers as (
+-- A survey sent again to the same person is one survey, of the day on which it was first sent.
+first_sent as (
     select
         answers.account_id,
-        answers.event_type,
+        min(cast(answers.occurred_at as date)) as date_day
+    from answers
+    inner join updates
+        on
+            answers.account_id = updates.account_id
+            and cast(answers.occurred_at as date) >= updates.started_on
+    where answers.event_type = 'survey_sent'
+    group by answers.account_id, answers.survey_id, answers.kind, answers.user_id
+),
+
+dated_answers as (
+    select
+        answers.account_id,
         answers.kind,
         answers.score,
         cast(answers.occurred_at as date) as date_day,
+        lead(cast(answers.occurred_at as date)) over (
+            partition by answers.account_id, answers.survey_id, answers.kind, answers.user_id
+            order by {{ in_business_order() }}
+        ) as corrected_on
+    from answers
+    where answers.event_type = 'survey_answered'
+),
+
+-- A person's answer to a survey counts until the person answers it again.
+scaled_answers as (
+    select
+        dated_answers.account_id,
+        dated_answers.kind,
+        dated_answers.score,
+        dated_answers.date_day,
+        coalesce(dated_answers.corrected_on, cast('9999-12-31' as date)) as corrected_on,
+        {{ add_days(
+            'dated_answers.date_day', "case when dated_answers.kind = 'nps' then 180 else 90 end"
+        ) }} as leaves_on,
         case
-            when answers.score >= survey_scales.promoter_lowest then 1
-            when answers.score <= survey_scales.detractor_highest then -1
+            when dated_answers.score >= survey_scales.promoter_lowest then 1
+            when dated_answers.score <= survey_scales.detractor_highest then -1
             else 0
         end as balance
-    from answers
+    from dated_answers
     inner join survey_scales
-        on answers.kind = survey_scales.kind
+        on dated_answers.kind = survey_scales.kind
+    where coalesce(dated_answers.date_day < dated_answers.corrected_on, true)
 ),
 
 facts as (
     select
         account_id,
         date_day,
-        event_type as fact,
-        90 as days,
+        {{ add_days('date_day', 90) }} as leaves_on,
+        'survey_sent' as fact,
+        0 as total,
+        0 as balance
+    from first_sent
+    union all
+    select
+        account_id,
+        date_day,
+        least({{ add_days('date_day', 90) }}, corrected_on) as leaves_on,
+        'survey_answered' as fact,
         0 as total,
         0 as balance
     from scaled_answers
@@ -56,18 +98,17 @@ facts as (
     select
         account_id,
         date_day,
+        least(leaves_on, corrected_on) as leaves_on,
         kind as fact,
-        case when kind = 'nps' then 180 else 90 end as days,
-        coalesce(score, 0) as total,
+        score as total,
         balance
     from scaled_answers
-    where event_type = 'survey_answered'
     union all
     select
         account_id,
         cast(occurred_at as date) as date_day,
+        {{ add_days('cast(occurred_at as date)', 90) }} as leaves_on,
         'note' as fact,
-        90 as days,
         sentiment as total,
         0 as balance
     from notes
@@ -87,7 +128,7 @@ changes as (
     select
         account_id,
         date_day as fact_on,
-        {{ add_days('date_day', 'days') }} as date_day,
+        leaves_on as date_day,
         fact,
         -1 as facts,
         -total as total,
@@ -165,32 +206,34 @@ running as (
     from daily_changes
 ),
 
-nps_days as (
+nps_means as (
     select
-        account_id,
-        date_day,
-        {{ ratio('sum(score)', 'count(*)') }} as nps_mean
-    from scaled_answers
-    where event_type = 'survey_answered' and kind = 'nps'
-    group by account_id, date_day
+        running.account_id,
+        running.date_day,
+        scaled_answers.date_day as nps_on,
+        {{ ratio('sum(scaled_answers.score)', 'count(*)') }} as nps_mean
+    from running
+    inner join updates
+        on running.account_id = updates.account_id
+    inner join scaled_answers
+        on
+            running.account_id = scaled_answers.account_id
+            and scaled_answers.kind = 'nps'
+            and scaled_answers.date_day >= updates.started_on
+            and running.date_day >= scaled_answers.date_day
+            and running.date_day < scaled_answers.leaves_on
+            and running.date_day < scaled_answers.corrected_on
+    group by running.account_id, running.date_day, scaled_answers.date_day
 ),
 
 nps_in_sight as (
     select
-        running.account_id,
-        running.date_day,
-        max(nps_days.date_day) as last_nps_on,
-        max(nps_days.nps_mean) as best_nps_mean
-    from running
-    inner join updates
-        on running.account_id = updates.account_id
-    inner join nps_days
-        on
-            running.account_id = nps_days.account_id
-            and updates.started_on <= nps_days.date_day
-            and running.date_day >= nps_days.date_day
-            and running.date_day < {{ add_days('nps_days.date_day', 180) }}
-    group by running.account_id, running.date_day
+        account_id,
+        date_day,
+        nps_mean as last_nps_mean,
+        max(nps_mean) over (partition by account_id, date_day) as best_nps_mean,
+        row_number() over (partition by account_id, date_day order by nps_on desc) as recency
+    from nps_means
 ),
 
 stretches as (
@@ -200,7 +243,7 @@ stretches as (
         running.last_day,
         {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }} as nps_180d,
         {{ ratio('running.nps_total_180d', 'running.nps_answers_180d') }} as nps_score_180d,
-        nps_days.nps_mean as nps_last_score_180d,
+        nps_in_sight.last_nps_mean as nps_last_score_180d,
         nps_in_sight.best_nps_mean as nps_best_score_180d,
         case when running.nps_answers_180d > 0 then running.last_nps_on end as last_nps_on,
         {{ ratio('running.csat_total_90d', 'running.csat_answers_90d') }} as csat_90d,
@@ -213,10 +256,7 @@ stretches as (
         on
             running.account_id = nps_in_sight.account_id
             and running.date_day = nps_in_sight.date_day
-    left join nps_days
-        on
-            nps_in_sight.account_id = nps_days.account_id
-            and nps_in_sight.last_nps_on = nps_days.date_day
+            and nps_in_sight.recency = 1
 ),
 
 days as (

@@ -18,6 +18,10 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
+subscription_periods as (
+    select * from {{ ref('int_subscription_periods') }}
+),
+
 treated_days as (
     select * from {{ ref('int_treated_days') }}
 ),
@@ -78,20 +82,59 @@ sampled as (
         ) % cast(ceil(validation_horizons.horizon_days / 7.0) as bigint) = 0
 ),
 
+windows as (
+    select distinct
+        account_id,
+        score_date,
+        window_ends_on
+    from sampled
+),
+
+-- What the window tells and no later day: the end of the terms that began by its end. Terms that
+-- run past the window, and that nobody had given notice of, bind the account throughout it.
+window_terms as (
+    select
+        windows.account_id,
+        windows.score_date,
+        windows.window_ends_on,
+        max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))) as terms_end_on,
+        max(
+            case
+                when
+                    subscription_periods.starts_on <= windows.score_date
+                    and coalesce(subscription_periods.ends_on > windows.score_date, true)
+                    and subscription_periods.term_ends_on > windows.window_ends_on
+                    and coalesce(subscription_periods.notice_on > windows.score_date, true)
+                    then 1
+                else 0
+            end
+        ) = 1 as is_bound
+    from windows
+    inner join subscription_periods
+        on
+            windows.account_id = subscription_periods.account_id
+            and windows.window_ends_on >= subscription_periods.starts_on
+    group by windows.account_id, windows.score_date, windows.window_ends_on
+),
+
 labelled as (
     select
         sampled.*,
-        accounts.churned_on,
+        window_terms.terms_end_on,
         case
             when sampled.window_ends_on > build_moment.as_of then 'window_open'
-            when accounts.churned_on <= sampled.gap_ends_on then 'churned_in_gap'
-            when accounts.churned_on <= sampled.window_ends_on then 'churned'
+            when window_terms.is_bound then 'not_at_risk'
+            when window_terms.terms_end_on <= sampled.gap_ends_on then 'churned_in_gap'
+            when window_terms.terms_end_on <= sampled.window_ends_on then 'churned'
             else 'retained'
         end as outcome
     from sampled
     cross join build_moment
-    inner join accounts
-        on sampled.account_id = accounts.account_id
+    left join window_terms
+        on
+            sampled.account_id = window_terms.account_id
+            and sampled.score_date = window_terms.score_date
+            and sampled.window_ends_on = window_terms.window_ends_on
 ),
 
 treated as (
@@ -105,7 +148,7 @@ treated as (
             labelled.account_id = treated_days.account_id
             and labelled.score_date < treated_days.treated_on
             and labelled.window_ends_on >= treated_days.treated_on
-            and coalesce(labelled.churned_on > treated_days.treated_on, true)
+            and coalesce(labelled.terms_end_on > treated_days.treated_on, true)
 ),
 
 -- By closed windows and not by labels, so that no outcome moves a split.

@@ -22,6 +22,7 @@ unlabelled as (
         horizon_days,
         sum(case when outcome = 'window_open' then 1 else 0 end) as open_windows,
         sum(case when outcome = 'churned_in_gap' then 1 else 0 end) as churned_in_gap,
+        sum(case when outcome = 'not_at_risk' then 1 else 0 end) as not_at_risk,
         min(window_ends_on) as first_window_ends_on,
         cast(null as bigint) as left_out
     from outcomes_by_segment
@@ -37,6 +38,7 @@ unpublished as (
         restated.horizon_days,
         cast(null as bigint) as open_windows,
         cast(null as bigint) as churned_in_gap,
+        cast(null as bigint) as not_at_risk,
         cast(null as date) as first_window_ends_on,
         count(*) as left_out
     from outcomes_by_segment as restated
@@ -72,6 +74,7 @@ named as (
         predictor,
         cast(null as bigint) as open_windows,
         cast(null as bigint) as churned_in_gap,
+        cast(null as bigint) as not_at_risk,
         cast(null as date) as first_window_ends_on,
         cast(null as bigint) as left_out
     from validation_cohorts
@@ -88,6 +91,7 @@ named as (
         'score' as predictor,
         open_windows,
         churned_in_gap,
+        not_at_risk,
         first_window_ends_on,
         left_out
     from counted
@@ -106,6 +110,7 @@ cohorts as (
         predictor,
         cast(sum(open_windows) as bigint) as open_windows,
         cast(sum(churned_in_gap) as bigint) as churned_in_gap,
+        cast(sum(not_at_risk) as bigint) as not_at_risk,
         min(first_window_ends_on) as first_window_ends_on,
         cast(sum(left_out) as bigint) as left_out
     from named

@@ -8,6 +8,7 @@ account_arr as (
     select
         account_id,
         date_day,
+        is_subscribed,
         arr
     from {{ ref('int_measured_signals') }}
 ),
@@ -115,7 +116,9 @@ followed as (
             when windows.window_ends_on > windows.as_of then null
             when windows.churned_on <= windows.window_ends_on then cast(0 as decimal(18, 2))
             else ends.arr
-        end as arr_at_end
+        end as arr_at_end,
+        windows.churned_on <= windows.window_ends_on
+        or ends.is_subscribed = 0 as has_churned
     from windows
     inner join scores as starts
         on
@@ -146,7 +149,7 @@ leads as (
             when window_ends_on > as_of then 'window_open'
             when won_on is not null then 'won'
             when arr_at_end > arr_at_lead then 'arr_grew'
-            when churned_on <= window_ends_on then 'churned'
+            when has_churned then 'churned'
             else 'no_expansion'
         end as outcome,
         won_on,

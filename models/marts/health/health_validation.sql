@@ -133,7 +133,11 @@ found as (
         worded.*,
         case
             when observations = 0 and left_out > 0 then 'not_published'
-            when observations = 0 and coalesce(churned_in_gap, 0) = 0 then 'too_young'
+            when
+                observations = 0
+                and coalesce(churned_in_gap, 0) = 0
+                and coalesce(not_at_risk, 0) = 0
+                then 'too_young'
             when few_churners is not null then 'too_few_churners'
             when few_retained is not null then 'too_few_retained'
             when few_observations is not null then 'too_few_observations'
@@ -160,6 +164,7 @@ validation as (
         churners,
         open_windows,
         churned_in_gap,
+        not_at_risk,
         left_out,
         {{ round_half_up('base_rate', 12) }} as base_rate,
         {{ round_half_up('auc', 12) }} as auc,

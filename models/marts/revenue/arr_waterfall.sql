@@ -23,14 +23,17 @@ waterfall as (
         cast(sum(contraction_arr) as decimal(18, 2)) as contraction_arr,
         cast(sum(churned_arr) as decimal(18, 2)) as churned_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
-        cast(sum(case when start_arr > 0 then 1 else 0 end) as bigint) as start_accounts,
+        cast(
+            sum(case when movement in ('new', 'reactivation') then 0 else 1 end) as bigint
+        ) as start_accounts,
         cast(sum(case when movement = 'new' then 1 else 0 end) as bigint) as new_accounts,
         cast(sum(case when movement = 'reactivation' then 1 else 0 end) as bigint)
             as reactivated_accounts,
         cast(sum(case when movement = 'churn' then 1 else 0 end) as bigint) as churned_accounts,
-        cast(sum(case when end_arr > 0 then 1 else 0 end) as bigint) as end_accounts,
-        {{ ratio('sum(end_arr)', 'sum(case when end_arr > 0 then 1 else 0 end)') }}
-            as arr_per_account
+        cast(sum(case when movement = 'churn' then 0 else 1 end) as bigint) as end_accounts,
+        {{ ratio(
+            'sum(end_arr)', "sum(case when movement = 'churn' then 0 else 1 end)"
+        ) }} as arr_per_account
     from by_segment
     group by cohort_segment, month_start, month_end
 )

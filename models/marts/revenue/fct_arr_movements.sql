@@ -17,14 +17,18 @@ edges as (
         account_id,
         month_number,
         cast(0 as decimal(18, 2)) as start_arr,
-        arr as end_arr
+        arr as end_arr,
+        0 as start_terms,
+        1 as end_terms
     from arr_months
     union all
     select
         account_id,
         month_number + 1 as month_number,
         arr as start_arr,
-        cast(0 as decimal(18, 2)) as end_arr
+        cast(0 as decimal(18, 2)) as end_arr,
+        1 as start_terms,
+        0 as end_terms
     from arr_months
 ),
 
@@ -33,24 +37,36 @@ account_months as (
         account_id,
         month_number,
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
-        cast(sum(end_arr) as decimal(18, 2)) as end_arr
+        cast(sum(end_arr) as decimal(18, 2)) as end_arr,
+        sum(start_terms) as start_terms,
+        sum(end_terms) as end_terms
     from edges
     group by account_id, month_number
 ),
 
-named as (
+-- Terms without ARR before the first ARR are no revenue yet; after it they are a pause.
+account_months_with_first as (
     select
         account_months.*,
-        min(month_number) over (partition by account_id) as first_month_number,
+        min(case when end_arr <> 0 then month_number end) over (
+            partition by account_id
+        ) as first_month_number
+    from account_months
+),
+
+named as (
+    select
+        account_months_with_first.*,
         case
-            when month_number = min(month_number) over (partition by account_id) then 'new'
-            when start_arr = 0 then 'reactivation'
-            when end_arr = 0 then 'churn'
+            when month_number = first_month_number then 'new'
+            when start_terms = 0 then 'reactivation'
+            when end_terms = 0 then 'churn'
             when end_arr > start_arr then 'expansion'
             when end_arr < start_arr then 'contraction'
             else 'unchanged'
         end as movement
-    from account_months
+    from account_months_with_first
+    where month_number >= first_month_number
 ),
 
 movements as (

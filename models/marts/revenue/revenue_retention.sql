@@ -21,6 +21,7 @@ first_months as (
         account_id,
         min(month_number) as month_number
     from arr_months
+    where arr <> 0
     group by account_id
 ),
 
@@ -34,7 +35,8 @@ windows as (
         ends.month_end,
         {{ days_between('starts.month_end', 'ends.month_end') }} as window_days,
         arr_months.arr as start_arr,
-        coalesce(later.arr, 0) as end_arr
+        coalesce(later.arr, 0) as end_arr,
+        later.account_id is null as has_churned
     from arr_months
     inner join accounts
         on arr_months.account_id = accounts.account_id
@@ -51,6 +53,7 @@ windows as (
         on
             arr_months.account_id = later.account_id
             and ends.month_number = later.month_number
+    where arr_months.arr > 0
 ),
 
 by_segment as (
@@ -80,11 +83,11 @@ totals as (
         month_end,
         max(window_days) as window_days,
         cast(count(*) as bigint) as start_accounts,
-        cast(sum(case when end_arr = 0 then 1 else 0 end) as bigint) as churned_accounts,
+        cast(sum(case when has_churned then 1 else 0 end) as bigint) as churned_accounts,
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
-        cast(sum(case when end_arr = 0 then start_arr else 0 end) as decimal(18, 2)) as churned_arr
+        cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr
     from by_cohort
     group by cohort_segment, cohort, window_months, month_start, month_end
 ),

@@ -13,10 +13,21 @@ source as (
         and reject_reason is null
 ),
 
+event_types as (
+    select * from {{ ref('event_types') }}
+    where source = 'billing'
+),
+
+documents as (
+    select * from {{ ref('base_documents') }}
+    where source = 'billing' and document_key = 'subscription_id'
+),
+
 renamed as (
     select
         event_id,
         account_id,
+        source_account_id,
         {{ json_text('payload', "'subscription_id'") }} as subscription_id,
         event_type,
         {{ json_text('payload', "'plan'") }} as plan,
@@ -30,6 +41,35 @@ renamed as (
         occurred_at,
         loaded_at
     from source
+),
+
+documented as (
+    select
+        renamed.event_id,
+        renamed.account_id,
+        documents.document,
+        renamed.subscription_id,
+        renamed.event_type,
+        renamed.plan,
+        renamed.currency,
+        renamed.cancellation_reason,
+        renamed.seats,
+        renamed.mrr,
+        renamed.usage_cap,
+        renamed.term_ends_on,
+        case
+            when renamed.event_type = 'subscription_cancelled' then renamed.effective_on
+        end as effective_on,
+        event_types.business_order,
+        renamed.occurred_at,
+        renamed.loaded_at
+    from renamed
+    inner join event_types
+        on renamed.event_type = event_types.event_type
+    inner join documents
+        on
+            renamed.source_account_id = documents.source_account_id
+            and renamed.subscription_id = documents.document_id
 )
 
-select * from renamed
+select * from documented

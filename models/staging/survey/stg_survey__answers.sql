@@ -8,18 +8,26 @@ source as (
         and reject_reason is null
 ),
 
+event_types as (
+    select * from {{ ref('event_types') }}
+    where source = 'survey'
+),
+
 renamed as (
     select
-        event_id,
-        account_id,
-        user_id,
-        {{ json_text('payload', "'survey_id'") }} as survey_id,
-        event_type,
-        {{ json_text('payload', "'kind'") }} as kind,
-        {{ try_cast_to(json_text('payload', "'score'"), 'decimal(18, 6)') }} as score,
-        occurred_at,
-        loaded_at
+        source.event_id,
+        source.account_id,
+        source.user_id,
+        {{ json_text('source.payload', "'survey_id'") }} as survey_id,
+        source.event_type,
+        {{ json_text('source.payload', "'kind'") }} as kind,
+        {{ try_cast_to(json_text('source.payload', "'score'"), 'decimal(18, 6)') }} as score,
+        event_types.business_order,
+        source.occurred_at,
+        source.loaded_at
     from source
+    inner join event_types
+        on source.event_type = event_types.event_type
 )
 
 select * from renamed

@@ -16,6 +16,7 @@ decisions as (
         event_type <> 'subscription_cancelled' as is_terms,
         cast(occurred_at as date) as decided_on,
         effective_on,
+        coalesce(effective_on, cast('9999-12-31' as date)) as effective_to,
         least(
             cast(occurred_at as date), coalesce(effective_on, cast(occurred_at as date))
         ) as first_on,
@@ -35,10 +36,12 @@ decisions as (
 replaced as (
     select
         decisions.*,
-        min(first_on) over (
-            partition by document order by decision_number desc
-            rows between unbounded preceding and 1 preceding
-        ) as replaced_on,
+        coalesce(
+            min(first_on) over (
+                partition by document order by decision_number desc
+                rows between unbounded preceding and 1 preceding
+            ), cast('9999-12-31' as date)
+        ) as replaced_to,
         sum(case when is_terms then 1 else 0 end) over (
             partition by document order by decision_number
         ) as terms_number,
@@ -48,8 +51,8 @@ replaced as (
     from decisions
 ),
 
--- A cancellation leaves the terms before it, or before the cancellations that it moves, unless one of
--- these had ended them by then.
+-- A cancellation leaves the terms before it, or before the cancellations that it moves, unless one
+-- of these had ended them by then.
 standing as (
     select
         replaced.*,
@@ -64,15 +67,9 @@ standing as (
 ended as (
     select
         standing.*,
-        max(
-            case
-                when has_terms
-                    then least(
-                        coalesce(effective_on, cast('9999-12-31' as date)),
-                        coalesce(replaced_on, cast('9999-12-31' as date))
-                    )
-            end
-        ) over (partition by document, terms_number) as ends_on,
+        max(case when has_terms then least(effective_to, replaced_to) end) over (
+            partition by document, terms_number
+        ) as ends_on,
         min(case when has_terms and not is_terms then decided_on end) over (
             partition by document, terms_number
         ) as notice_on

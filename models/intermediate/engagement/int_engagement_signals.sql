@@ -219,7 +219,7 @@ nps_means as (
         on
             running.account_id = scaled_answers.account_id
             and scaled_answers.kind = 'nps'
-            and scaled_answers.date_day >= updates.started_on
+            and updates.started_on <= scaled_answers.date_day
             and running.date_day >= scaled_answers.date_day
             and running.date_day < scaled_answers.leaves_on
             and running.date_day < scaled_answers.corrected_on

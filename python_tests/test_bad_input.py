@@ -316,6 +316,9 @@ def candidate(name="v2", **cells):
 
 
 CRITERION = "catalog/milestone_criteria.csv, milestone_id M001, exit, subject"
+A_WINDOW = (
+    "Give within_days to event_days, event_users or event_user_days only, blank for ever, and min_days to event_user_days only."
+)
 A_SUBJECT = (
     "Use a milestone of milestone_catalog.csv, a signal of signals.csv, an event type or role:<role> of "
     "tracking_plan.csv, or an event type of event_schemas.csv."
@@ -480,6 +483,18 @@ BROKEN = [
     (
         changed("milestone_criteria", 0, threshold=""),
         f"{CRITERION} role:invite: threshold and sustained_days must be there, sustained_days at least 1. {A_SUBJECT}",
+    ),
+    (
+        changed("milestone_criteria", 0, within_days="7"),
+        f"{CRITERION} role:invite: within_days says nothing to event_count. {A_WINDOW}",
+    ),
+    (
+        changed("milestone_criteria", 0, measure="event_user_days"),
+        f"{CRITERION} role:invite: min_days must be 1 to 3650. {A_WINDOW}",
+    ),
+    (
+        changed("milestone_criteria", 0, measure="event_user_days", min_days="4", within_days="3"),
+        f"{CRITERION} role:invite: min_days days do not fit into within_days days. {A_WINDOW}",
     ),
     (
         changed("milestone_criteria", 0, phase="middle"),

@@ -147,7 +147,15 @@ criteria_problems as (
             when milestone_id not in (select milestone_id from milestone_catalog)
                 then 'unknown milestone.'
             when phase not in ('entry', 'exit') then 'unknown phase.'
-            when measure not in ('event_count', 'event_users', 'event_user_share', 'signal')
+            when
+                measure not in (
+                    'event_count',
+                    'event_days',
+                    'event_users',
+                    'event_user_days',
+                    'event_user_share',
+                    'signal'
+                )
                 then 'unknown measure ' || measure || '.'
             when measure = 'signal' and subject not in (select signal from signals)
                 then 'unknown signal ' || subject || '.'
@@ -175,8 +183,43 @@ criteria_problems as (
         'the criterion stands more than once.' as problem,
         'Keep one row.' as remedy
     from milestone_criteria
-    group by milestone_id, phase, measure, subject, operator, threshold
+    group by
+        milestone_id,
+        phase,
+        measure,
+        subject,
+        operator,
+        threshold,
+        within_days,
+        min_days
     having count(*) > 1
+    union all
+    select
+        'catalog/milestone_criteria.csv' as file_path,
+        'milestone_id ' || milestone_id || ', ' || phase || ', subject ' || subject as row_key,
+        case
+            when
+                within_days is not null
+                and measure not in ('event_days', 'event_users', 'event_user_days')
+                then 'within_days says nothing to ' || measure || '.'
+            when within_days not between 1 and 3650 then 'within_days must be 1 to 3650.'
+            when min_days is not null and measure <> 'event_user_days'
+                then 'min_days says nothing to ' || measure || '.'
+            when measure = 'event_user_days' and coalesce(min_days, 0) not between 1 and 3650
+                then 'min_days must be 1 to 3650.'
+            when min_days > within_days
+                then 'min_days days do not fit into within_days days.'
+            when
+                measure = 'event_days'
+                and (
+                    threshold > within_days
+                    or (operator in ('>', '<=') and threshold >= within_days)
+                )
+                then 'threshold days do not fit into within_days days.'
+        end as problem,
+        'Give within_days to event_days, event_users or event_user_days only, blank for ever, and '
+        || 'min_days to event_user_days only.' as remedy
+    from milestone_criteria
 ),
 
 activation_problems as (

@@ -41,6 +41,25 @@ alert_routes as (
     select * from {{ ref('alert_routes') }}
 ),
 
+tracking_plan as (
+    select * from {{ ref('tracking_plan') }}
+),
+
+event_schemas as (
+    select * from {{ ref('event_schemas') }}
+),
+
+event_subjects as (
+    select event_type as subject from tracking_plan
+    where event_type is not null
+    union distinct
+    select event_type as subject from event_schemas
+    where event_type is not null
+    union distinct
+    select 'role:' || role as subject from tracking_plan
+    where role is not null
+),
+
 playbooks_problems as (
     select * from {{ ref('playbooks_problems') }}
 ),
@@ -130,8 +149,20 @@ criteria_problems as (
                 then 'a cell is blank that must be filled.'
             when rule_id not in (select rule_id from risk_rules where rule_id is not null)
                 then 'unknown rule.'
-            when measure not in ('signal', 'milestone_days_overdue', 'health_score')
+            when
+                measure not in (
+                    'signal',
+                    'milestone_days_overdue',
+                    'health_score',
+                    'event_days',
+                    'event_users',
+                    'event_user_days'
+                )
                 then 'unknown measure ' || measure || '.'
+            when
+                measure in ('event_days', 'event_users', 'event_user_days')
+                and subject not in (select subject from event_subjects)
+                then 'unknown event ' || subject || '.'
             when measure = 'signal' and subject not in (select signal from signals)
                 then 'unknown signal ' || subject || '.'
             when measure = 'health_score' and subject <> 'score'
@@ -150,8 +181,9 @@ criteria_problems as (
             when measure <> 'signal' and holds_when_null
                 then 'only a signal can hold when it is not observed.'
         end as problem,
-        'Use a rule of risk_rules.csv, a signal of signals.csv, and for milestones any, '
-        || 'due_by:<day> or a milestone_id of milestone_catalog.csv.' as remedy
+        'Use a rule of risk_rules.csv, a signal of signals.csv, for milestones any, '
+        || 'due_by:<day> or a milestone_id of milestone_catalog.csv, and for events an event type '
+        || 'or role:<role> of tracking_plan.csv or an event type of event_schemas.csv.' as remedy
     from risk_criteria
     union all
     select
@@ -160,8 +192,44 @@ criteria_problems as (
         'the criterion stands more than once.' as problem,
         'Keep one row.' as remedy
     from risk_criteria
-    group by rule_id, measure, subject, operator, threshold, sustained_days, holds_when_null
+    group by
+        rule_id,
+        measure,
+        subject,
+        operator,
+        threshold,
+        within_days,
+        min_days,
+        sustained_days,
+        holds_when_null
     having count(*) > 1
+    union all
+    select
+        'plays/risk_criteria.csv' as file_path,
+        'rule_id ' || rule_id || ', subject ' || subject as row_key,
+        case
+            when
+                within_days is not null
+                and measure not in ('event_days', 'event_users', 'event_user_days')
+                then 'within_days says nothing to ' || measure || '.'
+            when within_days not between 1 and 3650 then 'within_days must be 1 to 3650.'
+            when min_days is not null and measure <> 'event_user_days'
+                then 'min_days says nothing to ' || measure || '.'
+            when measure = 'event_user_days' and coalesce(min_days, 0) not between 1 and 3650
+                then 'min_days must be 1 to 3650.'
+            when min_days > within_days
+                then 'min_days days do not fit into within_days days.'
+            when
+                measure = 'event_days'
+                and (
+                    threshold > within_days
+                    or (operator in ('>', '<=') and threshold >= within_days)
+                )
+                then 'threshold days do not fit into within_days days.'
+        end as problem,
+        'Give within_days to event_days, event_users or event_user_days only, blank for ever, and '
+        || 'min_days to event_user_days only.' as remedy
+    from risk_criteria
 ),
 
 alert_problems as (

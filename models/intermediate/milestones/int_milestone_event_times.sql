@@ -11,20 +11,24 @@ plan as (
 ),
 
 criteria as (
-    select
-        *,
-        case when measure = 'event_count' then 'events' else 'users' end as counted,
-        cast(
-            greatest(
-                case when operator = '>=' then ceil(threshold) else floor(threshold) + 1 end, 1
-            ) as bigint
-        ) as needed_count
-    from {{ ref('milestone_criteria') }}
-    where measure <> 'signal'
+    select * from {{ ref('int_milestone_event_criteria') }}
+),
+
+counted_series as (
+    select distinct
+        measure,
+        subject,
+        counted,
+        within_days
+    from criteria
 ),
 
 subjects as (
     select * from {{ ref('int_milestone_subjects') }}
+),
+
+subject_days as (
+    select * from {{ ref('int_subject_days') }}
 ),
 
 subject_users as (
@@ -60,65 +64,155 @@ conditions as (
             and criteria.phase = kept.phase
             and criteria.measure = kept.measure
             and criteria.subject = kept.subject
+            and criteria.counted = kept.counted
             and criteria.operator = kept.operator
             and criteria.threshold = kept.threshold
     where kept.account_id is null
     {%- endif %}
 ),
 
-counts as (
+-- A user-day counts in the windows that end on the within_days days from it on.
+windowed_days as (
+    select
+        user_days.account_id,
+        user_days.subject,
+        series.counted,
+        user_days.user_id,
+        user_days.date_day,
+        series.within_days,
+        {{ days_between(
+            'lag(user_days.date_day) over (partition by user_days.account_id, user_days.subject, '
+            ~ 'series.counted, user_days.user_id order by user_days.date_day)',
+            'user_days.date_day'
+        ) }} as days_before,
+        {{ days_between(
+            'user_days.date_day',
+            'lead(user_days.date_day) over (partition by user_days.account_id, user_days.subject, '
+            ~ 'series.counted, user_days.user_id order by user_days.date_day)'
+        ) }} as days_after
+    from {{ ref('int_subject_user_days') }} as user_days
+    inner join counted_series as series
+        on
+            user_days.subject = series.subject
+            and series.measure = 'event_users'
+            and series.within_days is not null
+    inner join updates
+        on
+            user_days.account_id = updates.account_id
+            and {{ days_between('user_days.date_day', 'updates.' ~ first_day()) }}
+            < series.within_days
+),
+
+counted_users as (
+    select
+        account_id,
+        subject,
+        counted,
+        user_id,
+        date_day
+    from subject_users
+    union all
+    select
+        account_id,
+        subject,
+        counted,
+        user_id,
+        date_day
+    from windowed_days
+    where coalesce(days_before >= within_days, true)
+),
+
+changes as (
     select
         account_id,
         subject,
         'events' as counted,
         date_day,
-        event_count as quantity
-    from {{ ref('int_subject_days') }}
+        event_count as gained,
+        0 as lost
+    from subject_days
+    union all
+    select
+        subject_days.account_id,
+        subject_days.subject,
+        series.counted,
+        subject_days.date_day,
+        1 as gained,
+        0 as lost
+    from subject_days
+    inner join counted_series as series
+        on subject_days.subject = series.subject and series.measure = 'event_days'
+    union all
+    select
+        subject_days.account_id,
+        subject_days.subject,
+        series.counted,
+        {{ add_days('subject_days.date_day', 'series.within_days') }} as date_day,
+        0 as gained,
+        1 as lost
+    from subject_days
+    inner join counted_series as series
+        on
+            subject_days.subject = series.subject
+            and series.measure = 'event_days'
+            and series.within_days is not null
     union all
     select
         account_id,
         subject,
-        'users' as counted,
+        counted,
         date_day,
-        1 as quantity
-    from subject_users
+        1 as gained,
+        0 as lost
+    from counted_users
+    union all
+    select
+        account_id,
+        subject,
+        counted,
+        {{ add_days('date_day', 'within_days') }} as date_day,
+        0 as gained,
+        1 as lost
+    from windowed_days
+    where coalesce(days_after >= within_days, true)
 ),
 
 -- What came before the first day in sight counts on the day before it.
-daily_counts as (
+daily_changes as (
     select
-        counts.account_id,
-        counts.subject,
-        counts.counted,
-        greatest(counts.date_day, {{ add_days('updates.' ~ first_day(), -1) }}) as date_day,
-        cast(sum(counts.quantity) as bigint) as quantity
-    from counts
+        changes.account_id,
+        changes.subject,
+        changes.counted,
+        greatest(changes.date_day, {{ add_days('updates.' ~ first_day(), -1) }}) as date_day,
+        cast(sum(changes.gained) as bigint) as gained,
+        cast(sum(changes.lost) as bigint) as lost
+    from changes
     inner join updates
-        on counts.account_id = updates.account_id
+        on changes.account_id = updates.account_id
     group by
-        counts.account_id,
-        counts.subject,
-        counts.counted,
-        greatest(counts.date_day, {{ add_days('updates.' ~ first_day(), -1) }})
+        changes.account_id,
+        changes.subject,
+        changes.counted,
+        greatest(changes.date_day, {{ add_days('updates.' ~ first_day(), -1) }})
 ),
 
 running as (
     select
-        daily_counts.*,
+        daily_changes.*,
         cast(
-            sum(quantity) over (partition by account_id, subject, counted order by date_day)
+            sum(gained - lost) over (partition by account_id, subject, counted order by date_day)
             as bigint
         ) as total
-    from daily_counts
+    from daily_changes
 ),
 
--- A number of events or users is reached without a look at the seats.
+-- A number of events, days or users is reached without a look at the seats.
 candidate_days as (
     select
         conditions.*,
         running.date_day,
         running.total,
-        running.total - running.quantity as total_before
+        running.total - running.gained as total_before
     from conditions
     inner join running
         on
@@ -130,7 +224,7 @@ candidate_days as (
         conditions.measure = 'event_user_share'
         or (
             conditions.needed_count <= running.total
-            and conditions.needed_count > running.total - running.quantity
+            and conditions.needed_count > running.total - running.gained
         )
 ),
 
@@ -145,6 +239,7 @@ reached_days as (
                 candidate_days.phase,
                 candidate_days.measure,
                 candidate_days.subject,
+                candidate_days.counted,
                 candidate_days.operator,
                 candidate_days.threshold
             order by candidate_days.date_day
@@ -200,20 +295,40 @@ day_events as (
             and subjects.subject = sought_days.subject
 ),
 
-first_of_users as (
+ordered_events as (
     select
         day_events.*,
         row_number() over (
-            partition by day_events.account_id, day_events.subject, day_events.user_id
-            order by day_events.occurred_at, day_events.event_id
+            partition by account_id, subject, date_day order by occurred_at, event_id
         ) as event_number
     from day_events
-    inner join subject_users
+),
+
+new_users as (
+    select
+        ordered_events.account_id,
+        ordered_events.subject,
+        counted_users.counted,
+        ordered_events.date_day,
+        ordered_events.event_id,
+        ordered_events.occurred_at,
+        ordered_events.event_number,
+        row_number() over (
+            partition by
+                ordered_events.account_id,
+                ordered_events.subject,
+                counted_users.counted,
+                ordered_events.date_day,
+                ordered_events.user_id
+            order by ordered_events.event_number
+        ) as user_event_number
+    from ordered_events
+    inner join counted_users
         on
-            day_events.account_id = subject_users.account_id
-            and day_events.subject = subject_users.subject
-            and day_events.user_id = subject_users.user_id
-            and day_events.date_day = subject_users.date_day
+            ordered_events.account_id = counted_users.account_id
+            and ordered_events.subject = counted_users.subject
+            and ordered_events.user_id = counted_users.user_id
+            and ordered_events.date_day = counted_users.date_day
 ),
 
 steps as (
@@ -224,23 +339,34 @@ steps as (
         date_day,
         event_id,
         occurred_at,
-        row_number() over (
-            partition by account_id, subject, date_day order by occurred_at, event_id
-        ) as step
-    from day_events
+        event_number as step
+    from ordered_events
+    union all
+    select
+        ordered_events.account_id,
+        ordered_events.subject,
+        series.counted,
+        ordered_events.date_day,
+        ordered_events.event_id,
+        ordered_events.occurred_at,
+        1 as step
+    from ordered_events
+    inner join counted_series as series
+        on ordered_events.subject = series.subject and series.measure = 'event_days'
+    where ordered_events.event_number = 1
     union all
     select
         account_id,
         subject,
-        'users' as counted,
+        counted,
         date_day,
         event_id,
         occurred_at,
         row_number() over (
-            partition by account_id, subject, date_day order by occurred_at, event_id
+            partition by account_id, subject, counted, date_day order by event_number
         ) as step
-    from first_of_users
-    where event_number = 1
+    from new_users
+    where user_event_number = 1
 ),
 
 reached as (
@@ -255,6 +381,7 @@ reached as (
                 sought.phase,
                 sought.measure,
                 sought.subject,
+                sought.counted,
                 sought.operator,
                 sought.threshold
             order by steps.step
@@ -287,6 +414,7 @@ event_times as (
         phase,
         measure,
         subject,
+        counted,
         operator,
         threshold,
         event_id,

@@ -16,21 +16,30 @@ updates as (
 ),
 
 user_criteria as (
-    select distinct subject from {{ ref('milestone_criteria') }}
-    where measure in ('event_users', 'event_user_share')
+    select distinct
+        measure,
+        subject,
+        counted,
+        within_days,
+        min_days
+    from {{ ref('int_milestone_event_criteria') }}
 ),
 
 subjects as (
     select subjects.*
     from {{ ref('int_milestone_subjects') }} as subjects
-    inner join user_criteria
-        on subjects.subject = user_criteria.subject
+    where
+        subjects.subject in (
+            select user_criteria.subject from user_criteria
+            where user_criteria.counted = 'users'
+        )
 ),
 
 first_days as (
     select
         events.account_id,
         subjects.subject,
+        'users' as counted,
         events.user_id,
         min(events.date_day) as date_day
     from events
@@ -44,15 +53,77 @@ first_days as (
     group by events.account_id, subjects.subject, events.user_id
 ),
 
+-- A window that ends before the first day is not looked at again.
+numbered_days as (
+    select
+        user_days.account_id,
+        user_days.subject,
+        user_criteria.counted,
+        user_criteria.within_days,
+        user_criteria.min_days,
+        user_days.user_id,
+        user_days.date_day,
+        updates.{{ first_day() }} as first_day,
+        row_number() over (
+            partition by
+                user_days.account_id, user_days.subject, user_criteria.counted, user_days.user_id
+            order by user_days.date_day
+        ) as day_number
+    from {{ ref('int_subject_user_days') }} as user_days
+    inner join user_criteria
+        on
+            user_days.subject = user_criteria.subject
+            and user_criteria.measure = 'event_user_days'
+    inner join updates
+        on
+            user_days.account_id = updates.account_id
+            and coalesce(
+                {{ days_between('user_days.date_day', 'updates.' ~ first_day()) }}
+                < user_criteria.within_days,
+                true
+            )
+),
+
+-- The day that many days of the user before it begins the narrowest window that holds them.
+first_full_windows as (
+    select
+        days.account_id,
+        days.subject,
+        days.counted,
+        days.user_id,
+        min(days.date_day) as date_day
+    from numbered_days as days
+    inner join numbered_days as window_begins
+        on
+            days.account_id = window_begins.account_id
+            and days.subject = window_begins.subject
+            and days.counted = window_begins.counted
+            and days.user_id = window_begins.user_id
+            and days.day_number - days.min_days + 1 = window_begins.day_number
+    where
+        days.date_day >= days.first_day
+        and coalesce(
+            {{ days_between('window_begins.date_day', 'days.date_day') }} < days.within_days, true
+        )
+    group by days.account_id, days.subject, days.counted, days.user_id
+),
+
+counted_users as (
+    select * from first_days
+    union all
+    select * from first_full_windows
+),
+
 subject_users as (
-    select first_days.*
-    from first_days
+    select counted_users.*
+    from counted_users
     {% if is_incremental() -%}
     left join {{ this }} as kept
         on
-            first_days.account_id = kept.account_id
-            and first_days.subject = kept.subject
-            and first_days.user_id = kept.user_id
+            counted_users.account_id = kept.account_id
+            and counted_users.subject = kept.subject
+            and counted_users.counted = kept.counted
+            and counted_users.user_id = kept.user_id
     where kept.user_id is null
     {%- endif %}
 )

@@ -42,6 +42,10 @@ achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
+event_values as (
+    select * from {{ ref('int_risk_event_values') }}
+),
+
 scores as (
     select * from {{ ref('int_health_scores') }}
     where
@@ -180,6 +184,8 @@ valued as (
     select * from score_values
     union all
     select * from milestone_values
+    union all
+    select account_id, date_day, condition_number, criterion_value from event_values
 ),
 
 -- Joined to what it is judged by after it is known, so that an engine works out no value twice.

@@ -30,6 +30,8 @@ numbered as (
                 risk_criteria.subject,
                 risk_criteria.operator,
                 risk_criteria.threshold,
+                risk_criteria.within_days,
+                risk_criteria.min_days,
                 risk_criteria.sustained_days,
                 risk_criteria.holds_when_null
         ) as condition_number,

@@ -49,6 +49,8 @@ seen_criteria as (
         conditions.subject,
         conditions.operator,
         conditions.threshold,
+        conditions.within_days,
+        conditions.min_days,
         conditions.label,
         condition_days.criterion_value
     from seen_days
@@ -131,6 +133,8 @@ paired as (
         risk_signal_id,
         '{"measure":"' || measure || '","subject":"' || subject || '","operator":"' || operator
         || '","threshold":' || {{ number_text('threshold') }}
+        || coalesce(',"within_days":' || cast(within_days as {{ dbt.type_string() }}), '')
+        || coalesce(',"min_days":' || cast(min_days as {{ dbt.type_string() }}), '')
         || ',"first_value":'
         || coalesce(
             max(case when seen = 'first' then {{ number_text('criterion_value') }} end), 'null'
@@ -149,7 +153,9 @@ paired as (
         measure,
         subject,
         operator,
-        threshold
+        threshold,
+        within_days,
+        min_days
 ),
 
 evidence as (

@@ -114,9 +114,8 @@ repeated_events as (
         row_number() over (
             partition by raw_events.source, raw_events.event_id
             order by
-                raw_events.loaded_on asc,
                 case
-                    when raw_events.loaded_on < cast('9999-12-31' as date) then raw_events.loaded_at
+                    when {{ is_of_this_age('raw_events.loaded_at') }} then raw_events.loaded_at
                 end asc nulls last,
                 raw_events.occurred_at asc nulls last,
                 raw_events.event_type asc nulls last,

@@ -100,5 +100,8 @@
         '{{ definition(intake=true) }}' as intake_definition,
         '{{ definition(intake=false) }}' as definition
     from {{ target.schema }}.base_build_moment as moment
-    cross join {{ target.schema }}.base_tracking_starts as tracking
+    cross join (
+        select coalesce({{ joined_texts('entry') }}, '') as tracking_starts
+        from {{ target.schema }}.base_coverage_entries
+    ) as tracking
 {% endmacro %}

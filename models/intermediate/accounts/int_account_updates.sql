@@ -6,8 +6,12 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-tracking_starts as (
-    select * from {{ ref('base_tracking_starts') }}
+coverage_entries as (
+    select
+        entries.*,
+        ',' || build_moment.last_tracking_starts || ',' as last_entries
+    from {{ ref('base_coverage_entries') }} as entries
+    cross join build_moment
 ),
 
 accounts as (
@@ -176,6 +180,48 @@ document_accounts as (
             and new_documents.document_id = documents.document_id
 ),
 
+-- An entry that is new tells something else from its day on; where one is gone, nobody knows from
+-- which day.
+compared_entries as (
+    select
+        coverage_entries.*,
+        {{ dbt.position("',' || entry || ','", 'last_entries') }} > 0 as was_there,
+        {{ try_cast_to(
+            "case when kind = 'complete' then substr(last_entries, "
+            ~ dbt.position("',' || source || ' complete'", 'last_entries')
+            ~ " + length(source) + 19, 10) end", 'date'
+        ) }} as last_complete_through
+    from coverage_entries
+),
+
+coverage_changes as (
+    select
+        case
+            when
+                sum(
+                    case when was_there or kind = 'complete' then length(entry) + 1 else 0 end
+                ) + 1 < max(length(last_entries))
+                then cast('0001-01-01' as date)
+            else
+                min(
+                    case
+                        when was_there then null
+                        when kind = 'complete'
+                            then {{ add_days('least(last_complete_through, date_day)', 1) }}
+                        else date_day
+                    end
+                )
+        end as date_day
+    from compared_entries
+),
+
+-- What usage waits for.
+complete_days as (
+    select min(date_day) as date_day
+    from coverage_entries
+    where kind = 'complete' and source = 'product'
+),
+
 changes as (
     select account_id, date_day from new_product_events
     union all
@@ -206,14 +252,18 @@ changed_from as (
         accounts.ended_on,
         case
             when build_moment.must_rebuild then accounts.started_on
-            when build_moment.last_tracking_starts <> tracking_starts.tracking_starts
-                then accounts.started_on
-            else coalesce(first_changes.date_day, cast('9999-12-31' as date))
+            else
+                least(
+                    coalesce(first_changes.date_day, cast('9999-12-31' as date)),
+                    coalesce(coverage_changes.date_day, cast('9999-12-31' as date)),
+                    coalesce(complete_days.date_day, cast('9999-12-31' as date))
+                )
         end as date_day,
         {{ add_days('build_moment.last_as_of', 1) }} as next_day
     from accounts
     cross join build_moment
-    cross join tracking_starts
+    cross join coverage_changes
+    cross join complete_days
     left join first_changes
         on accounts.account_id = first_changes.account_id
 ),

@@ -1,4 +1,9 @@
 -- A fact counts from its day until it leaves a window: between two such days nothing changes.
+{%- set signals = [
+    'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'first_response_hours_30d',
+    'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
+    'replies_per_ticket_90d', 'expansion_requests_90d'
+] %}
 
 with
 
@@ -12,8 +17,8 @@ updates as (
     where {{ first_day() }} <= ended_on
 ),
 
-tracking_starts as (
-    select * from {{ ref('base_tracking_starts') }}
+signal_coverage as (
+    select * from {{ ref('base_signal_coverage') }}
 ),
 
 tickets as (
@@ -238,24 +243,28 @@ days as (
     from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
-signals as (
+-- A row per day: not null where the signal says something on the day.
+observed as (
+    select
+        {% for signal in signals -%}
+        max(case when signal = '{{ signal }}' then observed_since end) as {{ signal }},
+        {% endfor -%}
+        date_day
+    from signal_coverage
+    group by date_day
+),
+
+observed_signals as (
     select
         days.account_id,
-        days.date_day,
-        days.tickets_opened_30d,
         days.tickets_ever,
-        days.tickets_open,
-        days.tickets_awaiting_us,
-        days.first_response_hours_30d,
-        days.sla_breaches_30d,
-        days.sla_breach_rate_90d,
-        days.escalations_30d,
-        days.tickets_reopened_30d,
-        days.replies_per_ticket_90d,
-        days.expansion_requests_90d
+        {% for signal in signals -%}
+        case when observed.{{ signal }} is not null then days.{{ signal }} end as {{ signal }},
+        {% endfor -%}
+        days.date_day
     from days
-    cross join tracking_starts
-    where days.date_day >= tracking_starts.support_from
+    inner join observed
+        on days.date_day = observed.date_day
 )
 
-select * from signals
+select * from observed_signals

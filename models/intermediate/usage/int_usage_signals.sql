@@ -1,3 +1,15 @@
+-- Counts only grow while a day goes on; other signals wait until it is over and heard of.
+{%- set counts = [
+    'events_7d', 'events_30d', 'logins_7d', 'logins_30d',
+    'active_users_1d', 'active_users_7d', 'active_users_30d', 'active_days_7d', 'active_days_30d',
+    'core_events_7d', 'value_events_30d', 'features_used_30d', 'modules_used_30d'
+] %}
+{%- set measures = [
+    'dau_mau_30d', 'logins_per_active_user_7d', 'login_change_7d', 'logins_baseline_share_7d',
+    'usage_growth_30d', 'module_coverage_30d', 'depth_score_30d', 'error_rate_7d',
+    'api_calls_per_day_7d', 'session_depth_30d', 'guided_task_share', 'configuration_maturity'
+] %}
+
 with
 
 account_days as (
@@ -29,8 +41,13 @@ updates as (
     select * from {{ ref('int_account_updates') }}
 ),
 
-tracking_starts as (
-    select * from {{ ref('base_tracking_starts') }}
+signal_coverage as (
+    select * from {{ ref('base_signal_coverage') }}
+),
+
+watermarks as (
+    select * from {{ ref('base_stream_watermarks') }}
+    where source = 'product'
 ),
 
 offers as (
@@ -77,6 +94,7 @@ daily as (
     select
         account_days.account_id,
         account_days.date_day,
+        account_days.started_on,
         account_days.{{ first_day() }} as first_day,
         {{ days_between('account_days.started_on', 'account_days.date_day') }} + 1 as day_number,
         coalesce(usage_days.events, 0) as events,
@@ -133,6 +151,7 @@ running as (
         features_30d,
         modules_30d,
         day_number,
+        started_on,
         first_day,
         sum(new_guided_tasks) {{ over_so_far() }} as guided_tasks,
         sum(new_configurations) {{ over_so_far() }} as configurations
@@ -143,33 +162,29 @@ signals as (
     select
         running.account_id,
         running.date_day,
-        running.day_number - 1 as account_age_days,
+        running.started_on,
         cast(running.events_7d as bigint) as events_7d,
         cast(running.events_30d as bigint) as events_30d,
         cast(running.logins_7d as bigint) as logins_7d,
         cast(running.logins_30d as bigint) as logins_30d,
         case
             when
-                running.date_day >= tracking_starts.users_from
-                and (running.active_users > 0 or running.events = 0)
+                running.active_users > 0 or running.events = 0
                 then cast(running.active_users as bigint)
         end as active_users_1d,
         case
             when
-                running.date_day >= tracking_starts.users_from
-                and (running.users_7d > 0 or running.events_7d = 0)
+                running.users_7d > 0 or running.events_7d = 0
                 then cast(running.users_7d as bigint)
         end as active_users_7d,
         case
             when
-                running.date_day >= tracking_starts.users_from
-                and (running.users_30d > 0 or running.events_30d = 0)
+                running.users_30d > 0 or running.events_30d = 0
                 then cast(running.users_30d as bigint)
         end as active_users_30d,
         case
             when
-                running.date_day >= tracking_starts.users_from
-                and (running.users_30d > 0 or running.events_30d = 0)
+                running.users_30d > 0 or running.events_30d = 0
                 then {{ ratio('running.dau_mau_sum_30d', 'least(running.day_number, 30)') }}
         end as dau_mau_30d,
         cast(running.active_days_7d as bigint) as active_days_7d,
@@ -213,10 +228,61 @@ signals as (
     from running
     inner join offers
         on running.account_id = offers.account_id
-    cross join tracking_starts
-    where
-        running.date_day >= tracking_starts.product_from
-        and running.date_day >= running.first_day
+    where running.date_day >= running.first_day
+),
+
+-- A row per day: of the accounts that started since then, the signal says something on the day.
+observed as (
+    select
+        {% for signal in counts + measures -%}
+        max(case when signal = '{{ signal }}' then accounts_from end) as {{ signal }},
+        {% endfor -%}
+        date_day
+    from signal_coverage
+    group by date_day
+),
+
+complete as (
+    select
+        signals.account_id,
+        {% for signal in counts + measures -%}
+        case when observed.{{ signal }} <= signals.started_on then signals.{{ signal }} end
+            as {{ signal }},
+        {% endfor -%}
+        signals.date_day
+    from signals
+    inner join watermarks
+        on signals.date_day = watermarks.complete_through
+    inner join observed
+        on signals.date_day = observed.date_day
+),
+
+observed_signals as (
+    select
+        signals.account_id,
+        {% for signal in counts -%}
+        case
+            when coalesce(observed.{{ signal }} > signals.started_on, true) then null
+            when complete.{{ signal }} > signals.{{ signal }} then complete.{{ signal }}
+            else signals.{{ signal }}
+        end as {{ signal }},
+        {% endfor -%}
+        {% for signal in measures -%}
+        case
+            when coalesce(observed.{{ signal }} > signals.started_on, true) then null
+            when signals.date_day > watermarks.complete_through then complete.{{ signal }}
+            else signals.{{ signal }}
+        end as {{ signal }},
+        {% endfor -%}
+        signals.date_day
+    from signals
+    cross join watermarks
+    inner join observed
+        on signals.date_day = observed.date_day
+    left join complete
+        on
+            signals.account_id = complete.account_id
+            and signals.date_day > complete.date_day
 )
 
-select * from signals
+select * from observed_signals

@@ -63,7 +63,7 @@ open_streams as (
 heard as (
     select
         rules.source,
-        open_streams.source is not null as is_open,
+        rules.silent_after_days is not null and open_streams.source is not null as can_be_late,
         case
             when
                 rhythms.load_days >= rules.min_days
@@ -87,7 +87,7 @@ watermarks as (
         heard.source,
         heard.heard_until,
         case
-            when heard.is_open
+            when heard.can_be_late
                 then
                     least(
                         build_moment.over_on,

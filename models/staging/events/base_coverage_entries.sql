@@ -1,0 +1,74 @@
+{{ config(materialized='table') }}
+
+with
+
+coverage as (
+    select * from {{ ref('base_coverage') }}
+),
+
+watermarks as (
+    select * from {{ ref('base_stream_watermarks') }}
+),
+
+signals as (
+    select * from {{ ref('signals') }}
+),
+
+milestone_criteria as (
+    select * from {{ ref('milestone_criteria') }}
+),
+
+-- Rows that are kept rest on these alone.
+subjects as (
+    select distinct
+        coverage.source,
+        coverage.subject
+    from coverage
+    left join signals
+        on
+            {{ dbt.position(
+                "';' || coverage.source || case when coverage.subject = 'any' then '' "
+                ~ "else ' ' || coverage.subject end || ';'",
+                "';' || signals.observed_by || ';'"
+            ) }} > 0
+    left join milestone_criteria
+        on coverage.subject = milestone_criteria.subject
+    where signals.signal is not null or milestone_criteria.subject is not null
+),
+
+relevant as (
+    select coverage.*
+    from coverage
+    inner join subjects
+        on coverage.source = subjects.source and coverage.subject = subjects.subject
+),
+
+entries as (
+    select
+        source,
+        'from' as kind,
+        observed_from as date_day,
+        source || ' ' || subject || ' from '
+        || cast(observed_from as {{ dbt.type_string() }}) as entry
+    from relevant
+    union all
+    select
+        source,
+        'until' as kind,
+        {{ add_days('observed_until', 1) }} as date_day,
+        source || ' ' || subject || ' until '
+        || cast(observed_until as {{ dbt.type_string() }}) as entry
+    from relevant
+    where observed_until is not null
+    union all
+    select
+        source,
+        'complete' as kind,
+        complete_through as date_day,
+        source || ' complete through '
+        || cast(complete_through as {{ dbt.type_string() }}) as entry
+    from watermarks
+    where complete_through is not null
+)
+
+select * from entries

@@ -1,57 +1,33 @@
 {#- Where the raw streams are files: check them, then show them as <raw schema>.<stream>_events, the tables
-    that a warehouse already has. -#}
+    that a warehouse already has. Lines that can't be read stand in unreadable_rows, to be refused by name. -#}
 {% macro register_raw_streams() %}
+    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
+    {% do run_query('create schema if not exists ' ~ target.schema) %}
     {{ return(adapter.dispatch('register_raw_streams')()) }}
 {% endmacro %}
 
-{% macro default__register_raw_streams() %}{% endmacro %}
+{% macro default__register_raw_streams() %}
+    {% do run_query(
+        'create table if not exists ' ~ target.schema ~ '.unreadable_rows (source ' ~ dbt.type_string() ~ ', file '
+        ~ dbt.type_string() ~ ', place ' ~ dbt.type_string() ~ ', problem ' ~ dbt.type_string() ~ ', text '
+        ~ dbt.type_string() ~ ')'
+    ) %}
+{% endmacro %}
 
-{% macro duckdb__register_raw_streams() %}{{ return(register_raw_files()) }}{% endmacro %}
+{% macro no_raw_events(root) %}
+    {{ exceptions.raise_compiler_error(
+        "No raw events under '" ~ root ~ "'. Make the demo company with 'python -m simulator --out "
+        ~ root ~ "', or name the folder of your own streams: dbt build --vars 'raw_path: <folder>'. "
+        ~ expected_raw_columns()
+    ) }}
+{% endmacro %}
 
-{% macro spark__register_raw_streams() %}{{ return(register_raw_files()) }}{% endmacro %}
-
-{% macro register_raw_files() %}
-    {% set root = var('raw_path') %}
-    {% if not execute or flags.WHICH not in ('build', 'run') or not root %}{{ return('') }}{% endif %}
-
-    {% set files = adapter.dispatch('list_raw_files')(root) %}
-    {% if not files %}
-        {{ exceptions.raise_compiler_error(
-            "No raw events under '" ~ root ~ "'. Make the demo company with 'python -m simulator --out "
-            ~ root ~ "', or name the folder of your own streams: dbt build --vars 'raw_path: <folder>'. "
-            ~ expected_raw_columns()
-        ) }}
-    {% endif %}
-
-    {% do run_query('create schema if not exists ' ~ var('raw_schema')) %}
-    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] %}
-        {% set selects = [] %}
-        {% for format, extension in {
-            'parquet': '[.]parquet$',
-            'csv': '[.]csv([.]gz)?$',
-            'json': '[.](ndjson|jsonl)([.]gz)?$',
-        }.items() %}
-            {% set paths = [] %}
-            {% for file in files if file.split('/')[-2] == stream and modules.re.search(extension, file) %}
-                {% do paths.append(file) %}
-            {% endfor %}
-            {% if paths %}
-                {% do selects.append(adapter.dispatch('read_raw_files')(stream, format, paths)) %}
-            {% endif %}
-        {% endfor %}
-        {% if not selects %}
-            {{ exceptions.raise_compiler_error(
-                'The ' ~ stream ~ " stream is missing: '" ~ root ~ '/' ~ stream ~ "' holds no .parquet, "
-                ~ '.csv or .ndjson file (.gz too for the last two). ' ~ expected_raw_columns()
-                ~ ' A company without such events puts a file with these columns and no row there.'
-            ) }}
-        {% endif %}
-        {% do run_query(
-            'create or replace view ' ~ var('raw_schema') ~ '.' ~ stream ~ '_events as '
-            ~ selects | join(' union all ')
-        ) %}
-    {% endfor %}
-    {{ return('') }}
+{% macro missing_raw_stream(root, stream) %}
+    {{ exceptions.raise_compiler_error(
+        'The ' ~ stream ~ " stream is missing: '" ~ root ~ '/' ~ stream ~ "' holds no .parquet, "
+        ~ '.csv or .ndjson file (.gz too for the last two). ' ~ expected_raw_columns()
+        ~ ' A company without such events puts a file with these columns and no row there.'
+    ) }}
 {% endmacro %}
 
 {% macro expected_raw_columns() %}
@@ -59,6 +35,323 @@
         'Expected columns: event_id, event_type, account_id, user_id, payload (text), occurred_at and '
         ~ 'loaded_at (timestamp, UTC).'
     ) -}}
+{% endmacro %}
+
+{#- What a build read is compared with what this one finds, so it is kept once a build has ended well. -#}
+{% macro remember_files() %}
+    {% if var('raw_path') and target.type == 'duckdb' %}
+        {% do run_query(
+            'create or replace table ' ~ target.schema ~ '.read_files as select source, file, format, bytes, modified, '
+            ~ 'row_count, types from ' ~ target.schema ~ '.found_files where format is not null'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{#- DuckDB asks readers/raw_files.py what there is. Text is read once, into a table: what is refused and what is read are then
+    of the same moment, and a line is parsed once. Parquet stays where it is. -#}
+{% macro duckdb__register_raw_streams() %}
+    {% do default__register_raw_streams() %}
+    {% set root = var('raw_path') %}
+    {% if not root %}{{ return('') }}{% endif %}
+    {% set house = target.schema %}
+    {% set raw = var('raw_schema') %}
+
+    {% do run_query('create schema if not exists ' ~ raw) %}
+    {% do run_query(
+        'create table if not exists ' ~ house ~ '.read_files (source varchar, file varchar, format varchar, bytes bigint, '
+        ~ 'modified bigint, row_count bigint, types varchar)'
+    ) %}
+    {% do run_query(
+        'create or replace table ' ~ house ~ '.found_files as select unnest(raw_files(' ~ duckdb__quoted(root)
+        ~ ', (select list(struct_pack(file, format, bytes, modified, row_count, types)) from ' ~ house
+        ~ '.read_files)), max_depth := 2)'
+    ) %}
+    {% do duckdb__check_raw_files(root) %}
+
+    {% do run_query('delete from ' ~ house ~ '.unreadable_rows') %}
+    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] %}
+        {% do duckdb__read_raw_text(stream) %}
+        {% do run_query(
+            'create or replace view ' ~ raw ~ '.' ~ stream ~ '_events as select event_id, event_type, account_id, user_id, '
+            ~ 'occurred_at, loaded_at, payload from ' ~ raw ~ '.' ~ stream ~ '_text ' ~ duckdb__parquet_selects(stream)
+        ) %}
+    {% endfor %}
+    {% do run_query(
+        'insert into ' ~ house ~ '.unreadable_rows select source, file, ' ~ duckdb__place() ~ ', row.problem, row.text from ('
+        ~ 'select source, file, format, unnest(unreadable) as row from ' ~ house ~ '.found_files)'
+    ) %}
+    {% do duckdb__tell_of_raw_files() %}
+    {{ return('') }}
+{% endmacro %}
+
+{#- Where a row stands in its file: an array of objects has elements, other text has lines. -#}
+{% macro duckdb__place() -%}
+    case format when 'array' then 'element ' else 'line ' end || row.line
+{%- endmacro %}
+
+{% macro duckdb__check_raw_files(root) %}
+    {% set files = run_query(
+        "select source, file || ': ' || problem from " ~ target.schema ~ '.found_files where problem is not null order by file'
+    ).columns[1].values() %}
+    {% if files %}
+        {{ exceptions.raise_compiler_error(
+            (files | length) ~ (' file' if files | length == 1 else ' files') ~ " under '" ~ root ~ "' can't be read. "
+            ~ files[:20] | join('. ') ~ '.'
+            ~ (' And ' ~ (files | length - 20) ~ ' more.' if files | length > 20 else '')
+        ) }}
+    {% endif %}
+    {% set streams = run_query(
+        'select distinct source from ' ~ target.schema ~ '.found_files where format is not null'
+    ).columns[0].values() %}
+    {% if not streams %}{% do no_raw_events(root) %}{% endif %}
+    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] if stream not in streams %}
+        {% do missing_raw_stream(root, stream) %}
+    {% endfor %}
+{% endmacro %}
+
+{#- The table <stream>_text of a stream's CSV and JSON files. -#}
+{% macro duckdb__read_raw_text(stream) %}
+    {% set house = target.schema %}
+    {% set table = var('raw_schema') ~ '.' ~ stream ~ '_text' %}
+    {% set rejects = 'raw_rejected_' ~ stream %}
+    {% do run_query('drop table if exists ' ~ rejects ~ '_lines; drop table if exists ' ~ rejects ~ '_scans') %}
+    {% set selects = [duckdb__text_select("select null::varchar as path, null::varchar as line, null::varchar as keys, "
+        ~ "null::varchar as event_id, null::varchar as event_type, null::varchar as account_id, null::varchar as user_id, "
+        ~ "null::varchar as occurred_at, null::varchar as loaded_at, null::varchar as payload where false")] %}
+    {% for group in run_query(
+        'select format, delimiter, to_json(columns)::varchar, ' ~ duckdb__paths() ~ ' from ' ~ house ~ ".found_files where source = '"
+        ~ stream ~ "' and format <> 'parquet' group by all order by all"
+    ).rows %}
+        {% do selects.append(duckdb__text_select(
+            duckdb__csv_rows(group[3], group[1], fromjson(group[2]), rejects) if group[0] == 'csv' else duckdb__json_rows(group[3])
+        )) %}
+    {% endfor %}
+    {% do run_query('create or replace table ' ~ table ~ ' as ' ~ selects | join(' union all ')) %}
+    {% if selects | length == 1 %}{{ return('') }}{% endif %}
+    {% do duckdb__mend_csv(stream, table, rejects) %}
+    {% do duckdb__number_json(stream, table) %}
+    {% do run_query(
+        'update ' ~ house ~ '.found_files set row_count = (select count(*) from ' ~ table
+        ~ " as text where text.path = found_files.path) where source = '" ~ stream ~ "' and format <> 'parquet'"
+    ) %}
+{% endmacro %}
+
+{#- CSV files with a row that can't be read are read again without it, from what mended_csv makes of them. -#}
+{% macro duckdb__mend_csv(stream, table, rejects) %}
+    {% set house = target.schema %}
+    {% if not run_query("select 1 from duckdb_tables() where table_name = '" ~ rejects ~ "_lines'").rows %}
+        {{ return('') }}
+    {% endif %}
+    {% set is_bad = 'path in (select scans.file_path from ' ~ rejects ~ '_lines as lines inner join ' ~ rejects
+        ~ '_scans as scans on lines.scan_id = scans.scan_id and lines.file_id = scans.file_id)' %}
+    {% if not run_query('select 1 from ' ~ house ~ ".found_files where format = 'csv' and " ~ is_bad ~ ' limit 1').rows %}
+        {{ return('') }}
+    {% endif %}
+    {% do run_query('delete from ' ~ table ~ ' where ' ~ is_bad) %}
+    {% do run_query(
+        'create or replace temporary table mended as select path as bad_path, mended_csv(path, delimiter, columns) as mended '
+        ~ 'from ' ~ house ~ ".found_files where source = '" ~ stream ~ "' and " ~ is_bad
+    ) %}
+    {% do run_query(
+        'update ' ~ house ~ '.found_files set path = mended.mended.path, unreadable = mended.mended.unreadable from mended '
+        ~ 'where found_files.path = mended.bad_path'
+    ) %}
+    {% set paths = run_query('select ' ~ duckdb__paths('mended.path') ~ ' from mended').rows[0][0] %}
+    {% do run_query(
+        'insert into ' ~ table ~ ' ' ~ duckdb__text_select(duckdb__csv_rows(
+            paths, ',', ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload']
+        ))
+    ) %}
+{% endmacro %}
+
+{#- Lines that are no object, or name a key twice, leave the table; their files are read once more to number them. -#}
+{% macro duckdb__number_json(stream, table) %}
+    {% set house = target.schema %}
+    {% do run_query(
+        'create or replace temporary table bad_keys as select keys from (select distinct keys from ' ~ table
+        ~ ') where ' ~ duckdb__are_bad_keys()
+    ) %}
+    {% set is_bad = 'coalesce(keys, chr(1)) in (select coalesce(keys, chr(1)) from bad_keys)' %}
+    {% for path in run_query('select distinct path from ' ~ table ~ ' where ' ~ is_bad ~ ' order by path').columns[0].values() %}
+        {% do run_query(
+            'update ' ~ house ~ '.found_files set unreadable = (select list(struct_pack(line := number, problem := case '
+            ~ "when starts_with(line, chr(65533)) then 'it is not UTF-8. Save the file as UTF-8' "
+            ~ "when not json_valid(line) then 'it is no whole JSON object. Write it again' "
+            ~ "when json_type(line) <> 'OBJECT' then 'it is no JSON object. Write one object a line' "
+            ~ "else 'it names a key twice. Write each key once' end, text := line[:1000]) order by number) "
+            ~ 'from (select number, line, ' ~ duckdb__json_keys() ~ ' as keys from (select row_number() over () as number, '
+            ~ 'line from ' ~ duckdb__lines('[' ~ duckdb__pattern(path) ~ ']', ', parallel = false') ~ ') where '
+            ~ duckdb__is_no_blank() ~ ') where ' ~ duckdb__are_bad_keys() ~ ') where path = ' ~ duckdb__quoted(path)
+        ) %}
+    {% endfor %}
+    {% do run_query('delete from ' ~ table ~ ' where ' ~ is_bad) %}
+{% endmacro %}
+
+{#- What is not read, what is refused and what is gone is said before the night goes on. -#}
+{% macro duckdb__tell_of_raw_files() %}
+    {% set house = target.schema %}
+    {% for note, text in {
+        'hidden': 'not read, as its name or folder begins with a dot or an underscore. If it is data, rename it.',
+        'marker': 'not read, as loaders and systems leave such files beside data.',
+    }.items() %}
+        {% set files = run_query(
+            'select file from ' ~ house ~ ".found_files where note = '" ~ note ~ "' order by file"
+        ).columns[0].values() %}
+        {% if files %}
+            {% do log(
+                files[:10] | join(', ') ~ (' and ' ~ (files | length - 10) ~ ' more' if files | length > 10 else '') ~ ': '
+                ~ text, info=true
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {% for file, rows, place, problem in run_query(
+        "select file, count(*), min_by(place, number), min_by(problem, number) from (select file, place, problem, "
+        ~ "split_part(place, ' ', 2)::bigint as number from " ~ house ~ '.unreadable_rows) group by file order by file limit 20'
+    ).rows %}
+        {% do log(
+            file ~ ': ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ " can't be read and "
+            ~ ('is' if rows == 1 else 'are') ~ ' refused, the first in ' ~ place ~ ': ' ~ problem ~ '.', info=true
+        ) %}
+    {% endfor %}
+    {% for file, rows, left in run_query(
+        'select read_files.file, read_files.row_count, found_files.row_count from ' ~ house ~ '.read_files left join ' ~ house
+        ~ '.found_files on read_files.file = found_files.file and found_files.format is not null '
+        ~ 'where coalesce(found_files.row_count, -1) < read_files.row_count order by read_files.file limit 20'
+    ).rows %}
+        {% do log(
+            file ~ ' had ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ ' at the last build and '
+            ~ ('is gone' if left is none else 'has ' ~ left ~ ' now')
+            ~ ': the build takes back what the others told. Restore the file if that is wrong.', info=true
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+{#- Paths as literals in a list. Brackets keep DuckDB from reading a pattern into a name. -#}
+{% macro duckdb__paths(column='path') -%}
+    '[' || string_agg(
+        '''' || replace(regexp_replace({{ column }}, '([*?\[])', '[\1]', 'g'), '''', '''''') || '''', ', ' order by {{ column }}
+    ) || ']'
+{%- endmacro %}
+
+{% macro duckdb__pattern(path) %}{{ return(duckdb__quoted(modules.re.sub('([*?\\[])', '[\\1]', path))) }}{% endmacro %}
+
+{% macro duckdb__quoted(text) %}{{ return("'" ~ text | replace("'", "''") ~ "'") }}{% endmacro %}
+
+{#- One dialect: quotes are ", doubled inside, and the delimiter is that of the header line. -#}
+{% macro duckdb__csv_rows(paths, delimiter, columns, rejects=none) %}
+    {% set kinds = [] %}
+    {% set places = {} %}
+    {% for column in columns %}
+        {% do places.update({column: 'column_' ~ loop.index}) if column not in places %}
+        {% do kinds.append('column_' ~ loop.index ~ ": 'varchar'") %}
+    {% endfor %}
+    {% set selected = [] %}
+    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+        {% do selected.append(places[column] ~ ' as ' ~ column) %}
+    {% endfor %}
+    {{ return(
+        "select filename as path, null as line, '' as keys, " ~ selected | join(', ') ~ ' from read_csv(' ~ paths
+        ~ ', columns = {' ~ kinds | join(', ') ~ '}, auto_detect = false, header = true, delim = '
+        ~ duckdb__quoted(delimiter) ~ ", quote = '\"', escape = '\"', filename = true, hive_partitioning = false, "
+        ~ ("store_rejects = true, rejects_limit = 0, rejects_table = '" ~ rejects ~ "_lines', rejects_scan = '" ~ rejects
+           ~ "_scans'" if rejects else 'max_line_size = 100000000') ~ ')'
+    ) }}
+{% endmacro %}
+
+{#- A line is taken apart as a map, which keeps a key that stands twice; what is no object has no keys. -#}
+{% macro duckdb__json_rows(paths) %}
+    {% set selected = [] %}
+    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+        {% do selected.append("object['" ~ column ~ "'] as " ~ column) %}
+    {% endfor %}
+    {{ return(
+        'select path, case when object is null then line end as line, array_to_string(map_keys(object), chr(0)) as keys, '
+        ~ selected | join(', ') ~ ' from (select filename as path, line, ' ~ duckdb__json_object() ~ ' as object from '
+        ~ duckdb__lines(paths) ~ ' where ' ~ duckdb__is_no_blank() ~ ')'
+    ) }}
+{% endmacro %}
+
+{% macro duckdb__json_object() %}{{ return("try(json_transform(line, '\"MAP(VARCHAR, VARCHAR)\"'))") }}{% endmacro %}
+
+{% macro duckdb__json_keys() -%}
+    array_to_string(map_keys({{ duckdb__json_object() }}), chr(0))
+{%- endmacro %}
+
+{% macro duckdb__are_bad_keys() -%}
+    (keys is null or len(list_distinct(string_split(keys, chr(0)))) < len(string_split(keys, chr(0))))
+{%- endmacro %}
+
+{% macro duckdb__is_no_blank() %}{{ return("trim(line, ' ' || chr(9) || chr(13)) <> ''") }}{% endmacro %}
+
+{#- The delimiter is the last character of Unicode, which no text holds. -#}
+{% macro duckdb__lines(paths, more='') -%}
+    read_csv({{ paths }}, columns = {line: 'varchar'}, auto_detect = false, header = false, delim = '{{ '\U0010ffff' }}', quote = '',
+    escape = '', strict_mode = false, filename = true, hive_partitioning = false, max_line_size = 100000000{{ more }})
+{%- endmacro %}
+
+{#- Text of every format becomes the envelope. -#}
+{% macro duckdb__text_select(rows) %}
+    {{ return('select path, line, keys, ' ~ duckdb__envelope(['text'] * 7) ~ ' from (' ~ rows ~ ')') }}
+{% endmacro %}
+
+{% macro duckdb__parquet_selects(stream) %}
+    {% set selects = [] %}
+    {% for types, paths in run_query(
+        'select types, ' ~ duckdb__paths() ~ ' from ' ~ target.schema ~ ".found_files where source = '" ~ stream
+        ~ "' and format = 'parquet' and types is not null group by types order by types"
+    ).rows %}
+        {% do selects.append(
+            'union all select ' ~ duckdb__envelope(types.split(' ')) ~ ' from read_parquet(' ~ paths
+            ~ ', hive_partitioning = false)'
+        ) %}
+    {% endfor %}
+    {{ return(selects | join(' ')) }}
+{% endmacro %}
+
+{% macro duckdb__envelope(types) %}
+    {% set selected = [] %}
+    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+        {% set value = duckdb__utc(column, types[loop.index0]) if column.endswith('_at')
+            else duckdb__id(column, types[loop.index0]) if column.endswith('_id')
+            else 'cast(' ~ column ~ ' as varchar)' %}
+        {% do selected.append(value ~ ' as ' ~ column) %}
+    {% endfor %}
+    {{ return(selected | join(', ')) }}
+{% endmacro %}
+
+{#- pandas makes a column of whole ids with a blank among them one of floats: 101.0 is 101. -#}
+{% macro duckdb__id(column, type) %}
+    {% if type == 'number' %}
+        {{ return(
+            'case when ' ~ column ~ ' = trunc(' ~ column ~ ') then cast(try_cast(' ~ column ~ ' as hugeint) as varchar) '
+            ~ 'else nullif(cast(' ~ column ~ " as varchar), 'nan') end"
+        ) }}
+    {% endif %}
+    {% set text = 'cast(' ~ column ~ ' as varchar)' %}
+    {{ return(
+        'case when ends_with(' ~ text ~ ", '.0') and regexp_full_match(" ~ text ~ ", '-?[0-9]+[.]0') then "
+        ~ text ~ '[:-3] else ' ~ text ~ ' end'
+    ) }}
+{% endmacro %}
+
+{#- Text may carry an offset from UTC, which a plain cast would drop. A number counts seconds since 1970, or thousandths,
+    millionths or billionths of one: which, its size says, for the years 2000 to 2199. -#}
+{% macro duckdb__utc(column, type) %}
+    {% if type == 'timestamp' %}{{ return('cast(' ~ column ~ ' as timestamp)') }}{% endif %}
+    {% if type == 'zoned' %}{{ return('cast(cast(' ~ column ~ ' as timestamptz) as timestamp)') }}{% endif %}
+    {% set number = 'try_cast(' ~ column ~ ' as double)' %}
+    {% set cases = [] %}
+    {% for factor in ['1e6', '1e3', '1e0', '1e-3'] %}
+        {% do cases.append(
+            'when ' ~ number ~ ' * ' ~ factor ~ ' >= 946684800e6 and ' ~ number ~ ' * ' ~ factor
+            ~ ' < 7258118400e6 then make_timestamp(cast(round(' ~ number ~ ' * ' ~ factor ~ ') as bigint))'
+        ) %}
+    {% endfor %}
+    {% set moment = 'case ' ~ cases | join(' ') ~ ' end' %}
+    {{ return(
+        moment if type == 'number'
+        else 'coalesce(cast(try_cast(' ~ column ~ ' as timestamptz) as timestamp), ' ~ moment ~ ')'
+    ) }}
 {% endmacro %}
 
 {#- The columns as `describe` tells them: {name: type}. Stops the build where they do not hold a stream. -#}
@@ -91,49 +384,6 @@
         ) }}
     {% endif %}
     {{ return(types) }}
-{% endmacro %}
-
-{#- Engines whose raw streams are tables never come here, but dbt looks for what they would call. -#}
-{% macro default__list_raw_files(root) %}{{ return([]) }}{% endmacro %}
-
-{% macro default__read_raw_files(stream, format, paths) %}{{ return('') }}{% endmacro %}
-
-{% macro duckdb__list_raw_files(root) %}
-    {{ return(run_query(
-        "select file from glob('" ~ root | replace("'", "''") ~ "/*/*') order by file"
-    ).columns[0].values()) }}
-{% endmacro %}
-
-{% macro duckdb__read_raw_files(stream, format, paths) %}
-    {% set quoted = [] %}
-    {% for path in paths %}{% do quoted.append("'" ~ path | replace("'", "''") ~ "'") %}{% endfor %}
-    {% set files = '[' ~ quoted | join(', ') ~ ']' %}
-    {% set reader = {
-        'parquet': 'read_parquet(' ~ files ~ ', union_by_name = true)',
-        'csv': 'read_csv(' ~ files ~ ', all_varchar = true, header = true, union_by_name = true)',
-        'json': 'read_json(' ~ files ~ ", format = 'newline_delimited', maximum_depth = 1)",
-    }[format] %}
-    {% set types = raw_column_types(stream, format, run_query('describe select * from ' ~ reader)) %}
-    {% if format == 'json' %}
-        {% set reader = reader | replace(
-            'maximum_depth = 1',
-            "columns = {event_id: 'VARCHAR', event_type: 'VARCHAR', account_id: 'VARCHAR', "
-            ~ "user_id: 'VARCHAR', occurred_at: 'VARCHAR', loaded_at: 'VARCHAR', payload: 'JSON'}"
-        ) %}
-    {% endif %}
-    {{ return(
-        'select cast(event_id as varchar) as event_id, cast(event_type as varchar) as event_type, '
-        ~ 'cast(account_id as varchar) as account_id, cast(user_id as varchar) as user_id, '
-        ~ duckdb__utc('occurred_at', types) ~ ', ' ~ duckdb__utc('loaded_at', types) ~ ', '
-        ~ ("json_extract_string(payload, '$')" if format == 'json' else 'cast(payload as varchar)')
-        ~ ' as payload from ' ~ reader
-    ) }}
-{% endmacro %}
-
-{#- Text may carry an offset from UTC, which a plain cast would drop. -#}
-{% macro duckdb__utc(column, types) %}
-    {% set type = 'timestamp' if types.get(column, '').startswith('TIMESTAMP') else 'timestamptz' %}
-    {{ return('cast(try_cast(' ~ column ~ ' as ' ~ type ~ ') as timestamp) as ' ~ column) }}
 {% endmacro %}
 
 {#- Only the names are read: `content` is left alone. -#}

@@ -1,0 +1,1 @@
+"""What the engines can't tell of files by SQL."""

@@ -91,6 +91,7 @@
             ~ build[2] ~ ', or this one is of an earlier moment, or a full refresh.', info=true
         ) %}
     {% endif %}
+    {% do remember_files() %}
     insert into {{ target.schema }}.completed_builds
     select
         moment.build_number,

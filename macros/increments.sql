@@ -36,10 +36,12 @@
 {%- endmacro %}
 
 {#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
-    wins, so a load can only change later ones. A load that lies in the future is judged again, as its time may come. -#}
+    wins, so a load can only change later ones. A load that lies in the future is judged again, as its time may come; so is
+    what has no load, as a line that can't be read may be mended by the next build. -#}
 {% macro forget_changed_loads() -%}
     {%- set condition -%}
-    loaded_on >= (
+    loaded_on = cast('9999-12-31' as date)
+    or loaded_on >= (
         select min(coalesce(load_days.loaded_on, kept_loads.loaded_on))
         from {{ ref('base_load_days') }} as load_days
         full outer join (
@@ -63,6 +65,23 @@
     {%- endset -%}
     {{ forget(condition) }}
 {%- endmacro %}
+
+{#- Says which loads of the last build lack rows now, before what they told is taken back. A build of an earlier moment sees fewer. -#}
+{% macro tell_of_lost_loads() %}
+    {% if not execute or not is_incremental() or var('known_at') or var('as_of') %}{{ return('') }}{% endif %}
+    {% for source, loaded_on, row_count, rows_left in run_query(
+        'select kept.source, kept.loaded_on, kept.row_count, coalesce(load_days.row_count, 0) from (select source, '
+        ~ 'loaded_on, count(*) as row_count from ' ~ this ~ " where loaded_on < cast('9999-12-31' as date) "
+        ~ 'group by source, loaded_on) as kept left join ' ~ ref('base_load_days') ~ ' as load_days on kept.source = '
+        ~ 'load_days.source and kept.loaded_on = load_days.loaded_on where coalesce(load_days.row_count, 0) < kept.row_count '
+        ~ 'order by kept.source, kept.loaded_on limit 20'
+    ).rows %}
+        {% do tell(
+            'The ' ~ source ~ ' load of ' ~ loaded_on ~ ' had ' ~ row_count ~ ' rows at the last build and has ' ~ rows_left
+            ~ ' now: the build takes back what the others told. Restore them if that is wrong.'
+        ) %}
+    {% endfor %}
+{% endmacro %}
 
 {#- The account-days that int_account_updates has computed again, and those that are none any more. -#}
 {% macro forget_updated_days() -%}

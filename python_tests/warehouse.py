@@ -170,6 +170,85 @@ def sync_log() -> str:
     return "; ".join(statements)
 
 
+class _Returned(Exception):
+    """What a macro returns, as dbt's `return` raises it."""
+
+
+class Messages(list):
+    """What a macro logs; `problem` is what it stops the build with."""
+
+    problem: str | None = None
+
+
+class _Table:
+    def __init__(self, rows: list[tuple]):
+        self.rows = rows
+        self.columns = [_Column([row[place] for row in rows]) for place in range(len(rows[0]) if rows else 9)]
+
+
+class _Column(list):
+    def values(self) -> list:
+        return self
+
+
+class _Stopped(Exception):
+    """The message with which a macro stops the build."""
+
+
+@functools.cache
+def _file_macros() -> dict[str, str]:
+    """The macros that register the raw streams, by name."""
+    path = PROJECT / "macros" / "cross_db" / "register_raw_streams.sql"
+    found = re.findall(r"{%-? macro (\w+)(.*?endmacro -?%})", path.read_text(), re.DOTALL)
+    return {name: f"{{% macro {name}{rest}" for name, rest in found}
+
+
+def register_files(connection: duckdb.DuckDBPyConnection, root: Path) -> Messages:
+    """Register the files under a folder as the raw streams, as the hook does it at the start of a run."""
+    messages = Messages()
+
+    def run_query(sql: str) -> _Table:
+        cursor = connection.execute(sql)
+        return _Table(cursor.fetchall() if cursor.description else [])
+
+    def back(value: object) -> None:
+        raise _Returned(value)
+
+    def stop(message: str) -> None:
+        raise _Stopped(message)
+
+    names = {
+        "run_query": run_query, "return": back, "execute": True, "modules": {"re": re}, "fromjson": json.loads,
+        "var": {"raw_path": str(root), "raw_schema": "raw"}.get, "target": {"schema": "main", "type": "duckdb"},
+        "flags": {"WHICH": "run"}, "dbt": {"type_string": lambda: "varchar"},
+        "log": lambda text, info: messages.append(text), "exceptions": {"raise_compiler_error": stop},
+        "adapter": {"dispatch": lambda name: environment.globals[f"duckdb__{name}"]},
+    }  # fmt: skip
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+    environment.globals.update(names)
+
+    def called(name: str, text: str) -> Callable:
+        @functools.cache
+        def macro() -> Callable:
+            return getattr(environment.from_string(text).module, name)
+
+        def call(*arguments: object, **named: object) -> object:
+            try:
+                return str(macro()(*arguments, **named))
+            except _Returned as returned:
+                return returned.args[0]
+
+        return call
+
+    for name, text in _file_macros().items():
+        environment.globals[name] = called(name, text)
+    try:
+        environment.globals["register_raw_streams"]()
+    except _Stopped as stopped:
+        messages.problem = str(stopped)
+    return messages
+
+
 def raw_frames(events: dict[str, list[dict]]) -> dict[str, pd.DataFrame]:
     """Return one frame of envelope columns per stream from rows of dicts; a missing stream becomes an empty frame."""
     frames = {}
@@ -244,7 +323,8 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
     connection.execute(
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar);"
-        "create table started_builds (build_number bigint, intake_definition varchar, definition varchar, moment varchar)"
+        "create table started_builds (build_number bigint, intake_definition varchar, definition varchar, moment varchar);"
+        "create table unreadable_rows (source varchar, file varchar, place varchar, problem varchar, text varchar)"
     )
     connection.execute(sync_log())
     return connection

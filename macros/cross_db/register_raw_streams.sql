@@ -12,6 +12,16 @@
         ~ dbt.type_string() ~ ', place ' ~ dbt.type_string() ~ ', problem ' ~ dbt.type_string() ~ ', text '
         ~ dbt.type_string() ~ ')'
     ) %}
+    {% do run_query('drop table if exists ' ~ target.schema ~ '.build_messages') %}
+    {% do run_query('create table ' ~ target.schema ~ '.build_messages (message ' ~ dbt.type_string() ~ ')') %}
+{% endmacro %}
+
+{#- Says something that does not stop the build, and keeps it for whoever reads the build's summary. -#}
+{% macro tell(message) %}
+    {% do log(message, info=true) %}
+    {% do run_query(
+        'insert into ' ~ target.schema ~ ".build_messages values ('" ~ message | replace("'", "''") ~ "')"
+    ) %}
 {% endmacro %}
 
 {% macro no_raw_events(root) %}
@@ -198,9 +208,9 @@
             'select file from ' ~ house ~ ".found_files where note = '" ~ note ~ "' order by file"
         ).columns[0].values() %}
         {% if files %}
-            {% do log(
+            {% do tell(
                 files[:10] | join(', ') ~ (' and ' ~ (files | length - 10) ~ ' more' if files | length > 10 else '') ~ ': '
-                ~ text, info=true
+                ~ text
             ) %}
         {% endif %}
     {% endfor %}
@@ -208,9 +218,9 @@
         "select file, count(*), min_by(place, number), min_by(problem, number) from (select file, place, problem, "
         ~ "split_part(place, ' ', 2)::bigint as number from " ~ house ~ '.unreadable_rows) group by file order by file limit 20'
     ).rows %}
-        {% do log(
+        {% do tell(
             file ~ ': ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ " can't be read and "
-            ~ ('is' if rows == 1 else 'are') ~ ' refused, the first in ' ~ place ~ ': ' ~ problem ~ '.', info=true
+            ~ ('is' if rows == 1 else 'are') ~ ' refused, the first in ' ~ place ~ ': ' ~ problem ~ '.'
         ) %}
     {% endfor %}
     {% for file, rows, left in run_query(
@@ -218,10 +228,10 @@
         ~ '.found_files on read_files.file = found_files.file and found_files.format is not null '
         ~ 'where coalesce(found_files.row_count, -1) < read_files.row_count order by read_files.file limit 20'
     ).rows %}
-        {% do log(
+        {% do tell(
             file ~ ' had ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ ' at the last build and '
             ~ ('is gone' if left is none else 'has ' ~ left ~ ' now')
-            ~ ': the build takes back what the others told. Restore the file if that is wrong.', info=true
+            ~ '. Restore it, unless other files hold its rows: what they told is taken back.'
         ) %}
     {% endfor %}
 {% endmacro %}

@@ -16,6 +16,7 @@ rejected as (
         source_user_id as user_id,
         reject_reason,
         rejected_key,
+        read_problem,
         occurred_at,
         loaded_at
     from events

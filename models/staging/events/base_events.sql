@@ -237,6 +237,7 @@ judged as (
         build_moment.build_number,
         payload_problems.problem,
         case
+            when events.read_problem is not null then 'unreadable'
             when events.event_id is null then 'missing_id'
             when events.is_copy then 'duplicate_id'
             when
@@ -282,6 +283,7 @@ final as (
             when judged.reject_reason in ('missing_key', 'mistyped_key')
                 then substr(judged.problem, length(judged.reject_reason) + 4)
         end as rejected_key,
+        judged.read_problem,
         judged.occurred_at,
         case
             when judged.loaded_on < cast('9999-12-31' as date) then judged.loaded_at

@@ -10,10 +10,22 @@ trimmed as (
         nullif({{ trimmed('user_id') }}, '') as user_id,
         nullif({{ trimmed('payload') }}, '') as payload,
         occurred_at,
-        loaded_at
+        loaded_at,
+        cast(null as {{ dbt.type_string() }}) as read_problem
     from {{ source('raw', stream ~ '_events') }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    union all
+    {% endfor -%}
+    select
+        source,
+        cast(null as {{ dbt.type_string() }}) as event_id,
+        cast(null as {{ dbt.type_string() }}) as event_type,
+        cast(null as {{ dbt.type_string() }}) as account_id,
+        cast(null as {{ dbt.type_string() }}) as user_id,
+        cast(null as {{ dbt.type_string() }}) as payload,
+        cast(null as timestamp) as occurred_at,
+        cast(null as timestamp) as loaded_at,
+        file || ', ' || place || ': ' || problem as read_problem
+    from {{ source('builds', 'unreadable_rows') }}
 ),
 
 clocked as (
@@ -24,6 +36,7 @@ clocked as (
         account_id,
         user_id,
         payload,
+        read_problem,
         case when {{ is_of_this_age('occurred_at') }} then occurred_at end as occurred_at,
         loaded_at,
         cast(

@@ -65,6 +65,7 @@ judged as (
                 then 'no_account'
         end as reject_reason,
         rejected_key,
+        read_problem,
         occurred_at,
         loaded_at,
         loaded_on,

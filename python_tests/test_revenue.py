@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 from decimal import Decimal
 
+import decisions
 import duckdb
 import pandas as pd
 import pytest
@@ -48,34 +49,15 @@ def month_ends():
     return {12 * day.year + day.month: day for day in days}
 
 
-def replayed(decisions):
-    """What holds from which day on, in order of days: the terms' event or None, by making one decision after the other."""
-    timeline = [(datetime.date.min, None)]
-
-    def held(day):
-        return [terms for since, terms in timeline if since <= day][-1]
-
-    for event in sorted(decisions, key=lambda e: (e["occurred_at"], e["business_order"], e["event_id"])):
-        day = event["occurred_at"].date()
-        if event["event_type"] != "subscription_cancelled":
-            said = [(day, event)]
-        elif event["effective_on"] > day:
-            said = [(day, held(day)), (event["effective_on"], None)]
-        else:
-            said = [(event["effective_on"], None)]
-        timeline = [entry for entry in timeline if entry[0] < said[0][0]] + said
-    return timeline
-
-
 def ledger(events):
     """(account, month number) -> ARR at the end of the month, for every month that ends with terms."""
-    decisions, arr = defaultdict(list), {}
+    subscriptions, arr = defaultdict(list), {}
     for event in events:
-        decisions[event["account_id"], event["document"]].append(event)
-    for (account, _), own in decisions.items():
-        timeline = replayed(own)
+        subscriptions[event["account_id"], event["document"]].append(event)
+    for (account, _), own in subscriptions.items():
+        timeline = decisions.timeline(own)
         for number, day in month_ends().items():
-            event = [terms for since, terms in timeline if since <= day][-1]
+            event = decisions.held(timeline, day)
             if event:
                 amount = (12 * event["mrr"] * RATES[event["currency"]]).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
                 arr[account, number] = arr.get((account, number), 0) + amount

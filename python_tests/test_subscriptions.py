@@ -1,0 +1,747 @@
+"""The latest decision wins: small companies with their right values, and random ones against a plain replay of the definitions.
+
+A new case is a row of `CASES`: an account of its own in one company that is built once.
+"""
+
+import datetime
+import json
+import math
+import random
+from collections import defaultdict
+from decimal import Decimal
+
+import decisions
+import pytest
+import warehouse
+
+AS_OF = datetime.date(2025, 9, 30)
+MODELS = ("dim_accounts", "fct_account_signals", "fct_arr_movements", "arr_waterfall", "revenue_retention")
+ORDER = {(row["source"], row["event_type"]): int(row["business_order"]) for row in warehouse.seed_rows()["event_types"]}
+
+
+# -- rows of the cases: (stream, event type, moment in 2025, payload, further columns) ----------------------------------
+
+
+def moment(text):
+    """A moment of 2025 of "03-10" or "03-10 15:00:00.5"; without a time 09:00."""
+    day, _, clock = text.partition(" ")
+    return datetime.datetime.fromisoformat(f"2025-{day} {clock or '09:00:00'}")
+
+
+def start(at, mrr=100, *, of="s", kind="started", seats=5, **more):
+    columns = {key: more.pop(key) for key in ("event_id", "account_id", "loaded_at") if key in more}
+    payload = {"subscription_id": of, "mrr": mrr, "currency": "USD", "seats": seats, **more}
+    return "billing", f"subscription_{kind}", at, payload, columns
+
+
+def change(at, mrr=100, **more):
+    return start(at, mrr, kind="changed", **more)
+
+
+def renew(at, mrr=100, **more):
+    return start(at, mrr, kind="renewed", **more)
+
+
+def cancel(at, effective, of="s", **columns):
+    payload = {"subscription_id": of, "effective_on": f"2025-{effective}"}
+    return "billing", "subscription_cancelled", at, payload, columns
+
+
+def issue(at, due, amount=100, of="i", **columns):
+    payload = {"invoice_id": of, "amount": amount, "currency": "USD", "due_on": f"2025-{due}"}
+    return "billing", "invoice_issued", at, payload, columns
+
+
+def pay(at, amount=100, of="i", **columns):
+    return "billing", "invoice_paid", at, {"invoice_id": of, "amount": amount}, columns
+
+
+def void(at, of="i", **columns):
+    return "billing", "invoice_voided", at, {"invoice_id": of}, columns
+
+
+def sent(at, user="ana", of="v", kind="nps", **columns):
+    return "survey", "survey_sent", at, {"survey_id": of, "kind": kind}, {"user_id": user, **columns}
+
+
+def answer(at, score, user="ana", of="v", kind="nps", **columns):
+    payload = {"survey_id": of, "kind": kind, "score": score}
+    return "survey", "survey_answered", at, payload, {"user_id": user, **columns}
+
+
+RUNS = {"churned_on": None, "arr": 1200}
+PAUSE = ("03 new", "05 contraction", "07 expansion")
+
+# kind -> case -> (events, right values): of dim_accounts, of the signals of the last day or of a day "07-01 arr", and
+# `movements`, the months that were not unchanged.
+CASES = {
+    "cancellations": {
+        "withdrawn": (
+            [start("03-03"), cancel("05-01", "06-30"), change("05-20")],
+            RUNS | {"movements": ("03 new",), "07-01 arr": 1200},
+        ),
+        "withdrawn_by_a_renewal": (
+            [start("03-03"), cancel("05-01", "06-30"), renew("05-20", 200)],
+            {"arr": 2400, "churned_on": None},
+        ),
+        "withdrawn_in_its_second": (
+            [start("03-03"), cancel("05-01", "06-30", event_id="z"), change("05-01 09:00:01", event_id="a")],
+            RUNS,
+        ),
+        "taken_back_and_given_again": (
+            [start("03-03"), cancel("05-01", "06-30"), change("05-20"), cancel("06-01", "08-31")],
+            {"churned_on": "2025-08-31", "movements": ("03 new", "08 churn")},
+        ),
+        "moved_earlier": ([start("03-03"), cancel("05-01", "06-30"), cancel("05-20", "05-31")], {"churned_on": "2025-05-31"}),
+        "moved_later": (
+            [start("03-03"), cancel("05-01", "06-30"), cancel("05-20", "08-31")],
+            {"churned_on": "2025-08-31", "07-01 arr": 1200},
+        ),
+        "moved_beyond_today": ([start("03-03"), cancel("05-01", "06-30"), cancel("05-20", "12-31")], RUNS),
+        "moved_back_into_the_past": (
+            [start("03-03"), cancel("05-01", "06-30"), cancel("05-20", "04-10")],
+            {"churned_on": "2025-04-10", "04-09 arr": 1200, "05-01 arr": None},
+        ),
+        "cancelled_twice": (
+            [start("03-03"), cancel("05-01", "06-30"), cancel("06-30", "06-30"), cancel("07-10", "07-10")],
+            {"churned_on": "2025-06-30"},
+        ),
+        "moved_when_it_was_over": (
+            [start("03-03"), cancel("05-01", "05-31"), cancel("07-01", "08-31")],
+            {"churned_on": "2025-05-31"},
+        ),
+        "backdated": (
+            [start("03-03"), cancel("06-01", "05-01")],
+            {"churned_on": "2025-05-01", "04-30 arr": 1200, "05-20 arr": None},
+        ),
+        "loaded_late": (
+            [start("03-03"), cancel("05-01", "06-30", loaded_at="08-01"), change("05-20", loaded_at="05-20")],
+            RUNS,
+        ),
+        "of_nothing": ([start("03-03"), cancel("05-01", "05-01", of="other")], RUNS),
+    },
+    "first days": {
+        "void_from_before_its_start": (
+            [start("03-10"), cancel("03-20", "03-01")],
+            {"churned_on": "2025-03-10", "arr": 0, "movements": ()},
+        ),
+        "void_and_begun_again": ([start("03-10"), cancel("03-20", "03-01"), start("04-01")], RUNS | {"03-25 arr": None}),
+        "cancelled_on_its_first_day": (
+            [start("03-03"), cancel("03-03 15:00:00", "03-03")],
+            {"churned_on": "2025-03-03", "arr": 0, "segment": "smb"},
+        ),
+        "cancelled_in_its_first_second": (
+            [start("03-03", event_id="zz"), cancel("03-03", "03-03", event_id="aa")],
+            {"churned_on": "2025-03-03"},
+        ),
+        "cancelled_in_its_first_second_other_ids": (
+            [start("03-03", event_id="aaa"), cancel("03-03", "03-03", event_id="zzz")],
+            {"churned_on": "2025-03-03"},
+        ),
+        "announced_in_its_first_second": (
+            [start("03-03", event_id="zzzz"), cancel("03-03", "06-30", event_id="aaaa")],
+            {"churned_on": "2025-06-30", "06-29 arr": 1200},
+        ),
+        "cancelled_on_its_first_day_and_withdrawn": (
+            [start("03-03"), cancel("03-03 10:00:00", "03-03"), change("03-03 11:00:00", 200)],
+            {"churned_on": None, "arr": 2400},
+        ),
+        "one_of_two_lines_cancelled_on_its_first_day": (
+            [start("03-03"), start("05-01", of="t"), cancel("05-01 10:00:00", "05-01", of="t")],
+            RUNS | {"movements": ("03 new",)},
+        ),
+    },
+    "returns": {
+        "changed_after_it_was_over": (
+            [start("03-03"), cancel("05-01", "05-31"), change("08-01", 50)],
+            {"churned_on": None, "arr": 600, "07-01 arr": 0, "movements": ("03 new", "05 churn", "08 reactivation")},
+        ),
+        "changed_on_the_day_on_which_it_ended": (
+            [start("03-03"), cancel("05-01", "05-31"), change("05-31")],
+            RUNS | {"movements": ("03 new",)},
+        ),
+        "a_new_subscription": (
+            [start("03-03"), cancel("05-01", "05-01"), start("08-01", of="t")],
+            RUNS | {"07-01 is_subscribed": 0},
+        ),
+        "without_a_beginning": (
+            [change("05-01", 200)],
+            {"churned_on": None, "arr": 2400, "started_on": "2025-03-01", "04-30 arr": None},
+        ),
+        "without_a_beginning_and_cancelled": ([renew("05-01"), cancel("06-01", "06-30")], {"churned_on": "2025-06-30"}),
+        "only_cancelled": ([cancel("06-01", "06-30")], {"churned_on": None, "arr": None, "movements": ()}),
+    },
+    "pauses": {
+        "paused": (
+            [start("03-03"), change("05-05", 0), change("07-05", 100)],
+            RUNS | {"movements": PAUSE, "06-01 arr": 0, "06-01 is_subscribed": 1},
+        ),
+        "still_paused": (
+            [start("03-03"), change("05-05", 0)],
+            {"churned_on": None, "arr": 0, "movements": ("03 new", "05 contraction")},
+        ),
+        "left_while_paused": (
+            [start("03-03"), change("05-05", 0), cancel("06-01", "07-15")],
+            {"churned_on": "2025-07-15", "movements": ("03 new", "05 contraction", "07 churn")},
+        ),
+        "free_first": (
+            [start("03-03", 0), change("05-05", 100)],
+            RUNS | {"movements": ("05 new",)},
+        ),
+        "one_line_paused": (
+            [start("03-03"), start("03-03", 50, of="t"), change("05-05", 0, of="t")],
+            RUNS | {"movements": ("03 new", "05 contraction")},
+        ),
+    },
+    "lines": {
+        "discount": ([start("03-03"), start("03-03", -20, of="d")], {"arr": 960, "movements": ("03 new",)}),
+        "discount_ends": (
+            [start("03-03"), start("03-03", -20, of="d"), cancel("05-15", "06-15", of="d")],
+            RUNS | {"movements": ("03 new", "06 expansion")},
+        ),
+        "only_a_discount_is_left": (
+            [start("03-03"), start("03-03", -20, of="d"), cancel("05-15", "05-15")],
+            {"churned_on": None, "arr": -240, "movements": ("03 new", "05 contraction")},
+        ),
+        "all_free_by_a_discount": (
+            [start("03-03"), start("03-03", -100, of="d")],
+            {"churned_on": None, "arr": 0, "movements": ()},
+        ),
+        "one_of_two_cancelled": (
+            [start("03-03"), start("03-03", 50, of="t"), cancel("05-15", "05-31", of="t")],
+            RUNS | {"seats": 5, "05-30 seats": 10, "movements": ("03 new", "05 contraction")},
+        ),
+        "both_cancelled": (
+            [start("03-03"), start("03-03", 50, of="t"), cancel("05-15", "05-31", of="t"), cancel("06-15", "06-30")],
+            {"churned_on": "2025-06-30", "06-15 arr": 1200},
+        ),
+    },
+    "documents": {
+        "same_id": ([start("03-03", of="1")], RUNS),
+        "same_id_elsewhere": ([start("04-03", of="1")], RUNS),
+        "same_id_cancelled": ([start("04-03", of="1"), cancel("06-01", "06-30", of="1")], {"churned_on": "2025-06-30"}),
+        "moved_away": (
+            [start("03-03", of="m"), change("06-01", of="m", account_id="moved_to")],
+            {"churned_on": "2025-06-01", "05-31 arr": 1200},
+        ),
+        "moved_to": ([], {"churned_on": None, "arr": 1200, "05-31 arr": None}),
+    },
+    "invoices": {
+        "due_day_moved": (
+            [start("03-03"), issue("04-01", "05-01"), issue("04-20", "12-31")],
+            {"days_overdue": 0, "06-01 days_overdue": 0},
+        ),
+        "due_day_moved_when_it_was_over": (
+            [start("03-03"), issue("04-01", "05-01"), issue("06-01", "07-01")],
+            {"days_overdue": 91, "05-31 days_overdue": 30, "06-01 days_overdue": 0},
+        ),
+        "zero": ([start("03-03"), issue("04-01", "05-01", 0)], {"days_overdue": 0, "03-31 days_overdue": None}),
+        "credit_note": ([start("03-03"), issue("04-01", "05-01", -50)], {"days_overdue": 0}),
+        "made_zero": (
+            [start("03-03"), issue("04-01", "05-01"), issue("06-01", "05-01", 0)],
+            {"05-31 days_overdue": 30, "days_overdue": 0},
+        ),
+        "amount_raised_after_payment": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), issue("05-10", "05-15", 150)],
+            {"05-10 days_overdue": 0, "days_overdue": 138},
+        ),
+        "raised_and_paid": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), issue("05-10", "05-15", 150), pay("06-01", 50)],
+            {"05-31 days_overdue": 16, "days_overdue": 0},
+        ),
+        "amount_lowered_to_what_was_paid": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20", 60), issue("06-01", "05-01", 60)],
+            {"05-31 days_overdue": 30, "days_overdue": 0},
+        ),
+        "paid_in_parts": (
+            [start("03-03"), issue("04-01", "05-01"), pay("05-02", 40), pay("06-01", 60)],
+            {"05-31 days_overdue": 30, "days_overdue": 0},
+        ),
+        "a_part_is_missing": ([start("03-03"), issue("04-01", "05-01"), pay("05-02", 99.99)], {"days_overdue": 152}),
+        "overpaid": ([start("03-03"), issue("04-01", "05-01"), pay("05-11", 150)], {"05-10 days_overdue": 9, "days_overdue": 0}),
+        "refunded": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), pay("06-01", -100)],
+            {"05-31 days_overdue": 0, "06-01 days_overdue": 31, "days_overdue": 152},
+        ),
+        "refunded_and_void": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), pay("06-01", -100), void("06-01")],
+            {"days_overdue": 0},
+        ),
+        "paid_before_it_was_issued": ([start("03-03"), pay("03-31"), issue("04-01", "05-01")], {"days_overdue": 0}),
+        "paid_in_the_second_of_its_issue": (
+            [start("03-03"), issue("04-01", "05-01", event_id="zi"), pay("04-01", event_id="ai")],
+            {"days_overdue": 0},
+        ),
+        "void": ([start("03-03"), issue("04-01", "05-01"), void("05-11")], {"05-10 days_overdue": 9, "days_overdue": 0}),
+        "void_in_the_second_of_its_issue": (
+            [start("03-03"), issue("04-01", "05-01", event_id="zv"), void("04-01", event_id="av")],
+            {"days_overdue": 0},
+        ),
+        "void_and_issued_again": (
+            [start("03-03"), issue("04-01", "05-01"), void("05-11"), issue("06-01", "06-30")],
+            {"05-20 days_overdue": 0, "days_overdue": 92},
+        ),
+        "void_paid_and_issued_again": (
+            [start("03-03"), issue("04-01", "05-01"), void("05-11"), pay("05-20"), issue("06-01", "06-30")],
+            {"days_overdue": 0},
+        ),
+        "the_older_of_two_is_paid": (
+            [start("03-03"), issue("04-01", "05-01"), issue("05-01", "06-01", of="j"), pay("07-01")],
+            {"06-30 days_overdue": 60, "07-01 days_overdue": 30},
+        ),
+        "never_issued": ([start("03-03"), pay("04-01")], {"days_overdue": None}),
+        "from_before_the_start": ([start("03-10"), issue("02-01", "02-15")], {"03-10 days_overdue": 23}),
+        "same_invoice": ([start("03-03"), issue("04-01", "05-01", of="9")], {"days_overdue": 152}),
+        "same_invoice_elsewhere": ([start("03-03"), issue("04-01", "05-01", of="9"), pay("04-05", of="9")], {"days_overdue": 0}),
+    },
+    "surveys": {
+        "answered_twice": (
+            [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-02 10:00:00", 3)],
+            {"nps_180d": -100, "survey_response_rate_90d": 1, "nps_best_score_180d": 3},
+        ),
+        "corrected_on_a_later_day": (
+            [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-20", 3)],
+            {
+                "08-19 nps_180d": 100,
+                "nps_180d": -100,
+                "days_since_nps": 41,
+                "survey_response_rate_90d": 1,
+                "nps_best_score_180d": 3,
+            },
+        ),
+        "corrected_months_later": (
+            [start("03-03"), sent("03-05"), answer("03-06", 9), answer("07-20", 2)],
+            {
+                "07-19 nps_180d": 100,
+                "07-19 nps_best_score_180d": 9,
+                "07-19 survey_response_rate_90d": None,
+                "nps_180d": -100,
+                "nps_best_score_180d": 2,
+                "survey_response_rate_90d": None,
+            },
+        ),  # fmt: skip
+        "corrected_in_one_second_loaded_late": (
+            [
+                start("03-03"),
+                sent("08-01"),
+                answer("08-02", 3, event_id="a9", loaded_at="08-03"),
+                answer("08-02", 9, event_id="z9", loaded_at="08-02"),
+            ],
+            {"nps_180d": -100},
+        ),  # fmt: skip
+        "two_people": (
+            [start("03-03"), sent("08-01"), sent("08-01", "ben"), answer("08-02", 9), answer("08-02", 3, "ben")],
+            {"nps_180d": 0, "survey_response_rate_90d": 1, "nps_score_180d": 6},
+        ),
+        "nobody_by_name": (
+            [start("03-03"), sent("08-01", None), answer("08-02", 9, None), answer("08-03", 3, None)],
+            {"nps_180d": -100, "survey_response_rate_90d": 1},
+        ),
+        "two_surveys": (
+            [start("03-03"), sent("08-01"), sent("08-10", of="w"), answer("08-02", 9), answer("08-11", 3, of="w")],
+            {"nps_180d": 0, "nps_last_score_180d": 3, "nps_best_score_180d": 9, "survey_response_rate_90d": 1},
+        ),
+        "two_kinds": (
+            [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-03", 2, kind="csat")],
+            {"nps_180d": 100, "csat_90d": 2, "survey_response_rate_90d": 2},
+        ),
+        "sent_again": (
+            [start("03-03"), sent("06-01"), sent("08-01"), answer("08-02", 9)],
+            {"08-29 survey_response_rate_90d": 1, "09-15 survey_response_rate_90d": None},
+        ),
+        "sent_before_the_start_and_again": (
+            [start("08-01"), sent("07-01"), sent("08-05"), answer("08-06", 9)],
+            {"survey_response_rate_90d": 1},
+        ),
+    },
+}
+
+
+def all_rows():
+    """(case, stream, event) of all cases, and the accounts; what tells the last day stands in an account of its own."""
+    cases = {name: case for group in CASES.values() for name, case in group.items()}
+    for number, (name, (events, _)) in enumerate([*cases.items(), ("today", ([], {}))]):
+        day = {"without_a_beginning": "03-01"}.get(name, "01-15")
+        yield "crm", event_row(f"c{number}", name, "account_created", day, {"name": name}, {})
+        for place, (stream, event_type, at, payload, columns) in enumerate(events):
+            yield stream, event_row(f"e{number}-{place}", name, event_type, at, payload, columns)
+    yield "crm", event_row("today", "today", "note_logged", "09-30 12:00:00", {"topic": "x"}, {})
+
+
+def event_row(event_id, account, event_type, at, payload, columns):
+    row = {"event_id": event_id, "account_id": account, "user_id": None, "loaded_at": at} | columns
+    row |= {"event_type": event_type, "payload": json.dumps(payload), "occurred_at": moment(at)}
+    return row | {"loaded_at": max(moment(row["loaded_at"]), moment(at))}
+
+
+@pytest.fixture(scope="module")
+def house():
+    events = defaultdict(list)
+    for stream, row in all_rows():
+        events[stream].append(row)
+    with warehouse.build(warehouse.raw_frames(events), needed=MODELS) as connection:
+        assert connection.execute("select as_of from base_build_moment").fetchone()[0] == AS_OF
+        assert connection.execute("select count(*) from base_resolved_events where reject_reason is not null").fetchone()[0] == 0
+        yield connection
+
+
+def told(connection, account, name):
+    """The right value's counterpart: of dim_accounts, of the signals of a day, or the movements."""
+    if name == "movements":
+        rows = connection.execute(
+            "select strftime(month_start, '%m') || ' ' || movement from fct_arr_movements "
+            "where account_id = ? and movement <> 'unchanged' order by month_start",
+            [account],
+        ).fetchall()
+        return tuple(row[0] for row in rows)
+    if name in ("churned_on", "started_on", "segment", "arr"):
+        (value,) = connection.execute(f"select {name} from dim_accounts where account_id = ?", [account]).fetchone()
+        return str(value) if isinstance(value, datetime.date) else value
+    *day, signal = name.split(" ")
+    day = f"2025-{day[0]}" if day else str(AS_OF)
+    row = connection.execute(
+        f"select {signal} from fct_account_signals where account_id = ? and date_day = ?", [account, day]
+    ).fetchone()
+    return row and row[0]
+
+
+@pytest.mark.parametrize(
+    ("case", "right"),
+    [pytest.param(name, right, id=f"{kind}-{name}") for kind, group in CASES.items() for name, (_, right) in group.items()],
+)
+def test_the_case_has_its_right_values(house, case, right):
+    assert {name: told(house, case, name) for name in right} == right
+
+
+def test_movements_end_with_the_arr_of_the_accounts_and_add_up(house):
+    (different,) = house.execute(
+        "select count(*) from dim_accounts left join fct_arr_movements on dim_accounts.account_id = fct_arr_movements.account_id "
+        "and dim_accounts.as_of = fct_arr_movements.month_end where coalesce(dim_accounts.arr, 0) <> coalesce(end_arr, 0)"
+    ).fetchone()
+    (churns,) = house.execute(
+        "select count(*) from dim_accounts left join (from fct_arr_movements select account_id, max_by(movement, month_start) as "
+        "last_movement group by account_id) using (account_id) where (churned_on is not null) <> (last_movement = 'churn')"
+    ).fetchone()
+    (uneven,) = house.execute(
+        "select count(*) from arr_waterfall where start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr "
+        "- churned_arr <> end_arr or start_accounts + new_accounts + reactivated_accounts - churned_accounts <> end_accounts"
+    ).fetchone()
+    assert (different, churns, uneven) == (0, 0, 0)
+
+
+# -- random companies, night by night, against a replay ------------------------------------------------------------------
+
+FIRST = datetime.datetime(2025, 1, 10)
+DAYS = 130
+NIGHTS = 4
+RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08")}
+DAY = datetime.timedelta(days=1)
+BILLING = ("is_subscribed", "arr", "seats", "days_overdue", "days_to_renewal")
+SURVEY = (
+    "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_best_score_180d", "days_since_nps", "csat_90d",
+    "days_since_csat", "survey_response_rate_90d",
+)  # fmt: skip
+
+
+def drawn(rng):
+    """The rows of a company whose systems decide, correct and move a lot, in odd orders: by stream."""
+    rows = defaultdict(list)
+    accounts = [f"a{n}" for n in range(9)]
+
+    def add(stream, event_type, account, at, payload, user=None):
+        loaded = at + datetime.timedelta(hours=rng.choice((0, 0, 0, 1, 24, 24 * 30)))
+        event_id = f"{rng.randrange(16**9):09x}"
+        rows[stream].append(
+            {
+                "event_id": event_id, "event_type": event_type, "account_id": account, "user_id": user,
+                "occurred_at": at, "loaded_at": loaded, "payload": json.dumps(payload),
+            }
+        )  # fmt: skip
+
+    def at():
+        return FIRST + rng.randrange(DAYS) * DAY + datetime.timedelta(seconds=rng.choice((0, 0, 32400, 32401, 86399)))
+
+    def near(moment):
+        return moment + rng.choice((0, 0, 0, 1, 1, 9, 30, 60)) * DAY + datetime.timedelta(seconds=rng.choice((0, 0, 1)))
+
+    def on(moment, *days):
+        return str(moment.date() + rng.choice(days) * DAY)
+
+    for account in accounts:
+        add("crm", "account_created", account, FIRST - 9 * DAY + rng.randrange(60) * DAY, {})
+        for _ in range(rng.choice((0, 1, 1, 2, 3))):
+            owner, subscription = account, str(rng.randrange(4))
+            moment, kind = at(), rng.choice(("started", "started", "started", "changed"))
+            for _ in range(rng.randrange(1, 6)):
+                payload = {"subscription_id": subscription}
+                if kind == "cancelled":
+                    payload["effective_on"] = on(moment, 0, 0, 1, 20, 40, -3, -60)
+                else:
+                    payload |= {"mrr": rng.choice((0, 10, 33.33, -5)), "currency": rng.choice(list(RATES))}
+                    payload |= {"seats": 7} if rng.random() < 0.5 else {}
+                    payload |= {"term_end": on(moment, 5, 30, 400)} if rng.random() < 0.5 else {}
+                add("billing", f"subscription_{kind}", owner, moment, payload)
+                moment = near(moment)
+                kind = rng.choice(("changed", "renewed", "cancelled", "cancelled", "started"))
+                owner = rng.choice((owner,) * 9 + tuple(accounts))
+        for _ in range(rng.randrange(4)):
+            owner, invoice, moment = account, str(rng.randrange(5)), at()
+            kind = rng.choice(("issued", "issued", "issued", "paid"))
+            for _ in range(rng.randrange(1, 6)):
+                payload = {"invoice_id": invoice}
+                if kind == "issued":
+                    payload |= {"amount": rng.choice((100, 100, 0, -10, 60)), "currency": "USD"}
+                    payload |= {"due_on": on(moment, -5, 0, 10, 60)}
+                elif kind == "paid":
+                    payload["amount"] = rng.choice((100, 60, 40, -40, 99.99))
+                add("billing", f"invoice_{kind}", owner, moment, payload)
+                moment, kind = near(moment), rng.choice(("issued", "paid", "paid", "voided"))
+                owner = rng.choice((owner,) * 9 + tuple(accounts))
+        for _ in range(rng.randrange(9)):
+            moment, payload = at(), {"survey_id": rng.choice("vw"), "kind": rng.choice(("nps", "nps", "csat"))}
+            user = rng.choice(("ana", "ben", None))
+            for kind in rng.choice((("sent",), ("answered",), ("sent", "answered"), ("sent", "answered", "answered"))):
+                score = {"score": rng.randrange(1, 6) if payload["kind"] == "csat" else rng.randrange(11)}
+                add("survey", f"survey_{kind}", account, moment, payload | (score if kind == "answered" else {}), user)
+                moment = near(moment)
+    return rows
+
+
+def half_up(value, places=6):
+    return None if value is None else math.floor(float(value) * 10**places + 0.5 + 1e-6) / 10**places
+
+
+def share(part, whole):
+    return half_up(part / whole) if whole else None
+
+
+class Replay:
+    """What definitions.md says of these rows, read in plain loops."""
+
+    def __init__(self, rows):
+        self.known_at = max(row["loaded_at"] for stream in rows.values() for row in stream)
+        self.as_of = self.known_at.date()
+        self.events = [
+            row | json.loads(row["payload"]) | {"source": source, "business_order": ORDER[source, row["event_type"]]}
+            for source, stream in rows.items()
+            for row in stream
+            if row["occurred_at"].date() <= self.as_of
+        ]
+        created = self.of("account_created")
+        known = {event["account_id"] for event in created}
+        self.events = decisions.in_business_order(event for event in self.events if event["account_id"] in known)
+        for event in self.events:
+            event["day"] = event["occurred_at"].date()
+            if event["event_type"] == "subscription_cancelled":
+                event["effective_on"] = datetime.date.fromisoformat(event["effective_on"])
+        self.periods = self.all_periods()
+        self.accounts = {account: self.span(account, created) for account in known}
+
+    def of(self, *event_types):
+        return [event for event in self.events if event["event_type"] in event_types]
+
+    def documents(self, key, begins):
+        """document -> its events: an id is one document per account that begins it; others belong to the only such one."""
+        begun = defaultdict(set)
+        for event in self.of(begins):
+            begun[event[key]].add(event["account_id"])
+        found = defaultdict(list)
+        for event in self.events:
+            if key in event:
+                account, owners = event["account_id"], begun[event[key]]
+                owner = account if account in owners or len(owners) != 1 else min(owners)
+                found[owner, event[key]].append(event)
+        return found
+
+    def all_periods(self):
+        """(account, first day, first day after or None, event of the terms) of every stretch of terms."""
+        periods = []
+        for events in self.documents("subscription_id", "subscription_started").values():
+            entries = decisions.timeline(events)
+            ends = [day for day, _ in entries[1:]] + [None]
+            own = [
+                (terms["account_id"], day, end, terms)
+                for (day, terms), end in zip(entries, ends, strict=True)
+                if terms and day != end
+            ]
+            terms = [event for event in events if event["event_type"] != "subscription_cancelled"]
+            if terms and not own:
+                own = [(terms[0]["account_id"], terms[0]["day"], terms[0]["day"], terms[0])]
+            periods += own
+        return periods
+
+    def covering(self, account, day):
+        return [
+            terms for owner, since, end, terms in self.periods if owner == account and since <= day and (end is None or day < end)
+        ]
+
+    def span(self, account, created):
+        starts = [event for event in self.of("subscription_started") if event["account_id"] == account]
+        starts = starts or [event for event in created if event["account_id"] == account]
+        started_on = min(event["occurred_at"] for event in starts).date()
+        own = [period for period in self.periods if period[0] == account and period[1] <= self.as_of]
+        churned_on = max(period[2] for period in own) if own and not self.covering(account, self.as_of) else None
+        return started_on, churned_on, max(churned_on or self.as_of, started_on)
+
+    def billing(self, account, day):
+        terms = self.covering(account, day)
+        first = min((since for owner, since, *_ in self.periods if owner == account), default=None)
+        if first is None or day < first:
+            subscribed = arr = seats = None
+        else:
+            subscribed = int(bool(terms))
+            amounts = (half_up(12 * Decimal(str(t["mrr"])) * RATES[t["currency"]], 2) for t in terms)
+            arr = half_up(sum(amounts), 2)
+            counts = [t["seats"] for t in terms if "seats" in t]
+            seats = sum(counts) if counts else None if terms else 0
+        ends = [datetime.date.fromisoformat(t["term_end"]) for t in terms if "term_end" in t]
+        left = [(end - day).days for end in ends if end >= day]
+        return subscribed, arr, seats, self.overdue(account, day), min(left) if left else None
+
+    def overdue(self, account, day):
+        issued, late = False, [0]
+        for events in self.documents("invoice_id", "invoice_issued").values():
+            issues = [event for event in events if event["event_type"] == "invoice_issued"]
+            seen = [event for event in issues if event["day"] <= day]
+            if not seen or issues[-1]["account_id"] != account:
+                continue
+            issued = True
+            paid = sum(
+                Decimal(str(event["amount"])) for event in events if event["event_type"] == "invoice_paid" and event["day"] <= day
+            )
+            words = [e["event_type"] for e in events if e["event_type"] != "invoice_paid" and e["day"] <= day]
+            amount = Decimal(str(seen[-1]["amount"]))
+            if words[-1] != "invoice_voided" and amount > 0 and paid < amount:
+                late.append((day - datetime.date.fromisoformat(seen[-1]["due_on"])).days)
+        return max(late) if issued else None
+
+    def survey(self, account, day):
+        started_on = self.accounts[account][0]
+        given, asked = {}, {}
+        for event in self.of("survey_sent", "survey_answered"):
+            if event["account_id"] == account and started_on <= event["day"] <= day:
+                key = event["survey_id"], event["kind"], event["user_id"]
+                if event["event_type"] == "survey_sent":
+                    asked.setdefault(key, event)
+                else:
+                    given[key] = event
+
+        def within(events, days, *kinds):
+            return [e for e in events if e["kind"] in kinds and (day - e["day"]).days < days]
+
+        nps, csat = within(given.values(), 180, "nps"), within(given.values(), 90, "csat")
+        by_day = defaultdict(list)
+        for event in nps:
+            by_day[event["day"]].append(event["score"])
+        means = {since: share(sum(scores), len(scores)) for since, scores in by_day.items()}
+        balance = sum((e["score"] >= 9) - (e["score"] <= 6) for e in nps)
+        both = ("nps", "csat")
+        return (
+            share(100 * balance, len(nps)),
+            share(sum(e["score"] for e in nps), len(nps)),
+            means[max(means)] if means else None,
+            max(means.values(), default=None),
+            (day - max(means)).days if means else None,
+            share(sum(e["score"] for e in csat), len(csat)),
+            (day - max(e["day"] for e in csat)).days if csat else None,
+            share(len(within(given.values(), 90, *both)), len(within(asked.values(), 90, *both))),
+        )
+
+    def days(self):
+        """(account, day) -> its billing and survey signals."""
+        signals = {}
+        for account, (started_on, _, ended_on) in self.accounts.items():
+            for number in range((ended_on - started_on).days + 1):
+                day = started_on + number * DAY
+                signals[account, day] = self.billing(account, day) + self.survey(account, day)
+        return signals
+
+    def movements(self):
+        """(account, month) -> movement, start and end ARR, from the ARR and the terms at the ends of months."""
+        first = min((since for _, since, *_ in self.periods), default=self.as_of)
+        days = [first + n * DAY for n in range((self.as_of - first).days + 1)]
+        ends = [day for day in days if day == self.as_of or (day + DAY).day == 1]
+        found = {}
+        for account in self.accounts:
+            before, start, paid = False, 0, False
+            for day in ends:
+                after = bool(self.covering(account, day))
+                end = self.billing(account, day)[1] or 0
+                kind = None
+                if not paid:
+                    kind = "new" if end else None
+                elif not before:
+                    kind = "reactivation" if after else None
+                elif not after:
+                    kind = "churn"
+                else:
+                    kind = "unchanged" if end == start else "expansion" if end > start else "contraction"
+                if kind:
+                    paid = True
+                    found[account, day.replace(day=1)] = (kind, start, end)
+                before, start = after, end
+        return found
+
+
+def plain(row):
+    return tuple(float(value) if isinstance(value, Decimal) else value for value in row)
+
+
+def check(connection, rows):
+    replay = Replay(rows)
+    spans = connection.execute("select account_id, started_on, churned_on, ended_on from int_accounts").fetchall()
+    assert {row[0]: row[1:] for row in spans} == replay.accounts
+    periods = connection.execute("select account_id, starts_on, ends_on, arr from int_subscription_periods")
+    expected = [
+        (account, since, end, half_up(12 * Decimal(str(terms["mrr"])) * RATES[terms["currency"]], 2))
+        for account, since, end, terms in joined(replay.periods)
+    ]
+    assert sorted(map(plain, periods.fetchall()), key=str) == sorted(expected, key=str)
+    signals = connection.execute(
+        f"select account_id, date_day, {', '.join(BILLING + SURVEY)} from int_billing_signals "
+        "full join int_engagement_signals using (account_id, date_day)"
+    ).fetchall()
+    found = {row[:2]: plain(row[2:]) for row in signals}
+    for key, values in replay.days().items():
+        assert dict(zip(BILLING + SURVEY, found.pop(key), strict=True)) == dict(zip(BILLING + SURVEY, values, strict=True)), key
+    assert not found
+    movements = connection.execute(
+        "select account_id, month_start, movement, start_arr, end_arr from fct_arr_movements"
+    ).fetchall()
+    assert {row[:2]: plain(row[2:]) for row in movements} == replay.movements()
+    return replay
+
+
+def joined(periods):
+    """The periods with those of the same terms as one: a cancellation that leaves terms for a while parts no period."""
+    whole = []
+    for account, since, end, terms in periods:
+        if whole and whole[-1][3] is terms and whole[-1][2] == since:
+            account, since, *_ = whole.pop()
+        whole.append((account, since, end, terms))
+    return whole
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_night_equals_the_replay(seed):
+    rng = random.Random(seed)
+    company = drawn(rng)
+    loads = sorted(row["loaded_at"] for rows in company.values() for row in rows)
+    edges = [loads[len(loads) * night // NIGHTS - 1] for night in range(1, NIGHTS)] + [loads[-1]]
+    house = warehouse.Nightly(
+        needed=("int_accounts", "int_billing_signals", "int_engagement_signals", "int_subscription_periods", "fct_arr_movements")
+    )
+    before = datetime.datetime.min
+    for edge in edges:
+        house.load(
+            warehouse.raw_frames(
+                {stream: [row for row in rows if before < row["loaded_at"] <= edge] for stream, rows in company.items()}
+            )
+        )
+        before = edge
+        house.build()
+        replay = check(
+            house.connection,
+            {stream: [row for row in rows if row["loaded_at"] <= edge] for stream, rows in company.items()},
+        )
+    assert len(replay.periods) > 5 and len(replay.movements()) > 5

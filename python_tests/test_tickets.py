@@ -3,7 +3,7 @@
 import json
 import random
 from collections import defaultdict
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
@@ -495,49 +495,53 @@ def replay(events, spans, survivor, heard_until):
     return signals
 
 
-class Company:
-    """Accounts a to d, of which one may be merged into another, one is internal and one may churn, and their tickets."""
+class Companies:
+    """Drawn companies with accounts a to d each, of which one may be merged, one is internal and one may churn; their tickets."""
 
-    def __init__(self, seed):
-        rng = random.Random(seed)
-        first = datetime(2025, 3, 3, 9)
-        self.days = rng.randrange(20, 60)
-        self.last = first + timedelta(days=self.days)
-        self.survivor = {name: name for name in "abcd"}
-        started = {name: first + timedelta(days=rng.choice((0, 0, 3, 10))) for name in "abc"}
-        crm = [each for name in "abc" for each in account_rows(name, started[name])]
-        crm += account_rows("d", first, is_internal=True)
+    def __init__(self, seed, count):
+        self.rng = random.Random(seed)
+        self.first = datetime(2025, 3, 3, 9)
+        self.days = self.rng.randrange(30, 60)
+        self.last = self.first + timedelta(days=self.days)
+        self.rows = defaultdict(list)
+        self.spans, self.survivor = {}, {"first": "first"}
+        # The stream begins with every kind of event, so that all is observed from the accounts' first day on.
+        self.rows["crm"] = account_rows("first", self.first, is_internal=True)
+        for minutes, kind, payload in ((9, "created", {}), (8, "replied", ANSWER), (7, "solved", {})):
+            at = self.first - timedelta(minutes=minutes)
+            self.rows["support"].append(row(f"f{kind}", f"ticket_{kind}", "first", at, {"ticket_id": "f", **payload}))
+        for number in range(count):
+            self.company(f"{number}.")
+        self.rows["product"] = [row("clock", "session_started", "first", self.last)]
+
+    def company(self, name):
+        rng = self.rng
+        a, b, c, d = accounts = [name + letter for letter in "abcd"]
+        self.survivor |= {account: account for account in accounts}
+        started = {account: self.first + timedelta(days=rng.choice((0, 0, 3, 10))) for account in (a, b, c)}
+        for account in accounts:
+            self.rows["crm"] += account_rows(account, started.get(account, self.first), is_internal=account == d)
         if rng.random() < 0.4:
-            self.survivor["c"] = "b"
-            merged_at = first + timedelta(days=rng.randrange(11, 19), hours=1)
-            crm.append(row("merge", "account_merged", "c", merged_at, {"into_account_id": "b"}))
-            started["b"] = min(started["b"], started["c"])
-            del started["c"]
-        billing, self.spans = [], {}
-        for name, began in started.items():
-            self.spans[name] = (began.date(), self.last.date())
+            self.survivor[c] = b
+            merged_at = self.first + timedelta(days=rng.randrange(11, 19), hours=1)
+            self.rows["crm"].append(row(f"merge {name}", "account_merged", c, merged_at, {"into_account_id": b}))
+            started[b] = min(started[b], started.pop(c))
+        self.spans |= {account: (began.date(), self.last.date()) for account, began in started.items()}
         if rng.random() < 0.4:
-            terms = {"subscription_id": "s", "mrr": 100, "currency": "USD", "seats": 5}
-            ends = started["a"] + timedelta(days=rng.randrange(5, self.days - 3))
-            billing = [
-                row("s1", "subscription_started", "a", started["a"], terms),
-                row("s2", "subscription_cancelled", "a", ends,
-                    {"subscription_id": "s", "effective_on": ends.date().isoformat(), "reason": "price"}),
-            ]  # fmt: skip
-            self.spans["a"] = (started["a"].date(), ends.date())
-        # The stream begins on the first day with every kind of event, so that all is observed from there on.
-        support = [row(f"f{kind}", f"ticket_{kind}", "d", first - timedelta(minutes=minutes), {"ticket_id": "f", **payload})
-                   for minutes, kind, payload in ((9, "created", {}), (8, "replied", ANSWER), (7, "solved", {}))]  # fmt: skip
+            terms = {"subscription_id": a, "mrr": 100, "currency": "USD", "seats": 5}
+            ends = started[a] + timedelta(days=rng.randrange(5, self.days - 12))
+            end = {"subscription_id": a, "effective_on": ends.date().isoformat(), "reason": "price"}
+            self.rows["billing"].append(row(f"s1 {name}", "subscription_started", a, started[a], terms))
+            self.rows["billing"].append(row(f"s2 {name}", "subscription_cancelled", a, ends, end))
+            self.spans[a] = (started[a].date(), ends.date())
         for number in range(rng.randrange(4, 40)):
-            support += self.ticket(rng, first, number)
-        product = [row("clock", "session_started", "a", self.last)]
-        self.rows = {"crm": crm, "billing": billing, "support": support, "product": product}
-        self.seed = seed
+            self.rows["support"] += self.ticket(name, number)
 
-    def ticket(self, rng, first, number):
+    def ticket(self, name, number):
+        rng = self.rng
         ticket_id = rng.choice((rng.randrange(6), rng.randrange(6, 60)))
         account = rng.choice("aaabbcd")
-        at = first + timedelta(days=rng.randrange(-2, self.days), hours=rng.choice((0, 0, 1, 13)))
+        at = self.first + timedelta(days=rng.randrange(-2, self.days), hours=rng.choice((0, 0, 1, 13)))
         kinds = ["ticket_created"] if rng.random() < 0.85 else []
         kinds += rng.choices(
             ("ticket_created", "ticket_changed", "ticket_on_hold", "ticket_resumed", "ticket_replied", "ticket_escalated",
@@ -545,7 +549,7 @@ class Company:
             (1, 3, 2, 1, 6, 1, 4, 1, 2, 0.7, 0.7), k=rng.randrange(0, 7),
         )  # fmt: skip
         for place, kind in enumerate(kinds):
-            payload = {"ticket_id": str(ticket_id)}
+            payload = {"ticket_id": f"{name}{ticket_id}"}
             if kind in ("ticket_created", "ticket_changed"):
                 payload |= {"priority": rng.choice(("low", "normal", "high", "urgent", None))} if rng.random() < 0.7 else {}
                 payload |= {"is_expansion_request": rng.random() < 0.5} if rng.random() < 0.4 else {}
@@ -554,14 +558,14 @@ class Company:
             if kind == "ticket_replied":
                 payload |= {"author_role": rng.choice(("agent", "agent", "customer")), "is_public": rng.random() < 0.8}
             if kind == "ticket_merged":
-                payload["into_ticket_id"] = str(rng.choice((ticket_id, rng.randrange(60))))
+                payload["into_ticket_id"] = f"{name}{rng.choice((ticket_id, rng.randrange(60)))}"
             if rng.random() < 0.1:
                 account = rng.choice("abcd")
             late = timedelta(seconds=rng.choice((0, 0, 0, 5, 7200, 86400, 3 * 86400)))
             occurred_at = min(at, self.last)
             loaded_at = min(occurred_at + late, self.last)
-            event_id = f"{rng.randrange(10**6):06d}-{number}-{place}"
-            yield row(event_id, kind, account, occurred_at, payload, loaded_at)
+            event_id = f"{rng.randrange(10**6):06d} {name}{number}.{place}"
+            yield row(event_id, kind, name + account, occurred_at, payload, loaded_at)
             at += timedelta(microseconds=rng.choice((0, 0, 1, 300_000, 999_999, 1_000_000)))
             if rng.random() < 0.5:
                 at += timedelta(minutes=rng.choice((1, 59, 60, 240, 719, 720, 1440, 5000)))
@@ -580,45 +584,50 @@ def support_signals(connection):
     return found
 
 
-def heard(connection):
-    return connection.execute("select known_at from base_build_moment").fetchone()[0]
+# Never silent, so that what coverage makes null stays out of this.
+COVERAGE = [{**each, "silent_after_days": ""} for each in seed_rows()["coverage_rules"]]
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_drawn_tickets_have_the_signals_of_a_replay(seed):
-    company = Company(seed)
-    with warehouse.build(raw_frames(company.rows), needed=("int_support_signals",)) as connection:
-        found, heard_until = support_signals(connection), heard(connection)
-    expected = replay(company.told(), company.spans, company.survivor, heard_until)
-    for key in sorted(expected.keys() | found.keys()):
-        assert found.get(key) == expected.get(key), (seed, key)
+def test_drawn_tickets_have_the_signals_of_a_replay():
+    companies = Companies(1, 150)
+    frames = raw_frames(companies.rows)
+    with warehouse.build(frames, seeds={"coverage_rules": COVERAGE}, needed=("int_support_signals",)) as connection:
+        found = support_signals(connection)
+        heard = "select heard_until from base_stream_watermarks where source = 'support'"
+        ((heard_until,),) = connection.execute(heard).fetchall()
+    expected = replay(companies.told(), companies.spans, companies.survivor, heard_until)
+    assert found.keys() == expected.keys()
+    for key, signals in expected.items():
+        assert found[key] == signals, key
+    drawn = {name: {signals[name] for signals in expected.values()} for name in SHORT}
+    assert all(len(values) > 2 for values in drawn.values()), drawn
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_nights_of_drawn_tickets_are_those_of_a_full_rebuild(seed):
-    """Nights, builds an hour apart and a support loader that is late; every build is the one of the same rows from scratch."""
-    company = Company(1000 + seed)
-    rng = random.Random(seed)
-    rows = [(stream, each) for stream, own in company.rows.items() for each in own]
-    rows.sort(key=lambda item: item[1]["loaded_at"])
-    moments = sorted({rng.choice(rows)[1]["loaded_at"] for _ in range(6)} | {company.last})
-    moments += [datetime.combine(company.last, time(hour)) + timedelta(days=1) for hour in (2, 3, 9)]
-    late = random.Random(seed).random() < 0.5
-    nightly = warehouse.Nightly(needed=("int_support_signals",))
-    loaded = defaultdict(list)
-    previous = None
-    for place, moment in enumerate(moments):
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "a day late"])
+def test_nights_of_drawn_tickets_are_those_of_a_full_rebuild(late):
+    """Nights, also builds some hours apart; each build is the one of the same rows from scratch."""
+    companies = Companies(2 + late, 12)
+    rows = [(stream, {**each, "loaded_at": each["loaded_at"] + timedelta(days=1 if late and stream == "support" else 0)})
+            for stream, own in companies.rows.items() for each in own]  # fmt: skip
+    days = sorted(companies.rng.sample(range(1, companies.days), 5))
+    moments = [companies.first + timedelta(days=day, hours=hours) for day in days for hours in (0, 6)]
+    moments += [companies.last, companies.last + timedelta(hours=15), companies.last + timedelta(days=2)]
+    nightly = warehouse.Nightly(seeds={"coverage_rules": COVERAGE}, needed=("int_support_signals",))
+    loaded, previous = defaultdict(list), datetime.min
+    for moment in moments:
         fresh = defaultdict(list)
         for stream, each in rows:
-            at = each["loaded_at"] + timedelta(days=1 if late and stream == "support" else 0)
-            if (previous is None or at > previous) and at <= moment:
-                fresh[stream].append({**each, "loaded_at": at})
-        clock = row(f"clock {place}", "session_started", "a", moment)
-        fresh["product"].append(clock)
+            if previous < each["loaded_at"] <= moment:
+                fresh[stream].append(each)
+        fresh["product"].append(row(f"clock {moment}", "session_started", "first", moment))
         for stream, own in fresh.items():
             loaded[stream] += own
         nightly.load(raw_frames(fresh))
         nightly.build()
-        with warehouse.build(raw_frames(loaded), needed=("int_support_signals",)) as connection:
-            assert support_signals(nightly.connection) == support_signals(connection), (seed, place, moment)
+        frames = raw_frames(loaded)
+        with warehouse.build(frames, seeds={"coverage_rules": COVERAGE}, needed=("int_support_signals",)) as connection:
+            expected, found = support_signals(connection), support_signals(nightly.connection)
+        assert found.keys() == expected.keys(), moment
+        for key, signals in expected.items():
+            assert found[key] == signals, (moment, key)
         previous = moment

@@ -9,8 +9,9 @@ sla_targets as (
     select * from {{ ref('sla_targets') }}
 ),
 
-build_moment as (
-    select * from {{ ref('base_build_moment') }}
+watermarks as (
+    select * from {{ ref('base_stream_watermarks') }}
+    where source = 'support'
 ),
 
 default_targets as (
@@ -132,7 +133,7 @@ judged as (
             when ticket_events.is_open = 0 then 'over_unanswered'
             when
                 breachable.first_replied_at is not null
-                or breachable.breach_at < build_moment.known_at
+                or breachable.breach_at < watermarks.heard_until
                 then 'breached'
             else 'not_due'
         end as reply_outcome,
@@ -148,7 +149,7 @@ judged as (
         on
             states_at_breach.document = ticket_events.document
             and states_at_breach.event_number = ticket_events.event_number
-    cross join build_moment
+    cross join watermarks
 )
 
 select * from judged

@@ -1,24 +1,30 @@
 {#- Increments go on from the last build that ended well. A build that was cut short has no row in completed_builds, so the next one
     does its work again; its row in started_builds says what it made rows with. One with --empty counts as cut short. -#}
 {% macro create_build_log() %}
-    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ('build', 'run', 'seed') %}{{ return('') }}{% endif %}
+    {% set text = dbt.type_string() %}
     {% do run_query('create schema if not exists ' ~ target.schema) %}
     {% do run_query(
+        'create table if not exists ' ~ target.schema ~ '.loaded_seeds (load_number bigint, seed ' ~ text ~ ', checksum ' ~ text ~ ')'
+    ) %}
+    {% if flags.WHICH == 'seed' %}{{ return('') }}{% endif %}
+    {% do run_query(
         'create table if not exists ' ~ target.schema ~ '.completed_builds (build_number bigint, known_at timestamp, '
-        ~ 'as_of date, tracking_starts ' ~ dbt.type_string() ~ ', intake_definition ' ~ dbt.type_string()
-        ~ ', definition ' ~ dbt.type_string() ~ ')'
+        ~ 'as_of date, tracking_starts ' ~ text ~ ', intake_definition ' ~ text ~ ', definition ' ~ text ~ ')'
     ) %}
     {% do run_query(
-        'create table if not exists ' ~ target.schema ~ '.started_builds (build_number bigint, intake_definition '
-        ~ dbt.type_string() ~ ', definition ' ~ dbt.type_string() ~ ', moment ' ~ dbt.type_string() ~ ')'
+        'create table if not exists ' ~ target.schema ~ '.started_builds (run_number bigint, build_number bigint, '
+        ~ 'intake_definition ' ~ text ~ ', definition ' ~ text ~ ', moment ' ~ text ~ ')'
     ) %}
     {% do create_sync_log() %}
-    {% do say_how_to_split() %}
+    {% set checksums = seed_checksums() %}
+    {% do say_how_to_split(checksums) %}
     insert into {{ target.schema }}.started_builds
     select
+        coalesce((select max(run_number) from {{ target.schema }}.started_builds), 0) + 1 as run_number,
         coalesce(max(build_number), 0) + 1 as build_number,
-        '{{ definition(intake=true) }}' as intake_definition,
-        '{{ definition(intake=false) }}' as definition,
+        '{{ definition(checksums, intake=true) }}' as intake_definition,
+        '{{ definition(checksums, intake=false) }}' as definition,
         '{{ 'none, as it was empty' if flags.EMPTY else asked_moment() }}' as moment
     from {{ target.schema }}.completed_builds
 {% endmacro %}
@@ -29,13 +35,13 @@
 {%- endmacro %}
 
 {#- A changed configuration that is built on the data of the build before is told apart from the data that comes after. -#}
-{% macro say_how_to_split() %}
+{% macro say_how_to_split(checksums) %}
     {% set builds = run_query(
         'select intake_definition, definition, as_of, known_at from ' ~ target.schema
         ~ '.completed_builds order by known_at desc, as_of desc, build_number desc'
     ).rows %}
     {% if builds and not var('known_at')
-        and (builds[0][0] != definition(intake=true) or builds[0][1] != definition(intake=false)) %}
+        and (builds[0][0] != definition(checksums, intake=true) or builds[0][1] != definition(checksums, intake=false)) %}
         {% do log(
             'A seed, a model or a variable has changed since the last build. If rows were loaded since, health_score_records '
             ~ "can't tell what either did to a published score (unsplit_change). To tell them apart, run first: dbt run "
@@ -44,17 +50,15 @@
     {% endif %}
 {% endmacro %}
 
-{#- The checksums of what the kept rows were made with. `intake` is what base_events depends on, the rest is what all others do; what
-    judges scores or acts on them is in neither, as no kept row rests on it. -#}
-{% macro definition(intake) %}
+{#- The checksums of what the kept rows were made with. `intake` is what base_events rests on, the rest is what all other kept models
+    do. What judges scores or acts on them is in neither, as no kept row rests on it. -#}
+{% macro definition(checksums, intake) %}
+    {% set kept = graph.nodes.values() | selectattr('config.meta.kept_by', 'defined') | map(attribute='unique_id') %}
+    {% set of_intake = rested_on(['model.onboarding_health.base_events']) %}
+    {% set of_others = rested_on(kept) | reject('in', of_intake) | list %}
     {% set parts = [] %}
-    {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type in ('seed', 'model') %}
-        {% if node.name in ('base_raw_events', 'base_visible_events', 'base_events', 'event_schemas', 'exchange_rates') %}
-            {% if intake %}{% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}{% endif %}
-        {% elif node.original_file_path.split('/')[-2] in ('validation', 'drift', 'risk', 'plays', 'expansion', 'sync', 'monitoring') %}
-        {% elif not intake and (not node.path.startswith('marts/') or node.config.materialized == 'incremental') %}
-            {% do parts.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
-        {% endif %}
+    {% for node in graph.nodes.values() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
+        {% do parts.append(node.name ~ ':' ~ checksums.get(node.name, node.checksum.checksum[:8])) %}
     {% endfor %}
     {% for name in (['clock_skew_minutes', 'earliest_event_on'] if intake else ['score_weekday', 'default_product_category']) %}
         {% do parts.append(name ~ ':' ~ var(name)) %}
@@ -62,18 +66,64 @@
     {{ return(parts | join(' ')) }}
 {% endmacro %}
 
+{#- These models and what they rest on. The checks of the seeds rest on all of them, but no row rests on the checks. -#}
+{% macro rested_on(models) %}
+    {% set found = models | list %}
+    {% set checks = 'model.onboarding_health.configuration_problems' %}
+    {% for key in found %}
+        {% for parent in graph.nodes[key].depends_on.get('nodes', []) if parent in graph.nodes and parent not in found + [checks] %}
+            {% do found.append(parent) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+{#- The checksum of each seed's rows as this run reads them: of the file where it loads that, else of the file that was loaded last. -#}
+{% macro seed_checksums() %}
+    {% set checksums = {} %}
+    {% for row in run_query('select seed, checksum from ' ~ target.schema ~ '.loaded_seeds order by load_number').rows %}
+        {% do checksums.update({row[0]: row[1]}) %}
+    {% endfor %}
+    {% set missing = [] %}
+    {% set edited = [] %}
+    {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'seed' %}
+        {% set checksum = node.checksum.checksum[:8] %}
+        {% if flags.WHICH == 'build' and node.unique_id in selected_resources %}
+            {% do checksums.update({node.name: checksum}) %}
+        {% elif node.name not in checksums %}
+            {% do missing.append(node.original_file_path | replace('./', '')) %}
+        {% elif checksums[node.name] != checksum %}
+            {% do edited.append(node.original_file_path | replace('./', '')) %}
+        {% endif %}
+    {% endfor %}
+    {% if missing %}
+        {% do exceptions.raise_compiler_error(
+            'Not in the warehouse yet: ' ~ missing[0] ~ (' and ' ~ (missing | length - 1) ~ ' other seeds' if missing | length > 1 else '')
+            ~ '. Run dbt seed first, or dbt build in the place of dbt run.'
+        ) %}
+    {% elif edited %}
+        {% do exceptions.warn(
+            'Edited since it was loaded: ' ~ edited | join(', ') ~ '. This run goes on with the rows as they were loaded; to use the '
+            ~ 'edit, run dbt seed first, or dbt build.'
+        ) %}
+    {% endif %}
+    {{ return(checksums) }}
+{% endmacro %}
+
+{#- Which file the rows of a seed are from. -#}
+{% macro record_loaded_seed() -%}
+    insert into {{ target.schema }}.loaded_seeds
+    select
+        coalesce(max(load_number), 0) + 1 as load_number,
+        '{{ model.name }}' as seed,
+        '{{ model.checksum.checksum[:8] }}' as checksum
+    from {{ target.schema }}.loaded_seeds
+    where seed = '{{ model.name }}'
+{%- endmacro %}
+
 {% macro is_full_refresh() -%}
     {{ 'true' if flags.FULL_REFRESH else 'false' }}
 {%- endmacro %}
-
-{#- name:checksum of every seed, sorted by name. -#}
-{% macro seed_checksums() %}
-    {% set checksums = [] %}
-    {% for node in (graph.nodes.values() if execute else []) | sort(attribute='name') if node.resource_type == 'seed' %}
-        {% do checksums.append(node.name ~ ':' ~ node.checksum.checksum[:8]) %}
-    {% endfor %}
-    {{ return(checksums) }}
-{% endmacro %}
 
 {#- After a build in which every incremental model succeeded. -#}
 {% macro record_build(results) %}
@@ -98,8 +148,8 @@
         moment.known_at,
         moment.as_of,
         tracking.tracking_starts,
-        '{{ definition(intake=true) }}' as intake_definition,
-        '{{ definition(intake=false) }}' as definition
+        moment.intake_definition,
+        moment.definition
     from {{ target.schema }}.base_build_moment as moment
     cross join (
         select coalesce({{ joined_texts('entry') }}, '') as tracking_starts

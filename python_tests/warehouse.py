@@ -323,9 +323,17 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
     connection.execute(
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar);"
+<<<<<<< HEAD
         "create table started_builds (build_number bigint, intake_definition varchar, definition varchar, moment varchar);"
         "create table unreadable_rows (source varchar, file varchar, place varchar, problem varchar, text varchar)"
+=======
+        "create table started_builds (run_number bigint, build_number bigint, intake_definition varchar, "
+        "definition varchar, moment varchar);"
+        "create table loaded_seeds (load_number bigint, seed varchar, checksum varchar)"
+>>>>>>> 4275a36 (Fingerprint the rows that were loaded, and let the graph say what makes history be scored again)
     )
+    checksums = [(node["name"], node["checksum"]["checksum"][:8]) for node in _plan(False)[0]]
+    connection.executemany("insert into loaded_seeds values (1, ?, ?)", checksums)
     connection.execute(sync_log())
     return connection
 
@@ -438,6 +446,10 @@ class Nightly:
             self.checksums.pop(name, None)
         else:
             self.checksums[name] = hashlib.sha256(repr(rows).encode()).hexdigest()[:8]
+        self.connection.execute(
+            "insert into loaded_seeds select max(load_number) + 1, $1, $2 from loaded_seeds where seed = $1",
+            [name, self.checksums.get(name, node["checksum"]["checksum"][:8])],
+        )
 
     def _as_defined(self, sql: str) -> str:
         for name, checksum in self.checksums.items():
@@ -456,7 +468,7 @@ class Nightly:
                 return
             name = node["name"]
             if name not in queries or name not in self.built:
-                sql = _by_clock(node, self._as_defined(node["compiled_code"]), self.clock)
+                sql = _by_clock(node, node["compiled_code"], self.clock)
                 _create(self.connection, node, sql)
                 self.built.add(name)
                 continue
@@ -464,13 +476,13 @@ class Nightly:
             try:
                 for hook in hooks.get(name, []):
                     self.connection.execute(hook)
-                self.connection.execute(f"create temp table added as {self._as_defined(queries[name])}")
+                self.connection.execute(f"create temp table added as {queries[name]}")
                 self.connection.execute(f"insert into {name} by name select * from added; drop table added")
                 self.connection.execute("commit")
             except duckdb.Error:
                 self.connection.execute("rollback")
                 raise
-        self.connection.execute(self._as_defined(record))
+        self.connection.execute(record)
 
     def __len__(self) -> int:
         """The number of models that a build makes."""

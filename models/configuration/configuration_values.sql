@@ -16,6 +16,18 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+loaded_seeds as (
+    select * from {{ source('builds', 'loaded_seeds') }}
+),
+
+last_loads as (
+    select
+        seed,
+        max(load_number) as load_number
+    from loaded_seeds
+    group by seed
+),
+
 configuration_values as (
     select
         'version ' || model_version as subject,
@@ -48,12 +60,15 @@ configuration_values as (
         'from ' || cast(lower_edge as {{ dbt.type_string() }})
         || ', margin ' || cast(hold_margin as {{ dbt.type_string() }}) as state
     from health_bands
-    {% for checksum in seed_checksums() -%}
     union all
     select
-        'seed {{ checksum.split(':')[0] }}' as subject,
-        '{{ checksum }}' as state
-    {% endfor %}
+        'seed ' || loaded_seeds.seed as subject,
+        loaded_seeds.seed || ':' || loaded_seeds.checksum as state
+    from loaded_seeds
+    inner join last_loads
+        on
+            loaded_seeds.seed = last_loads.seed
+            and loaded_seeds.load_number = last_loads.load_number
 )
 
 select * from configuration_values

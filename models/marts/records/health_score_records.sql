@@ -78,8 +78,8 @@ publication as (
         build_moment.as_of,
         build_moment.last_build_number,
         coalesce(
-            completed_builds.intake_definition <> '{{ definition(intake=true) }}'
-            or completed_builds.definition <> '{{ definition(intake=false) }}',
+            completed_builds.intake_definition <> build_moment.intake_definition
+            or completed_builds.definition <> build_moment.definition,
             false
         ) as is_reconfigured,
         coalesce(

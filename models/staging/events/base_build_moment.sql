@@ -66,29 +66,38 @@ last_builds as (
     select max(build_number) as build_number from completed_builds
 ),
 
+this_run as (
+    select
+        started_builds.run_number,
+        started_builds.intake_definition,
+        started_builds.definition,
+        started_builds.moment
+    from started_builds
+    inner join (
+        select max(run_number) as run_number from started_builds
+    ) as last_runs
+        on started_builds.run_number = last_runs.run_number
+),
+
 -- A build that did not end left rows that it made with something else.
 interrupted as (
     select
         coalesce(
-            max(
+            sum(
                 case
                     when
-                        started_builds.intake_definition <> '{{ definition(intake=true) }}'
-                        or started_builds.moment <> '{{ asked_moment() }}'
+                        started_builds.intake_definition <> this_run.intake_definition
+                        or started_builds.moment <> this_run.moment
                         then 1
                     else 0
                 end
             ), 0
-        ) = 1 as is_other_intake,
+        ) > 0 as is_other_intake,
         coalesce(
-            max(
-                case
-                    when started_builds.definition <> '{{ definition(intake=false) }}' then 1
-                    else 0
-                end
-            ), 0
-        ) = 1 as is_other
+            sum(case when started_builds.definition <> this_run.definition then 1 else 0 end), 0
+        ) > 0 as is_other
     from started_builds
+    cross join this_run
     inner join last_builds
         on started_builds.build_number = coalesce(last_builds.build_number, 0) + 1
 ),
@@ -109,11 +118,13 @@ moment as (
         coalesce(last_builds.build_number, 0) as last_build_number,
         completed_builds.as_of as last_as_of,
         completed_builds.tracking_starts as last_tracking_starts,
-        coalesce(completed_builds.intake_definition <> '{{ definition(intake=true) }}', true)
+        this_run.intake_definition,
+        this_run.definition,
+        coalesce(completed_builds.intake_definition <> this_run.intake_definition, true)
         or interrupted.is_other_intake as must_reload,
         coalesce(
-            completed_builds.intake_definition <> '{{ definition(intake=true) }}'
-            or completed_builds.definition <> '{{ definition(intake=false) }}'
+            completed_builds.intake_definition <> this_run.intake_definition
+            or completed_builds.definition <> this_run.definition
             or completed_builds.known_at > checked.known_at
             or completed_builds.as_of > checked.as_of,
             true
@@ -124,6 +135,8 @@ moment as (
     from checked
     cross join last_builds
     cross join interrupted
+    left join this_run
+        on this_run.run_number is not null
     left join completed_builds
         on last_builds.build_number = completed_builds.build_number
 )

@@ -30,7 +30,7 @@ def frames():
 @pytest.fixture(scope="module")
 def house():
     """A house of one account that has been built once; only the tables that say what is computed again."""
-    house = warehouse.Nightly(needed=("base_build_moment", "base_tracking_starts"))
+    house = warehouse.Nightly(needed=("base_build_moment", "base_coverage_entries"))
     house.load(frames())
     house.build()
     return house

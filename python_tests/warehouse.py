@@ -323,14 +323,10 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
     connection.execute(
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar);"
-<<<<<<< HEAD
-        "create table started_builds (build_number bigint, intake_definition varchar, definition varchar, moment varchar);"
-        "create table unreadable_rows (source varchar, file varchar, place varchar, problem varchar, text varchar)"
-=======
+        "create table unreadable_rows (source varchar, file varchar, place varchar, problem varchar, text varchar);"
         "create table started_builds (run_number bigint, build_number bigint, intake_definition varchar, "
         "definition varchar, moment varchar);"
         "create table loaded_seeds (load_number bigint, seed varchar, checksum varchar)"
->>>>>>> 4275a36 (Fingerprint the rows that were loaded, and let the graph say what makes history be scored again)
     )
     checksums = [(node["name"], node["checksum"]["checksum"][:8]) for node in _plan(False)[0]]
     connection.executemany("insert into loaded_seeds values (1, ?, ?)", checksums)

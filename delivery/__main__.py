@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
+import traceback
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from .messages import message
+from .messages import KeyOutsideOfPath, message
 from .sender import Access, send
-from .store import Change, Destination, Store
+from .store import CannotRun, Change, Destination, Store
 
 _ABOUT = """Send what changed since it was last acknowledged to the active destinations of seeds/sync. Without --send it
 shows what would be sent, and sends and writes nothing."""
@@ -26,20 +28,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _access(destination: Destination) -> Access:
-    """Address and token of a destination; ValueError that names the variable which lacks, and no value."""
+    """Address and token of a destination; CannotRun that names the variable which lacks or is wrong, and no value."""
     found = {}
     for what in ("URL", "TOKEN"):
         variable = f"ONBOARDING_HEALTH_{destination.name.upper()}_{what}"
         found[what] = os.environ.get(variable, "").strip()
         if not found[what]:
-            raise ValueError(f"Set {variable}: {destination.name} can't be reached without it. Nothing was sent.")
-    parts = urlsplit(found["URL"])
-    if not parts.hostname or parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
-        raise ValueError(
+            raise CannotRun(f"Set {variable}: {destination.name} can't be reached without it. Nothing was sent.")
+        if not (found[what].isascii() and found[what].isprintable()):
+            raise CannotRun(
+                f"{variable} holds a line break or another character that no request can carry. Set it anew. Nothing was sent."
+            )
+    if not _is_address(found["URL"]):
+        raise CannotRun(
             f"ONBOARDING_HEALTH_{destination.name.upper()}_URL must be an https address (http only on this machine). "
             "Nothing was sent."
         )
     return Access(found["URL"].rstrip("/"), found["TOKEN"])
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        here = parts.hostname in _HERE
+        return bool(parts.hostname) and (parts.scheme == "https" or parts.scheme == "http" and here) and parts.port != 0
+    except ValueError:  # Its text repeats the address.
+        return False
 
 
 def _counted(due: list[Change]) -> str:
@@ -50,13 +64,16 @@ def _counted(due: list[Change]) -> str:
 def _show(destination: Destination, due: list[Change]) -> None:
     print(f"{destination.name}: {len(due):,} changes would be sent" + (f" ({_counted(due)})" if due else ""))
     if due:
-        sample = message(destination, due[0])
-        print(f"  the first: {sample.method} <address>{sample.path}\n  {sample.body}")
+        try:
+            sample = message(destination, due[0])
+            print(f"  the first: {sample.method} <address>{sample.path}\n  {sample.body}")
+        except KeyOutsideOfPath as error:
+            print(f"  the first, {due[0].sync_key!r}, would be refused: {error}")
 
 
 def _sync(options: argparse.Namespace) -> int:
     if os.environ.get("ONBOARDING_HEALTH_TARGET", "duckdb") != "duckdb":
-        raise ValueError("The sender knows DuckDB only; on other warehouses let a reverse ETL tool read the sync marts.")
+        raise CannotRun("The sender knows DuckDB only; on other warehouses let a reverse ETL tool read the sync marts.")
     store = Store(options.warehouse, read_only=not options.send)
     try:
         due = [(destination, store.due(destination.name)) for destination in store.destinations()]
@@ -83,8 +100,16 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return _sync(options)
-    except ValueError as error:
+    except CannotRun as error:
         print(error, file=sys.stderr)
+        return 1
+    except Exception as error:  # Its text may hold a secret, so it says only what it is and where.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        print(
+            f"The sender failed: {type(error).__name__} in {where}. What was acknowledged is recorded; the next run goes on.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("Interrupted. What was acknowledged is recorded; the next run goes on from there.", file=sys.stderr)

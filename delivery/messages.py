@@ -1,8 +1,10 @@
 """From a change to the request that a destination wants, as the sync seeds say."""
 
 import json
+import re
+import unicodedata
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .store import Change, Destination, Route
 
@@ -16,8 +18,15 @@ class Message:
     body: str
 
 
+class KeyOutsideOfPath(ValueError):
+    """A key that a receiver could read as another path than that of the object."""
+
+
 def message(destination: Destination, change: Change) -> Message:
-    """Fill the route's template; KeyError where the destination has no route for the object."""
+    """Fill the route's template; KeyError where the destination has no route for the object.
+
+    Raises KeyOutsideOfPath where the path has the key and the key would lead out of it.
+    """
     route = destination.routes[change.object_type]
     payload = json.loads(change.payload)
     parts = {
@@ -28,8 +37,20 @@ def message(destination: Destination, change: Change) -> Message:
         "{payload}": payload,
         "{fields}": _fields(route, payload, destination.value_format),
     }
-    path = route.path.replace("{sync_key}", quote(change.sync_key, safe=""))
+    path = route.path
+    if "{sync_key}" in path:
+        path = path.replace("{sync_key}", _path_segment(change.sync_key))
     return Message(route.method, path, json.dumps(_filled(route.body, parts), ensure_ascii=False))
+
+
+def _path_segment(key: str) -> str:
+    """The key as one segment of a path; KeyOutsideOfPath where some receiver reads it as `.`, `..` or nothing."""
+    plain, read = None, key
+    while read != plain:  # %252e is %2e, and that a dot, to whoever decodes twice
+        plain, read = read, unicodedata.normalize("NFKC", unquote(read))
+    if any(re.fullmatch(r"[\s.\x00-\x1f]*(;.*)?", part, re.DOTALL) for part in re.split(r"[/\\]", plain)):
+        raise KeyOutsideOfPath("the key is no part of a path: it or what stands between its slashes is empty or only dots")
+    return quote(key, safe="")
 
 
 def _fields(route: Route, payload: dict, value_format: str) -> dict:

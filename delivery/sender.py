@@ -1,6 +1,7 @@
 """Sends the changes of one destination, one after the other, and records each attempt before and after it."""
 
 import json
+import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -8,18 +9,21 @@ from dataclasses import dataclass
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
-from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from .messages import Message, message
+from .messages import KeyOutsideOfPath, Message, message
 from .store import Change, Destination, Outcome, Store
+
+# It logs addresses, and a webhook's address is a secret.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 # Too early, too often or in the middle of something: the same request may succeed later.
 _LATER = {408, 409, 423, 425, 429}
 # The destination refuses the sender and would refuse every change: credentials, address, method.
 _STOP = {301, 302, 303, 304, 305, 307, 308, 401, 402, 403, 404, 405, 407, 410, 511}
+_WORD = re.compile(r"[A-Za-z]\w{2,}", re.ASCII)
 _LONGEST_ERROR = 300
-_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,6 @@ class Access:
 
     def __repr__(self) -> str:
         return "Access(***)"
-
-    def hidden(self, text: str) -> str:
-        """The text without the token and the address, also where a receiver repeats but a part of the address."""
-        parts = [part for part in re.split("[/?&=:@]", self.address) if len(part) >= _SHORTEST_SECRET]
-        for secret in sorted({self.token, self.address, *parts}, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
 
 
 def send(store: Store, destination: Destination, access: Access, due: list[Change]) -> Counter:
@@ -65,7 +62,12 @@ def _deliver(store: Store, destination: Destination, access: Access, limiter: Li
         jitter=destination.first_wait_seconds,
         max=destination.max_wait_seconds,
     )
-    asked = message(destination, change)
+    try:
+        asked = message(destination, change)
+    except KeyOutsideOfPath as error:
+        outcome = Outcome("refused", error=str(error))
+        store.end(change, store.begin(change), outcome)
+        return outcome
 
     def attempt() -> Outcome:
         limiter.try_acquire(destination.name)
@@ -107,20 +109,30 @@ def _request(destination: Destination, access: Access, asked: Message, change: C
             timeout=destination.timeout_seconds,
             allow_redirects=False,
         )
-    except (requests.RequestException, HTTPError) as error:
+        return _judge(destination, answer, _names(answer, asked, access))
+    except Exception as error:  # An error's text may hold the header or the address, so only its type is kept.
         return Outcome("failed", error=type(error).__name__)
-    outcome = _judge(destination, answer)
-    return outcome if outcome.error is None else _tidy(outcome, access)
 
 
-def _tidy(outcome: Outcome, access: Access) -> Outcome:
-    error = " ".join(access.hidden(outcome.error).split())[:_LONGEST_ERROR]
-    return Outcome(outcome.status, outcome.http_status, error, outcome.retry_after)
+def _names(answer: requests.Response, asked: Message, access: Access) -> str:
+    """The words of the request's body that the answer repeats, such as the field that it doesn't like.
+
+    An answer may hold the token or the address in any form: escaped, encoded, cut in two or turned round. So nothing else of
+    it is kept, and of these words none that shares text with either.
+    """
+    secrets = (access.address.casefold(), access.token.casefold())
+    asked_for = set(_WORD.findall(asked.body))
+    named = [
+        word
+        for word in dict.fromkeys(_WORD.findall(answer.content.decode("utf-8", "replace")))
+        if word in asked_for and not any(word.casefold() in secret or secret in word.casefold() for secret in secrets)
+    ]
+    return ", ".join(named)[:_LONGEST_ERROR]
 
 
-def _judge(destination: Destination, answer: requests.Response) -> Outcome:
+def _judge(destination: Destination, answer: requests.Response, names: str = "") -> Outcome:
     code = answer.status_code
-    said = f"HTTP {code}: {answer.text}" if answer.text else f"HTTP {code}"
+    said = f"HTTP {code}, and the answer names {names}" if names else f"HTTP {code}"
     if 200 <= code < 300:
         return _judge_success(destination, answer, said)
     if code in _STOP:
@@ -128,7 +140,7 @@ def _judge(destination: Destination, answer: requests.Response) -> Outcome:
     if code in _LATER or code >= 500 or code < 200:
         retry_after = _retry_after(answer)
         if retry_after is not None and retry_after > destination.max_wait_seconds:
-            return Outcome("stopped", code, f"HTTP {code}: it asks to wait for {retry_after:.0f} s")
+            return Outcome("stopped", code, f"HTTP {code}: it asks to wait for more than {destination.max_wait_seconds:g} s")
         return Outcome("failed", code, said, retry_after)
     return Outcome("refused", code, said)
 
@@ -143,7 +155,7 @@ def _judge_success(destination: Destination, answer: requests.Response, said: st
         value = answer.json()
         for key in destination.success_field.split("."):
             value = value[key]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Outcome("failed", code, f"the answer doesn't say {destination.success_field}; {said}")
     if (value if isinstance(value, str) else json.dumps(value)) == destination.success_value:
         return Outcome("acknowledged", code)

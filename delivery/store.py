@@ -105,27 +105,31 @@ class Outcome:
     retry_after: float | None = None
 
 
+class CannotRun(ValueError):
+    """Why the sender cannot run and what to do: a sentence for a person, which holds no secret."""
+
+
 class Store:
     """A warehouse, held open for a whole run: nobody else can then build or send between a request and its record."""
 
     def __init__(self, path: str, read_only: bool):
-        """Open it; ValueError with the remedy where it isn't there, is in use, or was built without an outbox."""
+        """Open it; CannotRun with the remedy where it isn't there, is in use, or was built without an outbox."""
         self._begun = Counter()
         if not Path(path).exists():
-            raise ValueError(f"There is no warehouse {path}. Run make build first.")
+            raise CannotRun(f"There is no warehouse {path}. Run make build first.")
         try:
             self._connection = duckdb.connect(path, read_only=read_only)
         except duckdb.IOException as error:
             if "lock" not in str(error):
-                raise ValueError(f"The warehouse {path} can't be opened: {error}") from error
-            raise ValueError(
+                raise CannotRun(f"The warehouse {path} can't be opened: {error}") from error
+            raise CannotRun(
                 f"The warehouse {path} is in use. A build, another sender or a query tool holds it: wait for it to end, "
                 "then run this again. Nothing was sent."
             ) from error
         try:
             self._connection.execute("select 1 from sync_outbox limit 0")
         except duckdb.CatalogException as error:
-            raise ValueError(f"The warehouse {path} has no outbox. Run make build first.") from error
+            raise CannotRun(f"The warehouse {path} has no outbox. Run make build first.") from error
 
     def close(self) -> None:
         """Give the warehouse back."""

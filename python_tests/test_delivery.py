@@ -1,10 +1,13 @@
 """The sender against a real HTTP server that fails in every way, and really killed: nothing is lost, doubled or reordered."""
 
+import base64
 import contextlib
 import functools
 import hashlib
+import html
 import json
 import os
+import posixpath
 import random
 import shutil
 import socket
@@ -15,6 +18,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
+from urllib.parse import quote, quote_plus, unquote
 
 import duckdb
 import pytest
@@ -23,7 +27,7 @@ from warehouse import PROJECT, compiled, model_sql, sync_log
 
 import delivery.__main__ as command
 from delivery import sender
-from delivery.messages import message
+from delivery.messages import KeyOutsideOfPath, message
 from delivery.store import Change, Store
 
 TOKEN = "s3cret-token"
@@ -64,6 +68,7 @@ class Receiver(ThreadingHTTPServer):
         self.choose, self.lock = choose, Lock()
         self.arrivals, self.applied, self.requests = [], {}, []
         self.build, self.kill = 0, lambda: None
+        self.say, self.headers = lambda handler: f'{{"said": "{handler.headers["Authorization"]} at {handler.path}"}}', {}
         self.address = f"http://127.0.0.1:{self.server_port}/hook-{TOKEN[::-1]}"
         Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -111,15 +116,15 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200)
         elif fault not in ("dropped", "applied_dropped"):
             code, _, header = fault.removeprefix("applied_").partition(" ")
-            self.answer(int(code), {"Retry-After": header or "0"} if code in ("429", "503") else {})
+            self.answer(int(code), {"Retry-After": header or "0"} if code in ("429", "503") else self.server.headers)
         if fault != "ok" and fault != "applied_twice_answered":
             self.connection.shutdown(socket.SHUT_RDWR)
 
     do_PUT = do_PATCH = do_POST
 
     def answer(self, code, headers=()):
-        """Echo what a careless receiver would: the secret and the address."""
-        text = f'{{"said": "{self.headers["Authorization"]} at {self.server.address} or {self.path}"}}'.encode()
+        """Echo what a careless receiver would: the secret and the path of its address."""
+        text = self.server.say(self).encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in dict(headers).items())
         self.wfile.write(f"HTTP/1.1 {code} x\r\n{head}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 
@@ -517,8 +522,142 @@ def test_address_and_secret_appear_nowhere(house, capsys):
     said = "".join(capsys.readouterr())
     for secret in (TOKEN, house.receiver.address, TOKEN[::-1]):
         assert secret not in written and secret not in said
-    assert "*** at ***" in written
+    assert "HTTP 400" in written
     assert all(head["Authorization"] == f"Bearer {TOKEN}" for _, head, _ in house.receiver.requests)
+
+
+@pytest.mark.parametrize("token, names", [(TOKEN, ", and the answer names object_type"), ("my object_type", ""), ("ject", "")])
+def test_a_record_names_the_field_that_the_receiver_refused(house, monkeypatch, token, names):
+    monkeypatch.setenv("ONBOARDING_HEALTH_WEBHOOK_TOKEN", token)
+    house.receiver.choose, house.receiver.say = lambda: "400", lambda handler: '{"error": "no object_type Q7x"}'
+    house.build(ONE)
+    house.send()
+    assert house.rows("select reason from sync_dead_letters") == [(f"HTTP 400{names}",)]
+
+
+# What a header can carry, and what none can; none shares five characters in a row with what the sender says.
+CARRIED = [
+    "Qz7%40w%0Ax%%s%(x)d{0}", "Jd'\"<&>\\u0041\\n;kB4", "Zx9vYmFy+/Qw==", "J4 kV2 m9Tz", "7391850264", "QX",
+    "Q" * 300 + "9W",
+]  # fmt: skip
+NOT_CARRIED = ["Vq3x\nJ8wK", "Vq3x\r\nX-J8wK: Zt5", "Vq3xé€J8wK", "Vq3x\u2028J8wK😀", "Vq3x\x7fJ8wK", "Vq3x\x01\tJ8wK"]
+
+
+def forms(secret):
+    """The texts in which a secret could be repeated."""
+    bytes_ = secret.encode()
+    return [
+        secret, json.dumps(secret), json.dumps(json.dumps(secret)), quote(secret), quote(secret, safe=""), quote_plus(secret),
+        html.escape(secret), repr(secret), repr(bytes_), secret[::-1], secret.upper(), secret.swapcase(), bytes_.hex(),
+        *(base64.b64encode(b"x" * shift + bytes_).decode() for shift in range(3)),
+        base64.b64encode(f"Bearer {secret}".encode()).decode(), base64.urlsafe_b64encode(bytes_).decode(),
+        " ".join(secret), "\n".join(secret), "_".join(secret), secret[: len(secret) // 2],
+    ]  # fmt: skip
+
+
+def pieces(text):
+    """What must not be seen of a text: any five characters in a row, or all of it where it is shorter."""
+    return {text[start : start + 5] for start in range(max(1, len(text) - 4))}
+
+
+def seen(house, capsys, caplog):
+    """All that the sender has printed, logged and recorded, but for the times and ids that it makes up itself."""
+    columns = "destination, object_type, sync_key, sequence_number, payload"
+    records = [house.rows(f"select status, http_status, error, {columns.rpartition(',')[0]} from sync_attempts")]
+    records.append(house.rows(f"select {columns}, http_status, reason from sync_dead_letters"))
+    return "".join(capsys.readouterr()) + caplog.text + str(records)
+
+
+@pytest.mark.parametrize("secret", CARRIED)
+def test_an_odd_secret_appears_nowhere_whatever_the_answer(house, capsys, caplog, monkeypatch, secret):
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("ONBOARDING_HEALTH_WEBHOOK_TOKEN", secret)
+    monkeypatch.setenv("ONBOARDING_HEALTH_WEBHOOK_URL", f"{house.receiver.address}?key={quote_plus(secret)}")
+    house.build(THREE)
+    said = [*forms(secret), " and ".join(forms(secret))]
+    for code, headers in (
+        ("400", {}), ("500", {}), ("200", {}), ("403", {}), ("302", {"Location": f"http://x/{quote(secret)}"}),
+        ("302", {"Location": f"http://[{quote(secret)}"}), ("401", {"WWW-Authenticate": f"Bearer {secret}"}),
+        ("400", {"Content-Type": "text/plain; charset=undefined"}), ("400", {"Content-Encoding": "gzip"}),
+        ("429 7391850264", {}),
+    ):  # fmt: skip
+        house.receiver.headers = headers
+        house.receiver.choose = lambda code=code: code
+        for text in said if code == "400" and not headers else said[-1:]:
+            house.receiver.say = lambda handler, text=text: text
+            assert house.send() == (code != "200")
+            written = seen(house, capsys, caplog)
+            for form in forms(secret):
+                assert len(form) < 2 or not any(piece in written for piece in pieces(form)), (code, form)
+            with duckdb.connect(str(house.path)) as connection:
+                connection.execute("; ".join(f"delete from {table}" for table in LOG))
+    assert all(head["Authorization"] == f"Bearer {secret}" for _, head, _ in house.receiver.requests)
+
+
+@pytest.mark.parametrize("variable", ["TOKEN", "URL"])
+@pytest.mark.parametrize("secret", NOT_CARRIED)
+def test_a_secret_that_no_request_can_carry_is_refused_and_not_said(house, capsys, caplog, monkeypatch, variable, secret):
+    caplog.set_level("DEBUG")
+    value = secret if variable == "TOKEN" else f"https://user:{secret}@x.example/{secret}"
+    monkeypatch.setenv(f"ONBOARDING_HEALTH_WEBHOOK_{variable}", value)
+    house.build(ONE)
+    assert house.send() == 1 and house.receiver.arrivals == []
+    said = seen(house, capsys, caplog)
+    assert f"ONBOARDING_HEALTH_WEBHOOK_{variable} holds a line break" in said
+    assert not any(part in said for part in ("Vq3x", "J8wK", "Zt5"))
+
+
+@pytest.mark.parametrize("address", ["https://[Vq3x", "https://x:Vq3x/", "https://Vq3x℀.example", "http://Vq3x.ex", "//Vq3x"])
+def test_an_address_that_is_none_is_not_said(house, capsys, monkeypatch, address):
+    monkeypatch.setenv("ONBOARDING_HEALTH_WEBHOOK_URL", address)
+    house.build(ONE)
+    assert house.send() == 1
+    said = capsys.readouterr().err
+    assert "ONBOARDING_HEALTH_WEBHOOK_URL" in said and "Vq3x" not in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("place", ["_request", "_judge", "message"])
+def test_an_error_with_the_secret_in_its_text_is_not_said(house, capsys, caplog, monkeypatch, place):
+    def fail(*arguments):
+        raise ValueError(f"Invalid header value b'Bearer {TOKEN}' for {house.receiver.address}")
+
+    monkeypatch.setattr(sender, place, fail)
+    house.build(ONE)
+    assert house.send() == 1
+    said = seen(house, capsys, caplog)
+    assert "ValueError" in said and TOKEN not in said and TOKEN[::-1] not in said
+
+
+# Whether a key may stand in a path. One that may not never leaves the house.
+KEYS = {
+    "a/1": True, "a.b": True, "..a": True, "100%": True, ".a": True, "a b": True, "ü%20x": True, "a;b": True,
+    "..": False, ".": False, "...": False, "/": False, "//": False, "a/../b": False, "../x": False, "a/": False, "%2e%2e": False,
+    "%2E.": False, "%252e%252e": False, "..%2fx": False, "a\\..\\b": False, "．．": False, "․․": False, "‥": False,
+    ".. ": False, " ": False, "..;x": False, "..\x00": False, "a／．．": False,
+}  # fmt: skip
+
+
+def test_a_key_does_not_lead_out_of_its_path(house):
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute("update sync_routes set path = '/objects/{sync_key}' where destination = 'webhook'")
+    house.build({("account_health", key): 1 for key in KEYS})
+    assert house.send() == 1
+    base = house.receiver.address.rpartition("/")[2]
+    paths = {unquote(path.removeprefix(f"/{base}/objects/")) for path, _, _ in house.receiver.requests}
+    assert paths == {key for key, is_sent in KEYS.items() if is_sent}
+    for path, _, _ in house.receiver.requests:
+        for _ in range(3):
+            path = unquote(path)
+        assert posixpath.normpath(path).startswith(f"/{base}/objects/") and ".." not in path.split("/")
+    refused = house.rows("select sync_key, reason from sync_dead_letters")
+    assert {key for key, _ in refused} == {key for key, is_sent in KEYS.items() if not is_sent}
+    assert all("no part of a path" in reason for _, reason in refused)
+    assert house.send() == 0 and len(house.receiver.arrivals) == len(paths)
+
+
+def test_an_empty_key_is_no_path(house):
+    with pytest.raises(KeyOutsideOfPath):
+        sent_as(house, "salesforce", "account_health", {"sync_key": "", "is_withdrawn": True})
 
 
 def test_attempts_are_bounded_and_further_apart_each_time(house):

@@ -28,7 +28,6 @@ begun as (
         overrides.account_id,
         overrides.user_id,
         overrides.band,
-        overrides.reason,
         cast(overrides.occurred_at as date) as starts_on,
         coalesce(
             overrides.expires_on,
@@ -99,7 +98,6 @@ followed as (
         account_id,
         user_id,
         band,
-        reason,
         starts_on,
         expires_on,
         ends_on,

@@ -90,7 +90,6 @@ ticket_events as (
             else replace(events.event_type, 'ticket_', '')
         end as event_kind,
         events.priority,
-        events.topic,
         events.waiting_for,
         events.author_role,
         events.is_public,
@@ -132,7 +131,6 @@ states as (
         event_number,
         event_kind,
         {{ last_known('priority') }} {{ so_far }} as priority,
-        {{ last_known('topic') }} {{ so_far }} as topic,
         has_creation,
         is_answer,
         coalesce({{ last_known('is_expansion_request') }} {{ so_far }}, false)

@@ -68,7 +68,6 @@ tickets as (
         last_events.ticket_id,
         last_events.account_id,
         priority_changes.priority,
-        last_events.topic,
         last_events.is_expansion_request,
         created.occurred_at as created_at,
         case
@@ -126,7 +125,6 @@ judged as (
         breachable.ticket_id,
         breachable.account_id,
         breachable.priority,
-        breachable.topic,
         case
             when breachable.first_replied_at <= breachable.reply_due_at then 'in_time'
             when breachable.reply_due_at is null then 'no_target'

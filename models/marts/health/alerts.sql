@@ -115,7 +115,6 @@ override_notices as (
         overrides.override_id,
         overrides.account_id,
         overrides.band,
-        overrides.reason,
         overrides.expires_on,
         overrides.ends_on,
         greatest(
@@ -139,8 +138,7 @@ override_crossings as (
         cast(null as {{ text }}) as rule_owner_role,
         override_notices.override_id as source_id,
         'The band ' || override_notices.band || ' that was set by hand runs out on '
-        || cast(override_notices.expires_on as {{ text }}) || '. It was set because: '
-        || override_notices.reason || '.' as reason
+        || cast(override_notices.expires_on as {{ text }}) || '.' as reason
     from override_notices
     inner join accounts
         on override_notices.account_id = accounts.account_id

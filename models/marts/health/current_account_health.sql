@@ -100,7 +100,6 @@ current_health as (
         ranked_caps.band_cap,
         ranked_caps.rule as band_cap_reason,
         overrides.band as override_band,
-        overrides.reason as override_reason,
         overrides.ends_on as override_ends_on,
         coalesce(measured_signals.days_since_note > rules.stale_after_days, true)
             as is_sentiment_stale,

@@ -10,7 +10,6 @@ audited as (
         account_id,
         user_id,
         band,
-        reason,
         starts_on,
         expires_on,
         ends_on,

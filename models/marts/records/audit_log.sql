@@ -45,7 +45,7 @@ states as (
         override_id as subject,
         account_id,
         band || ' from ' || cast(starts_on as {{ dbt.type_string() }})
-        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) || ': ' || reason as state
+        || ' to ' || cast(ends_on as {{ dbt.type_string() }}) as state
     from overrides
     union all
     select

@@ -19,7 +19,7 @@ renamed as (
         {{ json_text('payload', "'country'") }} as country,
         {{ json_text('payload', "'product_category'") }} as product_category,
         {{ json_text('payload', "'plan'") }} as plan,
-        {{ json_text('payload', "'owner'") }} as owner_id,
+        {{ json_text('payload', "'owner'") }} as owner,
         {{ json_text('payload', "'parent_account_id'") }} as parent_account_id,
         {{ json_text('payload', "'timezone'") }} as timezone,
         {{ try_cast_to(json_text('payload', "'employees'"), 'bigint') }} as employees,
@@ -28,6 +28,32 @@ renamed as (
         occurred_at,
         loaded_at
     from source
+),
+
+-- An e-mail address says who a person is; equal addresses stay equal owners.
+with_owner_ids as (
+    select
+        event_id,
+        account_id,
+        source_account_id,
+        event_type,
+        account_name,
+        industry,
+        country,
+        product_category,
+        plan,
+        case
+            when owner like '%@%' then 'owner-' || left({{ id_of('lower(owner)') }}, 12)
+            else owner
+        end as owner_id,
+        parent_account_id,
+        timezone,
+        employees,
+        is_internal,
+        is_test,
+        occurred_at,
+        loaded_at
+    from renamed
 )
 
-select * from renamed
+select * from with_owner_ids

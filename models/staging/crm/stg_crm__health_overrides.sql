@@ -14,7 +14,6 @@ renamed as (
         account_id,
         user_id,
         {{ json_text('payload', "'band'") }} as band,
-        {{ json_text('payload', "'reason'") }} as reason,
         {{ try_cast_to(json_text('payload', "'expires_on'"), 'date') }} as expires_on,
         occurred_at,
         loaded_at

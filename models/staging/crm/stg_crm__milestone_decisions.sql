@@ -15,7 +15,6 @@ renamed as (
         user_id,
         event_type,
         {{ json_text('payload', "'milestone_id'") }} as milestone_id,
-        {{ json_text('payload', "'reason'") }} as reason,
         occurred_at,
         loaded_at
     from source

@@ -13,7 +13,6 @@ renamed as (
         event_id,
         account_id,
         user_id,
-        {{ json_text('payload', "'topic'") }} as topic,
         {{ try_cast_to(json_text('payload', "'sentiment'"), 'decimal(18, 6)') }} as sentiment,
         occurred_at,
         loaded_at

@@ -8,6 +8,10 @@ source as (
         and reject_reason is null
 ),
 
+task_outcomes as (
+    select * from {{ ref('task_outcomes') }}
+),
+
 renamed as (
     select
         event_id,
@@ -18,6 +22,24 @@ renamed as (
         occurred_at,
         loaded_at
     from source
+),
+
+-- An outcome is a word of the seed: what else a person wrote stays in the raw stream.
+with_known_outcomes as (
+    select
+        renamed.event_id,
+        renamed.account_id,
+        renamed.user_id,
+        renamed.task_id,
+        case
+            when renamed.outcome is null then null
+            else coalesce(task_outcomes.outcome, 'other')
+        end as outcome,
+        renamed.occurred_at,
+        renamed.loaded_at
+    from renamed
+    left join task_outcomes
+        on renamed.outcome = task_outcomes.outcome
 )
 
-select * from renamed
+select * from with_known_outcomes

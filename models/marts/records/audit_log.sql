@@ -83,20 +83,26 @@ earlier_changes as (
 
 last_log as (
     select
-        max(known_at) as known_at,
-        max(as_of) as as_of
+        max(earlier_changes.known_at) as known_at,
+        max(earlier_changes.as_of) as as_of
     from earlier_changes
+    cross join build_moment
+    where
+        coalesce(earlier_changes.known_at <= build_moment.latest_load_at, true)
+        and coalesce(earlier_changes.as_of <= cast(build_moment.latest_load_at as date), true)
 ),
 
--- A build that replays the past logs nothing, nor does one without any event.
+-- A build that replays the past or is ahead of the clock logs nothing, nor does one without any event;
+-- what one that was ahead had logged does not hold up the next.
 logging as (
     select
         build_moment.known_at,
-        build_moment.as_of
+        least(build_moment.as_of, cast(build_moment.known_at as date)) as as_of
     from build_moment
     cross join last_log
     where
         build_moment.known_at is not null
+        and coalesce(build_moment.known_at <= build_moment.latest_load_at, true)
         and coalesce(build_moment.known_at >= last_log.known_at, true)
         and coalesce(build_moment.as_of >= last_log.as_of, true)
 ),

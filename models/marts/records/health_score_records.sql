@@ -54,11 +54,25 @@ earlier_records as (
     {%- endif %}
 ),
 
+-- What a clock that was wrong, or an as_of of the future, had published is ahead of the run.
+placed_records as (
+    select
+        earlier_records.*,
+        coalesce(
+            earlier_records.computed_at > build_moment.latest_load_at
+            or earlier_records.as_of > cast(build_moment.latest_load_at as date),
+            false
+        ) as is_ahead
+    from earlier_records
+    cross join build_moment
+),
+
 last_publication as (
     select
         max(computed_at) as computed_at,
         max(as_of) as as_of
-    from earlier_records
+    from placed_records
+    where not is_ahead
 ),
 
 -- The last build that was no replay of the past: what the records were made with.
@@ -66,16 +80,19 @@ last_builds as (
     select max(completed_builds.build_number) as build_number
     from completed_builds
     cross join last_publication
+    cross join build_moment
     where
         completed_builds.known_at >= last_publication.computed_at
         and completed_builds.as_of >= last_publication.as_of
+        and coalesce(completed_builds.known_at <= build_moment.latest_load_at, true)
+        and coalesce(completed_builds.as_of <= cast(build_moment.latest_load_at as date), true)
 ),
 
--- A build that replays the past publishes nothing.
+-- A build that replays the past publishes nothing, nor does one of a moment that is ahead.
 publication as (
     select
         build_moment.known_at,
-        build_moment.as_of,
+        least(build_moment.as_of, cast(build_moment.known_at as date)) as as_of,
         build_moment.last_build_number,
         coalesce(
             completed_builds.intake_definition <> build_moment.intake_definition
@@ -95,6 +112,7 @@ publication as (
     where
         coalesce(build_moment.known_at >= last_publication.computed_at, true)
         and coalesce(build_moment.as_of >= last_publication.as_of, true)
+        and coalesce(build_moment.known_at <= build_moment.latest_load_at, true)
 ),
 
 judged_dates as (
@@ -164,7 +182,7 @@ latest_records as (
         latest.*,
         scored.score as last_score
     from latest_revisions
-    inner join earlier_records as latest
+    inner join placed_records as latest
         on
             latest_revisions.account_id = latest.account_id
             and latest_revisions.score_date = latest.score_date
@@ -212,18 +230,22 @@ changed as (
             and latest_records.score_date = earlier_components.score_date
             and latest_records.revision = earlier_components.revision
     where
-        latest_records.revision is null
-        or health.model_version <> latest_records.model_version
-        or health.status <> latest_records.status
-        or coalesce(health.score <> latest_records.score, false)
-        or (health.score is null) <> (latest_records.score is null)
-        or coalesce(health.band, '') <> coalesce(latest_records.band, '')
-        or coalesce(components.components <> earlier_components.components, false)
+        health.score_date <= publication.as_of
+        and (
+            latest_records.revision is null
+            or latest_records.is_ahead
+            or health.model_version <> latest_records.model_version
+            or health.status <> latest_records.status
+            or coalesce(health.score <> latest_records.score, false)
+            or (health.score is null) <> (latest_records.score is null)
+            or coalesce(health.band, '') <> coalesce(latest_records.band, '')
+            or coalesce(components.components <> earlier_components.components, false)
+        )
 ),
 
 -- An account and date that was published and is no more: merged away, excluded, or outside of the
 -- account's days. The last day of a build that is no score weekday is passed over as days go on,
--- and only withdrawn with its account.
+-- and only withdrawn with its account, or where it was published ahead of its time.
 withdrawn as (
     select
         latest_records.account_id,
@@ -252,6 +274,7 @@ withdrawn as (
         and latest_records.status <> 'withdrawn'
         and (
             {{ is_score_weekday('latest_records.score_date') }}
+            or latest_records.is_ahead
             or latest_records.account_id not in (
                 select published_accounts.account_id from published_accounts
             )

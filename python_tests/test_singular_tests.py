@@ -76,6 +76,10 @@ SOUND = {
     "rejected_events": ("source", "('crm')"),
     "signals": ("signal", REGISTER),
     "stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
+    "stream_coverage": (
+        "source, subject, is_silent, is_used",
+        "('crm', 'any', false, true), ('product', 'any', false, true), ('product', 'retired', true, false)",
+    ),
     "ttv_survival": (
         "cohort_key, day, survival, at_risk, activated, censored",
         "('c', 3, 0.75, 4, 1, 0), ('c', 5, 0.75, 3, 0, 1), ('c', 9, 0, 2, 2, 0), ('d', 1, 1, 1, 0, 1)",
@@ -115,6 +119,11 @@ BROKEN = {
     "volume_has_no_recent_anomaly": [
         ("volume_anomalies", "('crm', date '2025-01-19', false)"),
         ("volume_rules", "('crm', 15)"),
+    ],
+    "streams_are_not_silent": [
+        ("stream_coverage", "('product', 'any', true, true)"),
+        ("stream_coverage", "('product', 'any', false, true), ('product', 'role:login', true, true)"),
+        ("stream_coverage", "('product', 'any', true, true), ('product', 'role:login', true, true)"),
     ],
     "driver_points_sum_to_the_score": [
         ("fct_account_health", "('a', 1, 'scored', 'v1', 60.01)"),

@@ -92,8 +92,8 @@ last_log as (
         and coalesce(earlier_changes.as_of <= cast(build_moment.latest_load_at as date), true)
 ),
 
--- A build that replays the past or is ahead of the clock logs nothing, nor does one without any event;
--- what one that was ahead had logged does not hold up the next.
+-- A build that replays the past or is ahead of the clock logs nothing, nor does one without any
+-- event; what one that was ahead had logged does not hold up the next.
 logging as (
     select
         build_moment.known_at,

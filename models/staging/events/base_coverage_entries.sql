@@ -10,30 +10,13 @@ watermarks as (
     select * from {{ ref('base_stream_watermarks') }}
 ),
 
-signals as (
-    select * from {{ ref('signals') }}
-),
-
-milestone_criteria as (
-    select * from {{ ref('milestone_criteria') }}
-),
-
 -- Rows that are kept rest on these alone.
 subjects as (
     select distinct
-        coverage.source,
-        coverage.subject
-    from coverage
-    left join signals
-        on
-            {{ dbt.position(
-                "';' || coverage.source || case when coverage.subject = 'any' then '' "
-                ~ "else ' ' || coverage.subject end || ';'",
-                "';' || signals.observed_by || ';'"
-            ) }} > 0
-    left join milestone_criteria
-        on coverage.subject = milestone_criteria.subject
-    where signals.signal is not null or milestone_criteria.subject is not null
+        source,
+        subject
+    from {{ ref('base_subjects') }}
+    where is_used
 ),
 
 relevant as (

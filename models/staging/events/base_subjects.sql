@@ -14,6 +14,14 @@ event_types as (
     select * from {{ ref('event_types') }}
 ),
 
+signals as (
+    select * from {{ ref('signals') }}
+),
+
+milestone_criteria as (
+    select distinct subject from {{ ref('milestone_criteria') }}
+),
+
 named as (
     select
         source,
@@ -47,11 +55,27 @@ named as (
     from event_types
 ),
 
+observing as (
+    select distinct
+        named.source,
+        named.subject
+    from named
+    inner join signals
+        on
+            {{ dbt.position(
+                "';' || named.source || case when named.subject = 'any' then '' "
+                ~ "else ' ' || named.subject end || ';'",
+                "';' || signals.observed_by || ';'"
+            ) }} > 0
+),
+
 subjects as (
     select
         named.source,
         named.subject,
         named.event_type,
+        observing.subject is not null
+        or milestone_criteria.subject is not null as is_used,
         rules.silent_after_days,
         rules.silent_after_gaps,
         rules.min_days,
@@ -67,6 +91,10 @@ subjects as (
         on
             named.source = rules.source
             and coalesce(own_rules.subject, 'any') = rules.subject
+    left join observing
+        on named.source = observing.source and named.subject = observing.subject
+    left join milestone_criteria
+        on named.subject = milestone_criteria.subject
 )
 
 select * from subjects

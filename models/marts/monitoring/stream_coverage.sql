@@ -77,7 +77,9 @@ counted as (
         coalesce(counts.event_count, 0) as event_count,
         {{ days_between('stretches.observed_from', 'stretches.observed_until') }} + 1
         - coalesce(counts.event_days, 0) as days_without_events,
-        stretches.ended_on is not null and stretches.observed_again_from is null as is_silent,
+        stretches.ended_on is not null
+        and stretches.observed_again_from is null
+        and counts.event_count is not null as is_silent,
         case stretches.source
             when 'product' then 'Product'
             when 'crm' then 'CRM'
@@ -122,6 +124,13 @@ described as (
         subject_name || case
             when observed_from is null
                 then ' have never come: nothing is known of ' || topic || '.'
+            when event_count = 0
+                then
+                    ' have not come: with so few accounts or events that counts as none from '
+                    || cast(observed_from as {{ dbt.type_string() }}) || ' on'
+                    || coalesce(
+                        ', until ' || cast(ended_on as {{ dbt.type_string() }}), ''
+                    ) || '.'
             when is_silent
                 then
                     ' stopped on ' || cast(observed_until as {{ dbt.type_string() }})
@@ -132,10 +141,6 @@ described as (
                     || ' and came back on '
                     || cast(observed_again_from as {{ dbt.type_string() }})
                     || ': nothing is known of ' || topic || ' in between.'
-            when event_count = 0
-                then
-                    ' have not come yet: with so few accounts or events that counts as none since '
-                    || cast(observed_from as {{ dbt.type_string() }}) || '.'
             else
                 ' are observed since ' || cast(observed_from as {{ dbt.type_string() }})
                 || case

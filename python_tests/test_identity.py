@@ -272,3 +272,128 @@ def test_drawn_contacts_belong_where_plain_python_says(seed):
     expected = {row["event_id"]: plain_membership(rows[row["user_id"]], row["occurred_at"]) for row in product}
     assert found == {key: None if account == "x" else account for key, account in expected.items()}
     assert set(expected.values()) >= {"a", "b", "c", "x", None}
+
+
+# -- users who become known --------------------------------------------------------------------------------------------
+
+
+def identified(event_id, user, anonymous_id, when, account=None, loaded=None):
+    return event(event_id, "user_identified", account, when, user, loaded, anonymous_id=anonymous_id)
+
+
+# Contacts and identifications, and the user and the account of the events of x by day; its event of day 2.5 names account b.
+KNOWN_USERS = {
+    "before and after": (
+        [*contacts("u", ("+", "a", at(1))), identified("i", "u", "x", at(5))],
+        {2: ("u", "a"), 2.5: ("u", "b"), 5: ("u", "a"), 7: ("u", "a")},
+    ),
+    "never": (contacts("u", ("+", "a", at(1))), {2: ("x", None), 2.5: ("x", "b")}),
+    "a contact only since": (
+        [*contacts("u", ("+", "a", at(5))), identified("i", "u", "x", at(6))],
+        {2: ("u", "a"), 4: ("u", "a"), 7: ("u", "a")},
+    ),
+    "a contact only after": (
+        [*contacts("u", ("+", "a", at(6))), identified("i", "u", "x", at(5))],
+        {2: ("u", None), 5.5: ("u", None), 7: ("u", "a")},
+    ),
+    "a known user who moves": (
+        [*contacts("u", ("+", "a", at(1)), ("+", "b", at(6)), ("-", "a", at(6))), identified("i", "u", "x", at(4))],
+        {2: ("u", "a"), 5: ("u", "a"), 7: ("u", "b")},
+    ),
+    "twice": (
+        [
+            *contacts("u", ("+", "a", at(1))),
+            *contacts("v", ("+", "b", at(1))),
+            identified("i", "u", "x", at(4)),
+            identified("j", "v", "x", at(6)),
+        ],
+        {2: ("u", "a"), 4: ("u", "a"), 5: ("v", "b"), 6: ("v", "b"), 7: ("v", "b")},
+    ),
+    "an unknown account": ([identified("i", "u", "x", at(5), account="nowhere")], {2.5: ("u", "b"), 7: ("u", None)}),
+    "nobody": ([event("i", "user_identified", None, at(5), anonymous_id="x")], {2.5: ("x", "b")}),
+    "one step only": (
+        [identified("i", "u", "x", at(5)), identified("j", "v", "u", at(5))],
+        {2: ("u", None), 2.5: ("u", "b")},
+    ),
+    "late": (
+        [*contacts("u", ("+", "a", at(1))), identified("i", "u", "x", at(3), loaded=at(8))],
+        {2: ("u", "a"), 7: ("u", "a")},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KNOWN_USERS)
+def test_an_anonymous_user_becomes_known(case):
+    crm, expected = KNOWN_USERS[case]
+    product = [event(f"p{day}", "opened", "b" if day == 2.5 else None, at(day), "x") for day in expected]
+    with built(("base_resolved_events",), crm=created("a", "b") + crm, product=product) as connection:
+        events = connection.execute(
+            "select event_id, user_id, account_id from base_resolved_events where source = 'product'"
+        ).fetchall()
+        refused = connection.execute("select count(*) from base_resolved_events where reject_reason <> 'no_account'").fetchone()
+        identifications = connection.execute(
+            "select count(*), count(reject_reason) from base_resolved_events where event_type = 'user_identified'"
+        ).fetchone()
+    assert {key: (user, account) for key, user, account in events} == {f"p{day}": of for day, of in expected.items()}
+    assert refused == (0,) and identifications[1] == 0
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def document(event_id, event_type, account, when, key, document_id, **payload):
+    return event(event_id, event_type, account, when, **{key: document_id}, **payload)
+
+
+def plain_documents(rows, survivors):
+    """The document of each account and id: who began it, and whether it has a beginning or is ambiguous."""
+    begun, mentioned = defaultdict(set), set()
+    for account, document_id, begins in rows:
+        if account in survivors:
+            mentioned.add((account, document_id))
+            if begins:
+                begun[document_id].add(account)
+    found = {}
+    for account, document_id in mentioned:
+        anyone = begun[document_id]
+        same = {other for other in anyone if survivors[other] == survivors[account]}
+        owners = {account} if account in anyone else same if len(same) == 1 else anyone
+        owner = next(iter(owners)) if len(owners) == 1 else None
+        found[account, document_id] = (owner or account, owner is not None, owner is None and len(anyone) > 1)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["ticket", "subscription", "invoice"])
+def test_drawn_documents_are_those_of_plain_python(kind, seed):
+    rng = random.Random(f"documents {kind} {seed}")
+    accounts = "abcdef"
+    crm = created(*accounts[:-1]) + merges(*((*rng.sample(accounts, 2), day) for day in range(rng.randrange(4))))
+    money = {"currency": "USD"}
+    begins, goes_on, stream, more = {
+        "ticket": ("ticket_created", "ticket_changed", "support", {}),
+        "subscription": ("subscription_started", "subscription_renewed", "billing", {"seats": 3, "mrr": 10, **money}),
+        "invoice": ("invoice_issued", "invoice_paid", "billing", {"amount": 10, "due_on": "2025-02-02", **money}),
+    }[kind]
+    drawn = [
+        (rng.choice(accounts), rng.choice(("1", "2", "3", "4/5", "%2F")), rng.random() < 0.2) for _ in range(rng.randrange(60))
+    ]
+    rows = [
+        event(f"d{number}", begins if is_begun else goes_on, account, at(10 + number), **{f"{kind}_id": document_id}, **more)
+        for number, (account, document_id, is_begun) in enumerate(drawn)
+    ]
+    with built(("base_documents",), crm=crm, **{stream: rows}) as connection:
+        survivors = column_by_key(connection, "select source_account_id, account_id from base_accounts")
+        found = {
+            (account, document_id): (owner, has_beginning, is_ambiguous)
+            for account, document_id, owner, has_beginning, is_ambiguous in connection.execute(
+                "select source_account_id, document_id, split_part(document, '/', 1), has_beginning, is_ambiguous "
+                f"from base_documents where document_key = '{kind}_id'"
+            ).fetchall()
+        }
+        (distinct,) = connection.execute(
+            "select count(distinct document) from base_documents where document_key = ?", [f"{kind}_id"]
+        ).fetchone()
+    expected = plain_documents(drawn, survivors)
+    assert found == expected
+    assert distinct == len({(owner, document_id) for (_, document_id), (owner, *_) in expected.items()})

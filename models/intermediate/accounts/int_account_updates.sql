@@ -22,6 +22,11 @@ aliases as (
     select * from {{ ref('base_accounts') }}
 ),
 
+document_types as (
+    select * from {{ ref('event_types') }}
+    where document_key is not null
+),
+
 new_product_events as (
     select
         account_id,
@@ -53,6 +58,8 @@ other_events as (
         cast(events.occurred_at as date) as date_day,
         events.build_number > build_moment.last_build_number
         or created_accounts.source_account_id is not null as is_new,
+        events.reject_reason,
+        coalesce(events.loaded_at <= build_moment.last_known_at, false) as is_known_to_last_build,
         case when {{ is_json_object('events.payload') }} then events.payload end as payload
     from {{ ref('base_resolved_events') }} as events
     cross join build_moment
@@ -132,52 +139,179 @@ new_contacts as (
     group by user_id
 ),
 
+identifications as (
+    select
+        user_id,
+        {{ json_text('payload', "'anonymous_id'") }} as anonymous_id,
+        is_new
+    from other_events
+    where event_type = 'user_identified'
+),
+
+-- Whose events may count for another user now, or for another account as the user has moved.
+affected_anonymous_ids as (
+    select
+        identifications.anonymous_id,
+        max(case when identifications.is_new then 1 else 0 end) = 1 as is_identified_now
+    from identifications
+    left join new_contacts
+        on identifications.user_id = new_contacts.user_id
+    where identifications.is_new or new_contacts.user_id is not null
+    group by identifications.anonymous_id
+),
+
+anonymous_days as (
+    select
+        events.user_id as anonymous_id,
+        events.account_id as source_account_id,
+        affected_anonymous_ids.is_identified_now,
+        min(cast(events.occurred_at as date)) as date_day
+    from {{ ref('base_events') }} as events
+    inner join affected_anonymous_ids
+        on events.user_id = affected_anonymous_ids.anonymous_id
+    where events.source = 'product'
+    group by events.user_id, events.account_id, affected_anonymous_ids.is_identified_now
+),
+
+identified_accounts as (
+    select
+        aliases.account_id,
+        anonymous_days.date_day
+    from anonymous_days
+    inner join aliases
+        on anonymous_days.source_account_id = aliases.source_account_id
+    where anonymous_days.is_identified_now
+),
+
+users_of_anonymous_ids as (
+    select anonymous_id, user_id from identifications
+    union distinct
+    select anonymous_id, anonymous_id as user_id from identifications
+),
+
+moved_users as (
+    select user_id, date_day from new_contacts
+    union all
+    select
+        users_of_anonymous_ids.user_id,
+        anonymous_days.date_day
+    from anonymous_days
+    inner join users_of_anonymous_ids
+        on anonymous_days.anonymous_id = users_of_anonymous_ids.anonymous_id
+    where anonymous_days.source_account_id is null
+),
+
 contact_accounts as (
     select
         contacts.account_id,
-        new_contacts.date_day
-    from new_contacts
+        min(moved_users.date_day) as date_day
+    from moved_users
     inner join contacts
-        on new_contacts.user_id = contacts.user_id
+        on moved_users.user_id = contacts.user_id
+    group by contacts.account_id
 ),
 
-documents as (
+document_events as (
     select
-        source,
-        account_id,
-        is_new,
-        coalesce(
-            {{ json_text('payload', "'ticket_id'") }},
-            {{ json_text('payload', "'invoice_id'") }},
-            {{ json_text('payload', "'subscription_id'") }}
-        ) as document_id,
+        other_events.source,
+        document_types.document_key,
+        {{ json_text('other_events.payload', 'document_types.document_key') }} as document_id,
+        other_events.source_account_id,
+        other_events.account_id,
+        other_events.is_new,
+        document_types.begins_document as begins,
+        other_events.reject_reason is null as is_accepted,
+        other_events.is_known_to_last_build,
         case
-            when {{ json_text('payload', "'subscription_id'") }} is null then date_day
-            else cast('0001-01-01' as date)
+            when document_types.document_key = 'subscription_id' then cast('0001-01-01' as date)
+            else other_events.date_day
         end as date_day
     from other_events
-    where source in ('support', 'billing')
+    inner join document_types
+        on
+            other_events.source = document_types.source
+            and other_events.event_type = document_types.event_type
+),
+
+document_mentions as (
+    select
+        source,
+        document_key,
+        document_id,
+        source_account_id,
+        account_id,
+        min(date_day) as date_day,
+        max(case when is_new then 1 else 0 end) = 1 as has_news,
+        max(case when is_new and (begins or not is_accepted) then 1 else 0 end) = 1
+            as has_other_beginnings,
+        max(case when is_known_to_last_build then 1 else 0 end) = 1
+        and max(case when begins and is_accepted and not is_new then 1 else 0 end) = 0
+            as may_leave
+    from document_events
+    where document_id is not null
+    group by source, document_key, document_id, source_account_id, account_id
+),
+
+-- A beginning that comes, or no longer counts, may move what other accounts say of the same id to
+-- another document. What an account has begun itself stays where it is.
+document_ids as (
+    select
+        source,
+        document_key,
+        document_id,
+        min(date_day) as date_day
+    from document_mentions
+    group by source, document_key, document_id
+    having
+        max(case when has_other_beginnings then 1 else 0 end) = 1
+        and max(case when may_leave then 1 else 0 end) = 1
+),
+
+mentions_of_documents as (
+    select
+        document_mentions.account_id,
+        document_mentions.source,
+        document_mentions.date_day,
+        document_mentions.has_news,
+        documents.document
+    from document_mentions
+    inner join {{ ref('base_documents') }} as documents
+        on
+            document_mentions.source = documents.source
+            and document_mentions.document_key = documents.document_key
+            and document_mentions.source_account_id = documents.source_account_id
+            and document_mentions.document_id = documents.document_id
 ),
 
 new_documents as (
     select
         source,
-        document_id,
+        document,
         min(date_day) as date_day
-    from documents
-    group by source, document_id
-    having max(case when is_new then 1 else 0 end) = 1
+    from mentions_of_documents
+    group by source, document
+    having max(case when has_news then 1 else 0 end) = 1
 ),
 
 document_accounts as (
     select
-        documents.account_id,
+        mentions_of_documents.account_id,
         new_documents.date_day
     from new_documents
-    inner join documents
+    inner join mentions_of_documents
         on
-            new_documents.source = documents.source
-            and new_documents.document_id = documents.document_id
+            new_documents.source = mentions_of_documents.source
+            and new_documents.document = mentions_of_documents.document
+    union all
+    select
+        document_mentions.account_id,
+        document_ids.date_day
+    from document_ids
+    inner join document_mentions
+        on
+            document_ids.source = document_mentions.source
+            and document_ids.document_key = document_mentions.document_key
+            and document_ids.document_id = document_mentions.document_id
 ),
 
 -- An entry that is new tells something else from its day on; where one is gone, nobody knows from
@@ -233,6 +367,8 @@ changes as (
     select account_id, date_day from merged_accounts
     union all
     select account_id, date_day from contact_accounts
+    union all
+    select account_id, date_day from identified_accounts
     union all
     select account_id, date_day from document_accounts
 ),

@@ -116,6 +116,7 @@ moment as (
         {{ latest_load_at() }} as latest_load_at,
         coalesce(last_builds.build_number, 0) + 1 as build_number,
         coalesce(last_builds.build_number, 0) as last_build_number,
+        completed_builds.known_at as last_known_at,
         completed_builds.as_of as last_as_of,
         completed_builds.tracking_starts as last_tracking_starts,
         this_run.intake_definition,

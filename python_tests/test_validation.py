@@ -293,30 +293,42 @@ def test_the_draws_meet_the_edges(drawn):
 
 @pytest.fixture(scope="module")
 def history():
-    """Random scores, churn dates and tasks, with what became of them in plain Python."""
+    """Random scores, terms of accounts that leave and may come back, and tasks."""
     rng, first = random.Random(11), datetime.date(2024, 1, 1)
-    as_of, accounts, scores, tasks = first + 400 * DAY, [], [], []
-    for number in range(120):
+    as_of, periods, scores, tasks = first + 400 * DAY, [], [], []
+    for number in range(160):
         account_id, start = f"a-{number}", rng.choice((0, 0, rng.randrange(380)))
-        end = start + rng.choice((999, rng.randrange(1, 300)))
-        churned_on = first + end * DAY if end <= 400 else None
-        accounts.append((account_id, churned_on))
-        for day in range(start, min(end, 401)):
-            date = first + day * DAY
-            if date.weekday() == 0 or day == 400:
-                status = rng.choice(("scored", "scored", "scored", "too_early"))
-                scores.append((account_id, date, "v1", "smb", status, 50 if status == "scored" else None))
+        for _ in range(rng.choice((1, 1, 2))):
+            end = start + rng.choice((999, rng.randrange(1, 300)))
+            ends_on = first + end * DAY if end <= 400 else None
+            term_ends_on = first + rng.randrange(start, start + 365) * DAY if rng.random() < 0.3 else None
+            notice_on = ends_on - rng.randrange(40) * DAY if ends_on and rng.random() < 0.5 else None
+            periods.append((account_id, first + start * DAY, ends_on, term_ends_on, notice_on))
+            for day in range(start, min(end, 401)):
+                date = first + day * DAY
+                if date.weekday() == 0 or day == 400:
+                    status = rng.choice(("scored", "scored", "scored", "too_early"))
+                    scores.append((account_id, date, "v1", "smb", status, 50 if status == "scored" else None))
+            start = end + rng.choice((5, 30, 100))
+            if start > 400:
+                break
         tasks += [(account_id, first + rng.randrange(400) * DAY) for _ in range(rng.choice((0, 1, 3)))]
-    return as_of, accounts, scores, tasks
+    return as_of, periods, scores, tasks
 
 
-def outcomes_of(as_of, accounts, scores, tasks):
+def outcomes_of(as_of, periods, scores, tasks):
     """The rows of int_health_outcomes over these tables, by account, date and horizon."""
     with warehouse.seeded() as connection:
         for name, columns, types, rows in (
             ("base_build_moment", "as_of", "date", [(as_of,)]),
             ("int_treated_days", "account_id, treated_on", "varchar, date", sorted(set(tasks))),
-            ("int_accounts", "account_id, churned_on, segment", "varchar, date, varchar", [(*row, "smb") for row in accounts]),
+            ("int_accounts", "account_id, segment", "varchar, varchar", sorted({(row[0], "smb") for row in periods})),
+            (
+                "int_subscription_periods",
+                "account_id, starts_on, ends_on, term_ends_on, notice_on",
+                "varchar, date, date, date, date",
+                periods,
+            ),
             (
                 "int_health_scores",
                 "account_id, score_date, model_version, segment, status, track, score, band",
@@ -346,21 +358,31 @@ def outcomes(history):
     return outcomes_of(*history)
 
 
+def label(periods, date, gap, end):
+    """What a closed window saw, and the day on which the account had left by its end."""
+    begun = [period for period in periods if period[1] <= end]
+    left = None if any(ends is None for _, _, ends, *_ in begun) else max(ends for _, _, ends, *_ in begun)
+    for _, starts, ends, term, notice in begun:
+        covers = starts <= date and (ends is None or ends > date)
+        if covers and term and term > end and (notice is None or notice > date):
+            return "not_at_risk", left
+    if left is None or left > end:
+        return "retained", left
+    return ("churned_in_gap" if left <= gap else "churned"), left
+
+
 def test_outcomes_are_what_plain_python_says(history, outcomes):
-    as_of, accounts, scores, tasks = history
-    ends, monday, expected = dict(accounts), datetime.date(2000, 1, 3), {}
+    as_of, periods, scores, tasks = history
+    monday, expected = datetime.date(2000, 1, 3), {}
     for account_id, date, _, _, status, _ in scores:
         for horizon in (30, 60, 90):
             weeks = -(-horizon // 7)
             if status != "scored" or (date - monday).days % (7 * weeks):
                 continue
-            gap, end, left = date + 7 * DAY, date + (7 + horizon) * DAY, ends[account_id]
+            gap, end = date + 7 * DAY, date + (7 + horizon) * DAY
+            outcome, left = label([period for period in periods if period[0] == account_id], date, gap, end)
             if end > as_of:
                 outcome = "window_open"
-            elif left and left <= gap:
-                outcome = "churned_in_gap"
-            else:
-                outcome = "churned" if left and left <= end else "retained"
             treated = any(
                 name == account_id and date < day <= end and (left is None or day < left) for name, day in tasks
             )
@@ -369,7 +391,9 @@ def test_outcomes_are_what_plain_python_says(history, outcomes):
                 expected["known_then", account_id, date, horizon] = outcome, treated, 51
     found = {key: (row.outcome, row.is_treated, row.score) for key, row in outcomes.iterrows()}
     assert found == expected
-    assert {outcome for outcome, *_ in found.values()} == {"window_open", "churned_in_gap", "churned", "retained"}
+    assert {outcome for outcome, *_ in found.values()} == {
+        "window_open", "not_at_risk", "churned_in_gap", "churned", "retained"
+    }  # fmt: skip
 
 
 def test_windows_of_an_account_never_overlap(outcomes):
@@ -381,7 +405,7 @@ def test_windows_of_an_account_never_overlap(outcomes):
 def test_no_account_stands_on_two_sides_and_no_holdout_precedes_its_training(outcomes):
     rows = outcomes.reset_index()
     assert (rows.groupby(["basis", "account_id", "horizon_days"]).account_split.nunique() == 1).all()
-    for _, table in rows[rows.outcome.isin(["churned", "retained"])].groupby(["basis", "horizon_days"]):
+    for _, table in rows[rows.outcome != "window_open"].groupby(["basis", "horizon_days"]):
         days = table.groupby("split").score_date.agg(["min", "max"])
         assert set(days.index) >= {"train", "holdout"}
         assert days.loc["train", "max"] < days.loc["holdout", "min"]
@@ -390,9 +414,9 @@ def test_no_account_stands_on_two_sides_and_no_holdout_precedes_its_training(out
 
 
 def test_labels_change_no_split_and_no_score(history, outcomes):
-    as_of, accounts, scores, tasks = history
+    as_of, periods, scores, tasks = history
     rng = random.Random(3)
-    others = [(name, None if left and rng.random() < 0.5 else left) for name, left in accounts]
+    others = [(*row[:2], None if row[2] and rng.random() < 0.5 else row[2], *row[3:]) for row in periods]
     other = outcomes_of(as_of, others, scores, tasks)
     assert (outcomes.outcome != other.outcome).sum() > 20
     kept = [column for column in outcomes if column not in ("outcome", "has_churned", "is_treated")]
@@ -400,9 +424,15 @@ def test_labels_change_no_split_and_no_score(history, outcomes):
 
 
 def test_what_happens_after_a_closed_window_changes_nothing(history):
-    as_of, accounts, scores, tasks = history
+    as_of, periods, scores, tasks = history
     early = as_of - 100 * DAY
-    before = [(name, left if left and left <= early else None) for name, left in accounts]
+
+    def by_then(day):
+        return day if day and day <= early else None
+
+    before = [
+        (name, starts, by_then(ends), term, by_then(notice)) for name, starts, ends, term, notice in periods if starts <= early
+    ]
     known = outcomes_of(
         early, before, [row for row in scores if row[1] <= early], [row for row in tasks if row[1] <= early]
     )

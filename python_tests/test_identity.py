@@ -397,3 +397,61 @@ def test_drawn_documents_are_those_of_plain_python(kind, seed):
     expected = plain_documents(drawn, survivors)
     assert found == expected
     assert distinct == len({(owner, document_id) for (_, document_id), (owner, *_) in expected.items()})
+
+
+# -- parents -----------------------------------------------------------------------------------------------------------
+
+
+def families(*rows):
+    """Accounts created with a parent, from rows of (account, parent)."""
+    return [
+        event(f"created {account}", "account_created", account, at(), **({"parent_account_id": parent} if parent else {}))
+        for account, parent in rows
+    ]
+
+
+DEEP = [f"a{number:02d}" for number in range(30)]
+
+# The accounts with their parents, the merges, and each account's ancestors from the nearest on.
+PARENTS = {
+    "grandparents": ([("a", None), ("b", "a"), ("c", "b"), ("d", "b")], [], {"b": "a", "c": "ba", "d": "ba"}),
+    "a deep chain": (list(zip(DEEP, [None, *DEEP], strict=False)), [], {n: DEEP[:i][::-1] for i, n in enumerate(DEEP) if i}),
+    "unknown": ([("a", "x"), ("b", "a")], [], {"b": "a"}),
+    "oneself": ([("a", "a"), ("b", "a")], [], {"b": "a"}),
+    "merged away": ([("a", None), ("b", None), ("c", "b")], [("b", "a", 1)], {"c": "a"}),
+    "merged into its child": ([("a", None), ("c", "a"), ("d", "a")], [("a", "c", 1)], {"d": "c"}),
+    "the child of an account that is merged away": ([("a", None), ("b", None), ("c", "a")], [("c", "b", 1)], {}),
+    "a circle": ([("a", "b"), ("b", "a"), ("c", "a"), ("d", "c")], [], {}),
+    "a circle through a merge": ([("a", None), ("b", "a"), ("c", "b")], [("a", "c", 1)], {}),
+    "a circle beside a family": ([("a", "b"), ("b", "a"), ("c", None), ("d", "c")], [], {"d": "c"}),
+}
+
+
+@pytest.mark.parametrize("case", PARENTS)
+def test_parents_are_followed_upwards_after_merges(case):
+    rows, merged, expected = PARENTS[case]
+    crm = families(*rows) + merges(*merged)
+    with built(("int_account_parents", "parent_account_health"), crm=crm) as connection:
+        found = defaultdict(list)
+        for account, ancestor in connection.execute(
+            "select account_id, ancestor_account_id from int_account_parents order by account_id, depth"
+        ).fetchall():
+            found[account].append(ancestor)
+        groups = column_by_key(connection, "select parent_account_id, accounts from parent_account_health")
+        direct = column_by_key(connection, "select account_id, parent_account_id from dim_accounts")
+    assert found == {account: list(ancestors) for account, ancestors in expected.items()}
+    assert groups == {
+        ancestor: 1 + sum(ancestor in above for above in expected.values())
+        for ancestors in expected.values()
+        for ancestor in ancestors
+    }
+    assert {account: parent for account, parent in direct.items() if parent} == {
+        account: ancestors[0] for account, ancestors in expected.items()
+    }
+
+
+def test_an_excluded_parent_has_no_group_and_its_children_belong_to_those_above_it():
+    crm = families(("a", None), ("b", "a"), ("c", "b"))
+    crm[1] = event("created b", "account_created", "b", at(), parent_account_id="a", is_test=True)
+    with built(("parent_account_health",), crm=crm) as connection:
+        assert column_by_key(connection, "select parent_account_id, accounts from parent_account_health") == {"a": 2}

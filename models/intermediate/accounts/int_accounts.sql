@@ -141,7 +141,6 @@ placed as (
         coalesce(sized.segment, zero_class.segment) as segment,
         attributes.plan,
         attributes.owner_id,
-        attributes.parent_account_id,
         attributes.timezone,
         attributes.employees,
         preferred_starts.started_at,

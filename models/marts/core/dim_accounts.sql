@@ -8,6 +8,11 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
+parents as (
+    select * from {{ ref('int_account_parents') }}
+    where depth = 1
+),
+
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
@@ -31,7 +36,7 @@ dimensions as (
         accounts.journey,
         accounts.plan,
         accounts.owner_id,
-        accounts.parent_account_id,
+        parents.ancestor_account_id as parent_account_id,
         accounts.timezone,
         accounts.employees,
         case
@@ -51,6 +56,8 @@ dimensions as (
         on
             accounts.account_id = measured_signals.account_id
             and accounts.ended_on = measured_signals.date_day
+    left join parents
+        on accounts.account_id = parents.account_id
     left join lifecycle_stages
         on
             measured_signals.account_age_days >= lifecycle_stages.from_day

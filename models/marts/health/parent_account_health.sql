@@ -12,25 +12,32 @@ current_health as (
     select * from {{ ref('current_account_health') }}
 ),
 
-children as (
-    select
-        parent_account_id,
-        account_id
-    from accounts
-    where parent_account_id is not null
+parents as (
+    select * from {{ ref('int_account_parents') }}
 ),
 
--- A parent that is an account is a member of its own group.
+descendants as (
+    select
+        parents.ancestor_account_id as parent_account_id,
+        parents.account_id
+    from parents
+    inner join accounts
+        on parents.account_id = accounts.account_id
+    inner join accounts as ancestors
+        on parents.ancestor_account_id = ancestors.account_id
+),
+
+-- A parent is a member of its own group.
 groups as (
     select
         parent_account_id,
         account_id
-    from children
+    from descendants
     union distinct
     select
         parent_account_id,
         parent_account_id as account_id
-    from children
+    from descendants
 ),
 
 members as (

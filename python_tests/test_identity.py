@@ -455,3 +455,137 @@ def test_an_excluded_parent_has_no_group_and_its_children_belong_to_those_above_
     crm[1] = event("created b", "account_created", "b", at(), parent_account_id="a", is_test=True)
     with built(("parent_account_health",), crm=crm) as connection:
         assert column_by_key(connection, "select parent_account_id, accounts from parent_account_health") == {"a": 2}
+
+
+# -- what the cases ask for --------------------------------------------------------------------------------------------
+
+
+def onboarded(*accounts):
+    return [event(f"onboarded {account}", "onboarding_started", account, at()) for account in accounts]
+
+
+def ticket(event_id, event_type, account, when, ticket_id="42", **payload):
+    return event(event_id, f"ticket_{event_type}", account, when, ticket_id=ticket_id, **payload)
+
+
+# Rows of the support stream, its counts in stream_reconciliation: before_start, without_beginning, ambiguous.
+RECONCILED = {
+    "unknown tickets": (
+        [
+            ticket("1", "replied", "a", at(5), "1", author_role="agent", is_public=True),
+            ticket("2", "solved", "a", at(6), "1"),
+            ticket("3", "solved", "a", at(6), "2"),
+            ticket("4", "reopened", "a", at(7), "3"),
+        ],
+        (4, 4, 0),
+    ),
+    "of a third account": (
+        [ticket("1", "created", "a", at(5)), ticket("2", "created", "b", at(6)), ticket("3", "solved", "c", at(7))],
+        (1, 1, 1),
+    ),
+    "two help desks": ([ticket("1", "created", "a", at(5)), ticket("2", "created", "b", at(6))], (0, 0, 0)),
+    "moved": ([ticket("1", "created", "a", at(5)), ticket("2", "solved", "b", at(6))], (0, 0, 0)),
+    "a beginning that comes late": (
+        [ticket("2", "solved", "a", at(6)), event("1", "ticket_created", "a", at(5), loaded=at(20), ticket_id="42")],
+        (0, 0, 0),
+    ),
+    "before the start": ([ticket("1", "created", "a", at(-5))], (1, 0, 0)),
+    "of an unknown account": ([ticket("1", "solved", "x", at(5))], (0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("case", RECONCILED)
+def test_events_without_a_beginning_are_counted(case):
+    support, expected = RECONCILED[case]
+    crm = created("a", "b", "c") + onboarded("a", "b", "c") + [event("late", "note_logged", "a", at(30))]
+    with built(("stream_reconciliation",), crm=crm, support=support) as connection:
+        found = connection.execute(
+            "select before_start_count, without_beginning_count, ambiguous_document_count "
+            "from stream_reconciliation where source = 'support'"
+        ).fetchone()
+        (off,) = connection.execute(
+            "select count(*) from stream_reconciliation where raw_count <> staged_count + rejected_count"
+        ).fetchone()
+    assert found == expected
+    assert off == 0
+
+
+# Rows of the support stream, and tickets_opened_30d and tickets_open of each account on the last day.
+TICKETS = {
+    "the same id in two help desks": (
+        [ticket("1", "created", "a", at(25)), ticket("2", "created", "b", at(26)), ticket("3", "solved", "b", at(27))],
+        {"a": (1, 1), "b": (1, 0), "c": (0, 0)},
+    ),
+    "moved to another account": (
+        [ticket("1", "created", "a", at(25)), ticket("2", "changed", "b", at(26)), ticket("3", "solved", "b", at(27))],
+        {"a": (0, 0), "b": (1, 0), "c": (0, 0)},
+    ),
+    "moved, beside one of the same id that is closed by its own account": (
+        [
+            ticket("1", "created", "a", at(25), "1"),
+            ticket("2", "changed", "c", at(26), "1"),
+            ticket("3", "created", "b", at(26), "2"),
+            ticket("4", "solved", "b", at(27), "2"),
+        ],
+        {"a": (0, 0), "b": (1, 0), "c": (1, 1)},
+    ),
+    "two of one id on accounts that are merged": (
+        [
+            ticket("1", "created", "a", at(25)),
+            ticket("2", "created", "merged", at(25)),
+            ticket("3", "solved", "merged", at(26)),
+        ],
+        {"a": (2, 1), "b": (0, 0), "c": (0, 0)},
+    ),
+    "of a merged account, closed by the survivor while another has the same id": (
+        [ticket("1", "created", "merged", at(25)), ticket("2", "created", "b", at(25)), ticket("3", "solved", "a", at(26))],
+        {"a": (1, 0), "b": (1, 1), "c": (0, 0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TICKETS)
+def test_tickets_count_for_the_account_that_has_them(case):
+    support, expected = TICKETS[case]
+    support = [ticket("first", "created", "c", at(-200), "first"), ticket("last", "solved", "c", at(30), "first"), *support]
+    crm = created("a", "b", "c", "merged") + onboarded("a", "b", "c") + merges(("merged", "a", 28))
+    with built(("fct_account_signals",), crm=crm, support=support) as connection:
+        rows = connection.execute(
+            "select account_id, tickets_opened_30d, tickets_open from fct_account_signals where date_day = ?", [at(30).date()]
+        ).fetchall()
+    assert {account: tuple(counts) for account, *counts in rows} == expected
+
+
+SUBSCRIPTION = {"seats": 5, "mrr": 100, "currency": "USD", "plan": "pro"}
+
+# Rows of the billing stream, and churned_on (a day) and ARR of each account.
+SUBSCRIPTIONS = {
+    "the same id in two billing systems": (
+        [("started", "a", 1, SUBSCRIPTION), ("started", "b", 10, SUBSCRIPTION)],
+        {"a": (None, 1200), "b": (None, 1200)},
+    ),
+    "the same id, one cancelled": (
+        [("started", "a", 1, SUBSCRIPTION), ("started", "b", 10, SUBSCRIPTION), ("cancelled", "a", 20, {})],
+        {"a": (20, 0), "b": (None, 1200)},
+    ),
+    "moved": (
+        [("started", "a", 1, SUBSCRIPTION), ("changed", "b", 10, SUBSCRIPTION)],
+        {"a": (10, 0), "b": (None, 1200)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SUBSCRIPTIONS)
+def test_subscriptions_count_for_the_account_that_has_them(case):
+    rows, expected = SUBSCRIPTIONS[case]
+    billing = [
+        event(f"s{number}", f"subscription_{kind}", account, at(day), subscription_id="1",
+              **({"effective_on": str(at(day).date())} if kind == "cancelled" else terms))
+        for number, (kind, account, day, terms) in enumerate(rows)
+    ]  # fmt: skip
+    crm = created("a", "b") + onboarded("a", "b") + [event("late", "note_logged", "a", at(30))]
+    with built(("dim_accounts",), crm=crm, billing=billing) as connection:
+        found = connection.execute("select account_id, churned_on, arr from dim_accounts").fetchall()
+    assert {account: (churned_on, arr) for account, churned_on, arr in found} == {
+        account: (day and at(day).date(), arr) for account, (day, arr) in expected.items()
+    }

@@ -57,25 +57,29 @@ def observations(rng):
 
 @pytest.fixture(scope="module")
 def drawn():
-    outcomes, drivers = observations(random.Random(7))
     with warehouse.seeded() as connection:
-        connection.register("outcomes", outcomes)
-        connection.register("drivers", drivers)
-        connection.execute(
-            "create table int_health_outcomes as select 'restated' as basis, * replace (score::decimal(18, 2) as score, "
-            "score_date::date as score_date, window_ends_on::date as window_ends_on), "
-            "case when score < 50 then 'red' else 'green' end as band from outcomes;"
-            "create table int_health_published (account_id varchar, score_date date, model_version varchar, "
-            "status varchar, components varchar);"
-            "create table int_health_drivers as select * replace (normalised::decimal(18, 6) as normalised, "
-            "score_date::date as score_date), 'live' as track from drivers;"
-            "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, "
-            "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score, "
-            "if(hash(score_date, account_id) % 2 = 0, 'red', 'green') as band from int_health_outcomes"
-        )
-        for model in MODELS:
-            connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+        validate(connection, *observations(random.Random(7)))
         yield connection
+
+
+def validate(connection, outcomes, drivers):
+    """Build the validation marts over these outcomes and drivers."""
+    connection.register("outcomes", outcomes)
+    connection.register("drivers", drivers)
+    connection.execute(
+        "create table int_health_outcomes as select 'restated' as basis, * replace (score::decimal(18, 2) as score, "
+        "score_date::date as score_date, window_ends_on::date as window_ends_on), "
+        "case when score < 50 then 'red' else 'green' end as band from outcomes;"
+        "create table int_health_published (account_id varchar, score_date date, model_version varchar, "
+        "status varchar, components varchar);"
+        "create table int_health_drivers as select * replace (normalised::decimal(18, 6) as normalised, "
+        "score_date::date as score_date), 'live' as track from drivers;"
+        "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, "
+        "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score, "
+        "if(hash(score_date, account_id) % 2 = 0, 'red', 'green') as band from int_health_outcomes"
+    )
+    for model in MODELS:
+        connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
 
 
 def expected_cohorts(outcomes, drivers, candidates):
@@ -441,3 +445,35 @@ def test_what_happens_after_a_closed_window_changes_nothing(history):
     columns = ["outcome", "is_treated", "score", "model_version"]
     assert len(closed) > 100
     pd.testing.assert_frame_equal(closed[columns], later.loc[closed.index, columns])
+
+
+@pytest.mark.parametrize(("is_told", "finding"), [(True, "does_not_predict"), (False, "predicts")])
+def test_what_only_the_contract_term_tells_does_not_predict(is_told, finding):
+    """A third pays by the month, is used little and leaves by chance; the others are bound for two years and used much."""
+    rng, first = random.Random(5), datetime.date(2024, 1, 1)
+    as_of, periods, scores = first + 300 * DAY, [], []
+    for number in range(900):
+        is_monthly, start, end = number % 3 == 0, first + rng.randrange(20) * DAY, None
+        term = start + (30 if is_monthly else 730) * DAY
+        while is_monthly and end is None and term <= as_of:
+            end = term if rng.random() < 0.15 else None
+            term += 30 * DAY
+        periods.append((f"a-{number}", start, end, term if is_told and not is_monthly else None, None))
+        for day in range(300):
+            date = first + day * DAY
+            is_sampled = (date - datetime.date(2000, 1, 3)).days % 35 == 0
+            if is_sampled and start <= date and (end is None or date < end):
+                score = min(100, max(0, round(rng.gauss(35 if is_monthly else 75, 10), 2)))
+                scores.append((f"a-{number}", date, "v1", "smb", "scored", score))
+    outcomes = outcomes_of(as_of, periods, scores, [("nobody", first)]).reset_index().drop(columns="band")
+    drivers = pd.DataFrame(columns=["account_id", "score_date", "metric", "value_status", "normalised"], dtype=object)
+    with warehouse.seeded() as connection:
+        validate(connection, outcomes.astype({"has_churned": "boolean", "score": float}), drivers)
+        row = connection.execute(
+            "select finding, not_at_risk, observations, accounts, (select count(*) from int_health_outcomes where outcome = "
+            "'not_at_risk' and basis = 'restated' and horizon_days = 30) from health_validation where basis = 'restated' "
+            "and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all' and horizon_days = 30"
+        ).fetchone()
+    assert row[0].startswith(finding)
+    assert row[1] == row[4] and (row[1] > 1000) == is_told
+    assert row[3] <= 300 if is_told else row[3] > 800

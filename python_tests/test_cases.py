@@ -30,7 +30,7 @@ VALUES = {
         ("select max(date_day) from fct_account_signals where dau_mau_30d is not null", "2025-05-01"),
         ("select count(*) from fct_milestones where status = 'overdue' and due_on > date '2025-05-01'", "0"),
         ("select count(*) from fct_risk_signals where first_seen_on > date '2025-05-01'", "0"),
-        ("select count(*) from fct_time_to_value where started_on + followed_days > date '2025-05-01'", "0"),
+        ("select count(*) from fct_time_to_value where started_on + followed_days::int > date '2025-05-01'", "0"),
         (
             "select observed_until from stream_coverage where source = 'product' and subject = 'any' and is_silent",
             "2025-05-01",

@@ -19,4 +19,4 @@ followed as (
 select * from followed
 where
     next_survival > survival
-    or coalesce(at_risk - leaving <> next_at_risk, true)
+    or coalesce(at_risk - leaving > next_at_risk, true)

@@ -104,6 +104,9 @@ achievements as (
         due_on,
         needs_seats,
         first_seats_on,
+        is_observable,
+        observed_until,
+        complete_through,
         entered_at,
         case
             when coalesce(waiver_at < reached_at, waiver_at is not null) then waiver_at

@@ -1,7 +1,15 @@
 with
 
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
 accounts as (
     select * from {{ ref('int_accounts') }}
+),
+
+coverage as (
+    select * from {{ ref('int_milestone_coverage') }}
 ),
 
 milestone_catalog as (
@@ -34,7 +42,7 @@ seat_needs as (
     group by milestone_id
 ),
 
-plan as (
+planned as (
     select
         accounts.account_id,
         accounts.journey,
@@ -58,6 +66,22 @@ plan as (
         on milestone_catalog.milestone_id = seat_needs.milestone_id
     left join first_seats
         on accounts.account_id = first_seats.account_id
+),
+
+-- Of a milestone that is due later, what is observed now.
+plan as (
+    select
+        planned.*,
+        coalesce(coverage.observed_from <= planned.started_on, false) as is_observable,
+        coverage.observed_until,
+        coverage.complete_through
+    from planned
+    cross join build_moment
+    left join coverage
+        on
+            planned.milestone_id = coverage.milestone_id
+            and least(planned.due_on, build_moment.as_of)
+            between coverage.observed_from and coverage.observed_until
 )
 
 select * from plan

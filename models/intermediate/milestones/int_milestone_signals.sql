@@ -19,25 +19,51 @@ dated as (
         weight,
         cast(achieved_at as date) as achieved_on,
         cast(waived_at as date) as waived_on,
+        observed_until,
         case
             when needs_seats then greatest({{ add_days('due_on', 1) }}, first_seats_on)
             else {{ add_days('due_on', 1) }}
         end as expected_on,
-        needs_seats and first_seats_on is null as is_never_expected
+        not is_observable
+        or (needs_seats and first_seats_on is null)
+        or (achieved_at is null and due_on > complete_through) as is_never_expected
     from achievements
 ),
 
-counted as (
+starting as (
     select
         account_id,
         weight,
         achieved_on,
         waived_on,
+        observed_until,
         case
             when is_never_expected then achieved_on
             else least(expected_on, coalesce(achieved_on, expected_on))
         end as counted_from
     from dated
+),
+
+-- What is not reached is expected no longer once it is waived, or once nobody could see it.
+counted as (
+    select
+        account_id,
+        weight,
+        achieved_on,
+        counted_from,
+        case
+            when counted_from < achieved_on and achieved_on > observed_until
+                then {{ add_days('observed_until', 1) }}
+            when achieved_on is null
+                then
+                    coalesce(
+                        least({{ add_days('observed_until', 1) }}, waived_on),
+                        {{ add_days('observed_until', 1) }},
+                        waived_on
+                    )
+        end as counted_until
+    from starting
+    where counted_from is not null
 ),
 
 changes as (
@@ -48,16 +74,25 @@ changes as (
         0 as reached_weight,
         cast(null as date) as achieved_on
     from counted
-    where counted_from is not null and coalesce(counted_from < waived_on, true)
+    where coalesce(counted_from < counted_until, true)
     union all
     select
         account_id,
-        waived_on as date_day,
+        counted_until as date_day,
         -weight as expected_weight,
         0 as reached_weight,
         cast(null as date) as achieved_on
     from counted
-    where counted_from < waived_on
+    where counted_from < counted_until
+    union all
+    select
+        account_id,
+        achieved_on as date_day,
+        weight as expected_weight,
+        0 as reached_weight,
+        cast(null as date) as achieved_on
+    from counted
+    where counted_until <= achieved_on
     union all
     select
         account_id,

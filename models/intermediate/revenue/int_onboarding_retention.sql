@@ -45,6 +45,7 @@ completion as (
         sum(case when achievements.waived_at is null then achievements.weight else 0 end) as weight
     from achievements
     cross join onboarding_retention_settings as settings
+    where achievements.is_observable
     group by achievements.account_id
 ),
 

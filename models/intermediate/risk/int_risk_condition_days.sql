@@ -1,25 +1,41 @@
 with
 
+signals as (
+    select * from {{ ref('signals') }}
+    where window_days is not null and observed_by is not null
+),
+
+signal_coverage as (
+    select * from {{ ref('base_signal_coverage') }}
+),
+
+-- Less than a threshold says something of a window that was wholly observed only.
 conditions as (
     select
-        condition_number,
-        measure,
-        subject,
-        operator,
-        threshold,
-        sustained_days,
-        holds_when_null,
-        min(from_day) - sustained_days + 1 as from_day,
-        max(to_day) as to_day
-    from {{ ref('int_risk_conditions') }}
+        risk_conditions.condition_number,
+        risk_conditions.measure,
+        risk_conditions.subject,
+        risk_conditions.operator,
+        risk_conditions.threshold,
+        risk_conditions.sustained_days,
+        risk_conditions.holds_when_null,
+        max(signals.window_days) as observed_window_days,
+        min(risk_conditions.from_day) - risk_conditions.sustained_days + 1 as from_day,
+        max(risk_conditions.to_day) as to_day
+    from {{ ref('int_risk_conditions') }} as risk_conditions
+    left join signals
+        on
+            risk_conditions.measure = 'signal'
+            and risk_conditions.operator in ('<', '<=')
+            and risk_conditions.subject = signals.signal
     group by
-        condition_number,
-        measure,
-        subject,
-        operator,
-        threshold,
-        sustained_days,
-        holds_when_null
+        risk_conditions.condition_number,
+        risk_conditions.measure,
+        risk_conditions.subject,
+        risk_conditions.operator,
+        risk_conditions.threshold,
+        risk_conditions.sustained_days,
+        risk_conditions.holds_when_null
 ),
 
 measured_signals as (
@@ -40,6 +56,7 @@ milestone_signals as (
 
 achievements as (
     select * from {{ ref('int_milestone_achievements') }}
+    where is_observable and due_on <= complete_through
 ),
 
 event_values as (
@@ -81,6 +98,17 @@ signal_values as (
                 conditions.from_day - account_signals.account_age_days,
                 account_signals.account_age_days - conditions.to_day
             ) <= 0
+    left join signal_coverage
+        on
+            conditions.observed_window_days is not null
+            and conditions.subject = signal_coverage.signal
+            and account_signals.date_day = signal_coverage.date_day
+    where
+        conditions.observed_window_days is null
+        or signal_coverage.observed_since <= {{ add_days(
+            'account_signals.date_day',
+            '-least(conditions.observed_window_days - 1, account_signals.account_age_days)'
+        ) }}
 ),
 
 -- A score says something until the next score weekday.
@@ -114,6 +142,7 @@ open_milestones as (
         case when needs_seats then greatest(due_on, first_seats_on) else due_on end as open_from,
         least(
             ended_on,
+            observed_until,
             coalesce({{ add_days('cast(achieved_at as date)', -1) }}, ended_on),
             coalesce({{ add_days('cast(waived_at as date)', -1) }}, ended_on)
         ) as open_to

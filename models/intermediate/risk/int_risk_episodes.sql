@@ -16,6 +16,38 @@ conditions as (
     select * from {{ ref('int_risk_conditions') }}
 ),
 
+observed_signals as (
+    select * from {{ ref('signals') }}
+    where observed_by is not null
+),
+
+signal_coverage as (
+    select * from {{ ref('base_signal_coverage') }}
+),
+
+event_values as (
+    select * from {{ ref('int_risk_event_values') }}
+),
+
+unscored as (
+    select * from {{ ref('int_health_scores') }}
+    where track = 'live' and status = 'too_little_data'
+),
+
+-- Due while it was observed, and not reached before it no longer was.
+lost_milestones as (
+    select
+        account_id,
+        milestone_id,
+        {{ days_between('started_on', 'due_on') }} as deadline_days,
+        {{ add_days('observed_until', 1) }} as lost_from,
+        coalesce(
+            {{ add_days('cast(coalesce(achieved_at, waived_at) as date)', -1) }}, ended_on
+        ) as lost_to
+    from {{ ref('int_milestone_achievements') }}
+    where is_observable and due_on <= complete_through
+),
+
 rules as (
     select * from {{ ref('int_risk_rules') }}
 ),
@@ -173,6 +205,79 @@ ending as (
     from episodes
 ),
 
+ending_conditions as (
+    select
+        ending.account_id,
+        ending.rule_life,
+        ending.resolved_on,
+        conditions.condition_number,
+        conditions.measure,
+        conditions.subject
+    from ending
+    inner join conditions
+        on ending.rule_id = conditions.rule_id
+    where ending.resolved_on <= ending.ended_on
+),
+
+unobserved as (
+    select
+        ending_conditions.rule_life,
+        ending_conditions.resolved_on
+    from ending_conditions
+    inner join observed_signals
+        on
+            ending_conditions.measure = 'signal'
+            and ending_conditions.subject = observed_signals.signal
+    left join signal_coverage
+        on
+            ending_conditions.subject = signal_coverage.signal
+            and ending_conditions.resolved_on = signal_coverage.date_day
+    where signal_coverage.signal is null
+    union distinct
+    select
+        ending_conditions.rule_life,
+        ending_conditions.resolved_on
+    from ending_conditions
+    left join event_values
+        on
+            ending_conditions.account_id = event_values.account_id
+            and ending_conditions.condition_number = event_values.condition_number
+            and ending_conditions.resolved_on = event_values.date_day
+    where
+        ending_conditions.measure in ('event_days', 'event_users', 'event_user_days')
+        and event_values.account_id is null
+    union distinct
+    select
+        ending_conditions.rule_life,
+        ending_conditions.resolved_on
+    from ending_conditions
+    inner join unscored
+        on
+            ending_conditions.measure = 'health_score'
+            and ending_conditions.account_id = unscored.account_id
+            and {{ last_score_weekday('ending_conditions.resolved_on') }} = unscored.score_date
+    union distinct
+    select
+        ending_conditions.rule_life,
+        ending_conditions.resolved_on
+    from ending_conditions
+    inner join lost_milestones
+        on
+            ending_conditions.account_id = lost_milestones.account_id
+            and ending_conditions.resolved_on >= lost_milestones.lost_from
+            and ending_conditions.resolved_on <= lost_milestones.lost_to
+            and (
+                ending_conditions.subject in (
+                    'any', 'milestone_completion', lost_milestones.milestone_id
+                )
+                or {{ try_cast_to("replace(ending_conditions.subject, 'due_by:', '')", 'bigint') }}
+                >= lost_milestones.deadline_days
+            )
+    where
+        ending_conditions.measure = 'milestone_days_overdue'
+        or ending_conditions.subject = 'milestone_completion'
+),
+
 ended as (
     select
         ending.*,
@@ -185,36 +290,53 @@ ended as (
             when window_over_on <= ended_on and window_over_on <= resolved_on
                 then 'out_of_window'
             when resolved_on <= ended_on then 'resolved'
-        end as cleared_by
+        end as over_by
     from ending
+),
+
+-- It is not known to be resolved where nobody could see whether the rule holds.
+told as (
+    select
+        ended.*,
+        case
+            when ended.over_by = 'resolved' and unobserved.rule_life is not null
+                then 'not_observed'
+            else ended.over_by
+        end as cleared_by
+    from ended
+    left join unobserved
+        on
+            ended.rule_life = unobserved.rule_life
+            and ended.resolved_on = unobserved.resolved_on
 ),
 
 dated as (
     select
         {{ id_of(
-            "ended.account_id || '|' || ended.rule_id || '|' || cast(ended.first_seen_on as "
+            "told.account_id || '|' || told.rule_id || '|' || cast(told.first_seen_on as "
             ~ dbt.type_string() ~ ")"
         ) }} as risk_signal_id,
-        ended.account_id,
-        ended.rule_id,
+        told.account_id,
+        told.rule_id,
         risk_windows.risk_window,
-        ended.severity,
-        ended.owner_role,
-        ended.band_cap,
-        ended.first_seen_on,
-        ended.last_seen_on,
-        case ended.cleared_by
-            when 'churned' then ended.life_over_on
-            when 'out_of_window' then ended.window_over_on
-            when 'resolved' then ended.resolved_on
+        told.severity,
+        told.owner_role,
+        told.band_cap,
+        told.first_seen_on,
+        told.last_seen_on,
+        case told.cleared_by
+            when 'churned' then told.life_over_on
+            when 'out_of_window' then told.window_over_on
+            when 'resolved' then told.resolved_on
+            when 'not_observed' then told.resolved_on
         end as cleared_on,
-        ended.cleared_by,
-        ended.cleared_by is null as is_active
-    from ended
+        told.cleared_by,
+        told.cleared_by is null as is_active
+    from told
     inner join risk_windows
         on
-            ended.first_age_days >= risk_windows.from_day
-            and coalesce(ended.first_age_days < risk_windows.next_from_day, true)
+            told.first_age_days >= risk_windows.from_day
+            and coalesce(told.first_age_days < risk_windows.next_from_day, true)
 )
 
 select * from dated

@@ -11,6 +11,7 @@ conditions as (
         condition_number,
         measure,
         subject,
+        operator,
         within_days,
         coalesce(min_days, 1) as min_days,
         min(from_day) - sustained_days + 1 as from_day,
@@ -21,9 +22,25 @@ conditions as (
         condition_number,
         measure,
         subject,
+        operator,
         within_days,
         coalesce(min_days, 1),
         sustained_days
+),
+
+streams as (
+    select distinct
+        source,
+        subject
+    from {{ ref('base_subjects') }}
+),
+
+watermarks as (
+    select * from {{ ref('base_stream_watermarks') }}
+),
+
+observed_days as (
+    select * from {{ ref('base_observed_days') }}
 ),
 
 tracking_plan as (
@@ -39,6 +56,34 @@ subjects as (
     left join tracking_plan
         on conditions.subject = 'role:' || tracking_plan.role  -- noqa: ST09
     where tracking_plan.event_type is not null or conditions.subject not like 'role:%'
+),
+
+condition_streams as (
+    select
+        conditions.condition_number,
+        count(*) as stream_count,
+        min(watermarks.complete_through) as complete_through
+    from conditions
+    inner join streams
+        on conditions.subject = streams.subject
+    inner join watermarks
+        on streams.source = watermarks.source
+    group by conditions.condition_number
+),
+
+condition_days as (
+    select
+        conditions.condition_number,
+        observed_days.date_day,
+        max(observed_days.observed_since) as observed_since
+    from conditions
+    inner join condition_streams
+        on conditions.condition_number = condition_streams.condition_number
+    inner join observed_days
+        on conditions.subject = observed_days.subject
+    group by
+        conditions.condition_number, observed_days.date_day, condition_streams.stream_count
+    having count(*) = condition_streams.stream_count
 ),
 
 user_days as (
@@ -128,18 +173,28 @@ counted_days as (
         on event_days.subject = conditions.subject and conditions.measure = 'event_days'
 ),
 
+-- Days that are not over ask what the last complete one told.
 asked as (
     select
         accounts.account_id,
+        accounts.started_on,
         conditions.condition_number,
         greatest(
-            accounts.started_on, {{ add_days('accounts.started_on', 'conditions.from_day') }}
+            accounts.started_on,
+            least(
+                {{ add_days('accounts.started_on', 'conditions.from_day') }},
+                condition_streams.complete_through
+            )
         ) as first_day,
         least(
             accounts.ended_on, {{ add_days('accounts.started_on', 'conditions.to_day') }}
         ) as last_day
     from accounts
     cross join conditions
+    inner join condition_streams
+        on conditions.condition_number = condition_streams.condition_number
+    where
+        {{ add_days('accounts.started_on', 'conditions.from_day') }} <= accounts.ended_on
 ),
 
 changes as (
@@ -186,6 +241,7 @@ daily_changes as (
     select
         changes.account_id,
         changes.condition_number,
+        asked.started_on,
         asked.last_day,
         greatest(changes.date_day, asked.first_day) as date_day,
         sum(changes.change) as change
@@ -199,6 +255,7 @@ daily_changes as (
     group by
         changes.account_id,
         changes.condition_number,
+        asked.started_on,
         asked.last_day,
         greatest(changes.date_day, asked.first_day)
 ),
@@ -207,6 +264,7 @@ stretches as (
     select
         account_id,
         condition_number,
+        started_on,
         date_day as first_day,
         coalesce(
             {{ add_days('lead(date_day) ' ~ same_condition, -1) }}, last_day
@@ -215,13 +273,52 @@ stretches as (
     from daily_changes
 ),
 
-event_values as (
+counted as (
     select
         account_id,
-        {{ each_day('first_day', 'last_day') }} as date_day,
         condition_number,
+        started_on,
+        {{ each_day('first_day', 'last_day') }} as date_day,
         criterion_value
     from stretches{{ from_each_day('first_day', 'last_day') }}
+),
+
+-- What has happened on a day that is not over counts, what has not says nothing yet.
+event_values as (
+    select
+        counted.account_id,
+        counted.date_day,
+        counted.condition_number,
+        greatest(
+            counted.criterion_value,
+            coalesce(last_complete.criterion_value, counted.criterion_value)
+        ) as criterion_value
+    from counted
+    inner join conditions
+        on counted.condition_number = conditions.condition_number
+    inner join condition_streams
+        on counted.condition_number = condition_streams.condition_number
+    inner join condition_days
+        on
+            counted.condition_number = condition_days.condition_number
+            and counted.date_day = condition_days.date_day
+    left join counted as last_complete
+        on
+            counted.account_id = last_complete.account_id
+            and counted.condition_number = last_complete.condition_number
+            and case
+                when counted.date_day > condition_streams.complete_through
+                    then condition_streams.complete_through
+            end = last_complete.date_day
+    where
+        conditions.operator in ('>=', '>')
+        or condition_days.observed_since <= greatest(
+            counted.started_on,
+            coalesce(
+                {{ add_days('counted.date_day', '1 - conditions.within_days') }},
+                counted.started_on
+            )
+        )
 )
 
 select * from event_values

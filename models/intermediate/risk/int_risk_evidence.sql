@@ -83,6 +83,9 @@ late_milestones as (
             seen_criteria.subject in ('any', achievements.milestone_id)
             or seen_criteria.subject like 'due_by:%'
         )
+        and achievements.is_observable
+        and achievements.due_on <= achievements.complete_through
+        and seen_criteria.seen_on <= achievements.observed_until
         and coalesce(cast(achievements.achieved_at as date) > seen_criteria.seen_on, true)
         and coalesce(cast(achievements.waived_at as date) > seen_criteria.seen_on, true)
         and (

@@ -10,10 +10,11 @@ judged as (
         case
             when waived_at is not null then 'waived'
             when cast(achieved_at as date) <= due_on then 'achieved'
+            when churned_on <= due_on then 'not_applicable'
+            when not is_observable then 'not_observable'
             when achieved_at is not null then 'achieved_late'
             when needs_seats and first_seats_on is null then 'not_applicable'
-            when churned_on <= due_on then 'not_applicable'
-            when ended_on > due_on then 'overdue'
+            when ended_on > due_on and due_on <= complete_through then 'overdue'
             when entered_at is not null then 'pending'
             else 'not_due'
         end as status
@@ -36,9 +37,10 @@ milestones as (
         achieved_at,
         waived_at,
         case
-            when achieved_at is not null
+            when status in ('achieved', 'achieved_late')
                 then greatest({{ days_between('due_on', 'cast(achieved_at as date)') }}, 0)
-            when status = 'overdue' then {{ days_between('due_on', 'ended_on') }}
+            when status = 'overdue'
+                then {{ days_between('due_on', 'least(ended_on, observed_until)') }}
         end as days_late,
         evidence,
         evidence_event_id

@@ -1,5 +1,9 @@
 with
 
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
 accounts as (
     select * from {{ ref('int_accounts') }}
 ),
@@ -12,10 +16,14 @@ activation_milestones as (
     select * from {{ ref('activation_milestones') }}
 ),
 
-activations as (
+coverage as (
+    select * from {{ ref('int_milestone_coverage') }}
+),
+
+waits as (
     select
         accounts.account_id,
-        activation_milestones.milestone_id as activation_milestone_id,
+        activation_milestones.milestone_id,
         activation_milestones.persona,
         activation_milestones.is_primary,
         accounts.segment,
@@ -23,7 +31,8 @@ activations as (
         accounts.started_on,
         accounts.ended_on,
         accounts.churned_on,
-        cast(achievements.achieved_at as date) as activated_on
+        achievements.due_on,
+        cast(achievements.achieved_at as date) as achieved_on
     from accounts
     inner join activation_milestones
         on accounts.product_category = activation_milestones.product_category
@@ -33,24 +42,94 @@ activations as (
             and activation_milestones.milestone_id = achievements.milestone_id
 ),
 
+-- An account is followed through the first stretch in which its milestone is observed: from its
+-- first day, or late, to the end of the stretch or the last day that is over.
+stretches as (
+    select
+        waits.account_id,
+        waits.persona,
+        greatest(coverage.observed_from, waits.started_on) as entered_on,
+        coverage.observed_until,
+        case
+            when coverage.observed_until = build_moment.as_of
+                then least(waits.ended_on, coverage.complete_through)
+            else least(waits.ended_on, coverage.observed_until)
+        end as followed_to,
+        row_number() over (
+            partition by waits.account_id, waits.persona order by coverage.observed_from
+        ) as stretch_number
+    from waits
+    cross join build_moment
+    inner join coverage
+        on
+            waits.milestone_id = coverage.milestone_id
+            and waits.started_on <= coverage.observed_until
+),
+
+-- Nobody knows how many reached it before they were observed, so who did is not followed.
+followed as (
+    select
+        waits.*,
+        stretches.entered_on,
+        stretches.followed_to,
+        case
+            when waits.achieved_on <= stretches.observed_until then waits.achieved_on
+        end as activated_on,
+        stretches.entered_on <= least(waits.ended_on, waits.due_on)
+        and coalesce(stretches.entered_on <= waits.achieved_on, true) as is_observable
+    from waits
+    left join stretches
+        on
+            waits.account_id = stretches.account_id
+            and waits.persona = stretches.persona
+            and stretches.stretch_number = 1
+),
+
+decided as (
+    select
+        account_id,
+        milestone_id,
+        persona,
+        is_primary,
+        segment,
+        product_category,
+        started_on,
+        case when is_observable then activated_on end as activated_on,
+        case
+            when is_observable and entered_on <= followed_to
+                then {{ days_between('started_on', 'entered_on') }}
+        end as entered_after_days,
+        case
+            when is_observable and entered_on <= followed_to
+                then
+                    {{ days_between(
+                        'started_on', 'least(followed_to, coalesce(activated_on, followed_to))'
+                    ) }}
+        end as followed_days,
+        case
+            when not coalesce(is_observable, false) then 'not_observable'
+            when activated_on is not null then 'activated'
+            when churned_on <= followed_to then 'churned'
+            else 'censored'
+        end as outcome
+    from followed
+),
+
 times as (
     select
         account_id,
-        activation_milestone_id,
+        milestone_id as activation_milestone_id,
         persona,
         is_primary,
         segment,
         product_category,
         started_on,
         activated_on,
-        case
-            when activated_on is not null then 'activated'
-            when churned_on is not null then 'churned'
-            else 'censored'
-        end as outcome,
+        outcome,
         {{ days_between('started_on', 'activated_on') }} as days_to_value,
-        {{ days_between('started_on', 'coalesce(activated_on, ended_on)') }} as followed_days
-    from activations
+        entered_after_days,
+        followed_days
+    from decided
 )
 
 select * from times

@@ -1,31 +1,84 @@
 with
 
+-- First value on a day that is not over lies after the days that are followed, and counts later.
 times_to_value as (
-    select * from {{ ref('fct_time_to_value') }}
+    select
+        persona,
+        is_primary,
+        segment,
+        product_category,
+        started_on,
+        entered_after_days as entered_days,
+        followed_days,
+        case when days_to_value = followed_days then 1 else 0 end as is_event
+    from {{ ref('fct_time_to_value') }}
+    where followed_days is not null
 ),
 
 by_persona as (
-    select persona, segment, product_category, started_on, followed_days, activated_on
+    select
+        persona,
+        segment,
+        product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from times_to_value
     union all
-    select 'primary' as persona, segment, product_category, started_on, followed_days, activated_on
+    select
+        'primary' as persona,
+        segment,
+        product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from times_to_value
     where is_primary
 ),
 
 by_segment as (
-    select persona, segment, product_category, started_on, followed_days, activated_on
+    select
+        persona,
+        segment,
+        product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from by_persona
     union all
-    select persona, 'all' as segment, product_category, started_on, followed_days, activated_on
+    select
+        persona,
+        'all' as segment,
+        product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from by_persona
 ),
 
 by_category as (
-    select persona, segment, product_category, started_on, followed_days, activated_on
+    select
+        persona,
+        segment,
+        product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from by_segment
     union all
-    select persona, segment, 'all' as product_category, started_on, followed_days, activated_on
+    select
+        persona,
+        segment,
+        'all' as product_category,
+        started_on,
+        entered_days,
+        followed_days,
+        is_event
     from by_segment
 ),
 
@@ -36,8 +89,9 @@ members as (
         persona,
         segment,
         product_category,
+        entered_days,
         followed_days,
-        activated_on
+        is_event
     from by_category
     {% for period in ['month', 'week'] -%}
     union all
@@ -47,10 +101,38 @@ members as (
         persona,
         segment,
         product_category,
+        entered_days,
         followed_days,
-        activated_on
+        is_event
     from by_category
     {% endfor %}
+),
+
+-- An account is at risk from the day on which it enters to the day on which it leaves.
+changes as (
+    select
+        cohort_period,
+        cohort_start,
+        persona,
+        segment,
+        product_category,
+        entered_days as day,
+        1 as entering,
+        0 as leaving,
+        0 as activated
+    from members
+    union all
+    select
+        cohort_period,
+        cohort_start,
+        persona,
+        segment,
+        product_category,
+        followed_days as day,
+        0 as entering,
+        1 as leaving,
+        is_event as activated
+    from members
 ),
 
 days as (
@@ -62,20 +144,39 @@ days as (
         product_category,
         cohort_period || '|' || coalesce(cast(cohort_start as {{ dbt.type_string() }}), '')
         || '|' || persona || '|' || segment || '|' || product_category as cohort_key,
-        followed_days as day,
-        count(*) as leaving,
-        count(activated_on) as activated
-    from members
-    group by cohort_period, cohort_start, persona, segment, product_category, followed_days
+        day,
+        sum(entering) as entering,
+        sum(leaving) as leaving,
+        sum(activated) as activated
+    from changes
+    group by cohort_period, cohort_start, persona, segment, product_category, day
+),
+
+counted as (
+    select
+        days.*,
+        sum(entering - leaving) over (partition by cohort_key order by day) + leaving as at_risk,
+        lead(day) over (partition by cohort_key order by day) as next_day,
+        min(day) over (partition by cohort_key) as first_day
+    from days
+),
+
+-- The first day on which nobody is at risk although somebody enters later.
+gaps as (
+    select
+        counted.*,
+        min(
+            case
+                when first_day > 0 then 0
+                when at_risk = leaving and next_day > day + 1 then day + 1
+            end
+        ) over (partition by cohort_key) as gap_day
+    from counted
 ),
 
 at_risk as (
-    select
-        days.*,
-        sum(leaving) over (
-            partition by cohort_key order by day desc
-        ) as at_risk
-    from days
+    select * from gaps
+    where leaving > 0 and coalesce(day < gap_day, true)
 ),
 
 accumulated as (
@@ -121,8 +222,8 @@ survival as (
         product_category,
         cast(day as integer) as day,
         cast(at_risk as bigint) as at_risk,
-        activated,
-        leaving - activated as censored,
+        cast(activated as bigint) as activated,
+        cast(leaving - activated as bigint) as censored,
         {{ round_half_up('survival_estimate', 10) }} as survival,
         case
             when is_exhausted = 1 then null

@@ -607,7 +607,8 @@ def random_moments(seed, events):
     seed: int. events: the company. as_of is a date, known_at a UTC-naive datetime; both None for an empty company.
     """
     rng = random.Random(seed)
-    loads = sorted(row["loaded_at"] for rows in events.values() for row in rows if row["loaded_at"] is not None)
+    loads = sorted(row["loaded_at"] for rows in events.values() for row in rows
+                   if row["loaded_at"] is not None and row["loaded_at"].year < 2090)
     if not loads:
         return None, None
     known_at = as_of = None

@@ -17,7 +17,7 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -25,11 +25,14 @@ from statistics import NormalDist
 
 SOURCES = ("product", "crm", "support", "billing", "survey")
 OLDEST_MOMENT = datetime(2000, 1, 1)
+BEYOND_SENSE = datetime(2200, 1, 1)
+LONGEST_CHAIN = 64
 CLOCK_TOLERANCE = timedelta(minutes=10)
 DEFAULT_CATEGORY = "general_saas"
 ONE_DAY = timedelta(days=1)
+ONE_SECOND = timedelta(seconds=1)
 SUBSCRIPTION_STARTS = ("subscription_started", "subscription_changed", "subscription_renewed")
-NUMERIC_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMERIC_TEXT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 STANDARD_NORMAL = NormalDist()
 
 
@@ -182,12 +185,14 @@ def is_blank(value):
     return value is None or value == ""
 
 
-def fits(value, value_type, allowed_values, currencies):
-    """Whether a present payload value casts to its declared type and is an allowed value (reason 8).
+def fits(value, row, currencies, scale):
+    """Whether a present payload value fits its event_schemas row (reason 8): type, bounds and allowed values.
 
-    value_type: number, integer, boolean, date, timestamp, currency or text. allowed_values: set of texts, empty =
-    any. currencies: set of codes. Raises ValueError on an unknown value_type.
+    currencies: set of codes. scale: (lowest, highest) of a survey score, else None. Raises ValueError on an unknown
+    value_type.
     """
+    value_type = row["value_type"]
+    allowed_values = set(row["allowed_values"].split("|")) if row["allowed_values"] else set()
     if value_type == "number":
         cast = as_number(value)
     elif value_type == "integer":
@@ -204,7 +209,17 @@ def fits(value, value_type, allowed_values, currencies):
         cast = as_text(value)
     else:
         raise ValueError(f"unknown value_type {value_type!r}")
-    return cast is not None and (not allowed_values or as_text(value) in allowed_values)
+    if cast is None or (allowed_values and as_text(value) not in allowed_values):
+        return False
+    if value_type in ("number", "integer"):
+        lowest, highest = number_or_none(row["min_value"]), number_or_none(row["max_value"])
+        if (lowest is not None and cast < lowest) or (highest is not None and cast > highest):
+            return False
+        if scale is not None and not scale[0] <= cast <= scale[1]:
+            return False
+    if value_type == "date":
+        return (row["min_value"] or "0001-01-01") <= cast.isoformat() <= (row["max_value"] or "9999-12-31")
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -226,11 +241,19 @@ class Event:
     payload: dict = field(default_factory=dict)
     account: str | None = None
     reason: str | None = None
+    rank: int = 0                       # business_order of the event type
+    user: str | None = None             # the known user
+    document: tuple | None = None       # (source, payload key, source account, id)
 
     @property
     def order(self):
-        """The order of events that is used wherever 'last' or 'earliest' needs one."""
+        """Order by time alone, where the definitions name it."""
         return (self.occurred_at, self.loaded_at, self.event_id)
+
+    @property
+    def business(self):
+        """Business order: that of 'last' and 'first' (section 1)."""
+        return (self.occurred_at.replace(microsecond=0), self.rank, *self.order)
 
     def get(self, key):
         """Payload value of a key; None when absent, null or empty text."""
@@ -242,6 +265,16 @@ def clean_text(value):
     """Trimmed text, None for null or nothing but blanks (section 1)."""
     value = value.strip() if value is not None else None
     return value or None
+
+
+def sensible(moment):
+    """A moment, None where it is beyond sense (section 1)."""
+    return None if moment is None or moment >= BEYOND_SENSE else moment
+
+
+def is_future_load(loaded_at, clock):
+    """Whether a row was loaded after the run began, which the clock says."""
+    return loaded_at is not None and loaded_at > clock + CLOCK_TOLERANCE
 
 
 def is_future(event):
@@ -261,13 +294,16 @@ def read_events(events):
             found.append(Event(
                 source, clean_text(row.get("event_id")), clean_text(row.get("event_type")),
                 clean_text(row.get("account_id")), clean_text(row.get("user_id")),
-                row.get("occurred_at"), row.get("loaded_at"), clean_text(row.get("payload"))))
+                sensible(row.get("occurred_at")), sensible(row.get("loaded_at")), clean_text(row.get("payload"))))
     return found
 
 
-def is_visible(event, known_at, as_of):
-    """Whether a raw row exists for a build at ``known_at`` (moment) and ``as_of`` (day); section 1."""
-    if event.loaded_at is None:
+def is_visible(event, known_at, as_of, clock):
+    """Whether a raw row exists for a build at ``known_at`` (moment) and ``as_of`` (day); section 1.
+
+    clock: when the run began; None where known_at is given, which makes rows loaded in the future invisible.
+    """
+    if event.loaded_at is None or (clock is not None and is_future_load(event.loaded_at, clock)):
         return True
     if event.loaded_at > known_at:
         return False
@@ -292,6 +328,14 @@ def mark_duplicates(events):
     return late
 
 
+class _Pairs(dict):
+    """A JSON object that knows whether a key of it came twice."""
+
+    def __init__(self, pairs):
+        super().__init__(pairs)
+        self.is_repeated = len(self) < len(pairs)
+
+
 def parse_payload(text):
     """JSON object text -> dict with Decimals, {} for None; raises ValueError when it is not JSON or not an object."""
     if text is None:
@@ -300,16 +344,21 @@ def parse_payload(text):
     def refuse(constant):
         raise ValueError(f"{constant} is not JSON")
 
-    value = json.loads(text, parse_float=Decimal, parse_constant=refuse)
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
+    value = json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=_Pairs)
+    if not isinstance(value, dict) or value.is_repeated:
+        raise ValueError("not an object with each key once")
+    written = json.dumps(value, ensure_ascii=False, default=str)
+    written.encode()                     # half of a surrogate pair is a ValueError
+    if "\\u0000" in written:
+        raise ValueError("a null character")
     return value
 
 
-def reject_reason(event, duplicates, schemas, currencies):
+def reject_reason(event, duplicates, schemas, currencies, scales, clock):
     """First of the reasons 1-8 that applies to a visible row, else None; fills ``event.payload`` on the way.
 
     duplicates: from mark_duplicates. schemas: {(source, event_type): [event_schemas row]}. currencies: set of codes.
+    scales: {kind: (lowest, highest)}. clock: as in is_visible.
     """
     if event.event_id is None:
         return "missing_id"
@@ -317,6 +366,8 @@ def reject_reason(event, duplicates, schemas, currencies):
         return "duplicate_id"
     if event.occurred_at is None or event.loaded_at is None or event.occurred_at < OLDEST_MOMENT:
         return "bad_time"
+    if clock is not None and is_future_load(event.loaded_at, clock):
+        return "future_load"
     if is_future(event):
         return "future_time"
     try:
@@ -326,13 +377,14 @@ def reject_reason(event, duplicates, schemas, currencies):
     schema = schemas.get((event.source, event.event_type), [])
     if event.event_type is None or (event.source != "product" and not schema):
         return "unknown_type"
-    for key in schema:
-        if is_true(key["is_required"]) and is_blank(event.payload.get(key["payload_key"])):
+    for row in schema:
+        if is_true(row["is_required"]) and is_blank(event.payload.get(row["payload_key"])):
             return "missing_key"
-    for key in schema:
-        value = event.payload.get(key["payload_key"])
-        allowed = set(key["allowed_values"].split("|")) if key["allowed_values"] else set()
-        if not is_blank(value) and not fits(value, key["value_type"], allowed, currencies):
+    for row in schema:
+        value = event.payload.get(row["payload_key"])
+        is_score = event.source == "survey" and row["payload_key"] == "score"
+        scale = scales.get(event.payload.get("kind")) if is_score else None
+        if not is_blank(value) and not fits(value, row, currencies, scale):
             return "mistyped_key"
     return None
 
@@ -341,43 +393,81 @@ def reject_reason(event, duplicates, schemas, currencies):
 # Section 2: identity
 # ---------------------------------------------------------------------------------------------------------------------
 
-def canonical_accounts(clear_events):
-    """{known account_id: surviving account_id} from the rows that passed reasons 1-8; section 2.
+def merge_outcomes(clear_events, known):
+    """{event: outcome} of every merge, and {account_id: account it is merged into}; section 2.
 
-    Raises ValueError when the merges form a cycle (an account merged into itself is one).
+    clear_events: rows that passed reasons 1-8. known: set of account ids.
     """
+    outcomes, last = {}, {}
+    merges = [e for e in clear_events if (e.source, e.event_type) == ("crm", "account_merged")]
+    for event in sorted(merges, key=lambda e: e.business):
+        target = as_text(event.get("into_account_id"))
+        if event.account_id == target:
+            outcomes[event] = "itself"
+        elif event.account_id not in known or target not in known:
+            outcomes[event] = "unknown_account"
+        else:
+            if event.account_id in last:
+                outcomes[last[event.account_id]] = "superseded"
+            last[event.account_id] = event
+    into = {account_id: as_text(event.get("into_account_id")) for account_id, event in last.items()}
+    for circle in circles(into):
+        if len(circle) <= LONGEST_CHAIN:
+            latest = max((last[account_id] for account_id in circle), key=lambda e: e.business)
+            survivor = into[latest.account_id]
+            outcomes[last[survivor]] = "reversed"
+            del into[survivor]
+    return outcomes, last, into
+
+
+def circles(into):
+    """The circles of a graph of one arrow per node, each as a list of its nodes. into: {node: next node}."""
+    found, done = [], set()
+    for start in sorted(into):
+        path = []
+        while start in into and start not in done:
+            done.add(start)
+            path.append(start)
+            start = into[start]
+        if start in path:
+            found.append(path[path.index(start):])
+    return found
+
+
+def canonical_accounts(clear_events):
+    """({known account_id: surviving account_id}, {merge event: outcome}) from the rows that passed reasons 1-8."""
     known = {e.account_id for e in clear_events
              if e.source == "crm" and e.event_type == "account_created" and e.account_id is not None}
-    merged_into = {}
-    for event in sorted((e for e in clear_events if e.source == "crm" and e.event_type == "account_merged"),
-                        key=lambda e: e.order):
-        target = as_text(event.get("into_account_id"))
-        if event.account_id in known and target in known:
-            merged_into[event.account_id] = target
+    outcomes, last, into = merge_outcomes(clear_events, known)
     survivors = {}
     for account_id in known:
-        seen = [account_id]
-        while seen[-1] in merged_into:
-            following = merged_into[seen[-1]]
-            if following in seen:
-                raise ValueError(f"account merges form a cycle: {' -> '.join(seen + [following])}")
-            seen.append(following)
-        survivors[account_id] = seen[-1]
-    return survivors
+        end, steps = account_id, 0
+        while end in into and steps <= LONGEST_CHAIN:
+            end, steps = into[end], steps + 1
+        is_too_long = end in into
+        survivors[account_id] = account_id if is_too_long else end
+        if account_id in into:
+            outcomes[last[account_id]] = "too_long" if is_too_long else "applied"
+    return survivors, outcomes
 
 
 def memberships(clear_events):
     """{user_id: ([moment], [account_id or None])}: whom the user belongs to from each moment on; section 2.
 
-    Moments ascend; of several at one moment the last in event order holds. None = the user left.
+    Moments ascend; of several at one moment the last in business order holds. None = the user has no open link.
     """
-    found = {}
+    found, links = {}, defaultdict(dict)
     changes = [e for e in clear_events if e.source == "crm" and e.user_id is not None
                and e.event_type in ("contact_added", "contact_removed")]
-    for event in sorted(changes, key=lambda e: e.order):
+    for event in sorted(changes, key=lambda e: e.business):
+        own = links[event.user_id]               # {account as sent: business order of the last addition}
+        if event.event_type == "contact_added":
+            own[event.account_id] = event.business
+        else:
+            own.pop(event.account_id, None)
         moments, accounts = found.setdefault(event.user_id, ([], []))
         moments.append(event.occurred_at)
-        accounts.append(event.account_id if event.event_type == "contact_added" else None)
+        accounts.append(max(own, key=own.get) if own else None)
     return found
 
 
@@ -390,34 +480,81 @@ def member_of(user_id, moment, membership):
     return accounts[position] if position >= 0 else None
 
 
-def accept_events(events, seeds, known_at, as_of):
+def identifications(clear_events):
+    """{anonymous_id: [user_identified Event in business order]} of those that name a user; section 2."""
+    found = defaultdict(list)
+    for event in sorted(clear_events, key=lambda e: e.business):
+        if (event.source, event.event_type) == ("crm", "user_identified") and event.user_id is not None:
+            found[as_text(event.get("anonymous_id"))].append(event)
+    return found
+
+
+def resolve_account(event, known_as, membership, survivors):
+    """Set the known user and the canonical account of an event that passed reasons 1-8."""
+    event.user, moment = event.user_id, event.occurred_at
+    if event.source == "product" and event.user_id in known_as:
+        tellers = known_as[event.user_id]
+        teller = next((e for e in tellers if e.occurred_at >= event.occurred_at), tellers[-1])
+        event.user, moment = teller.user_id, max(moment, teller.occurred_at)
+    account_id = event.account_id
+    if account_id is None and event.source == "product":
+        account_id = member_of(event.user, moment, membership)
+    event.account = survivors.get(account_id)
+
+
+def name_documents(accepted, seeds, survivors):
+    """Set the document of each accepted event that has one; section 1."""
+    types = {(row["source"], row["event_type"]): row for row in seeds["event_types"]}
+    begun_on = defaultdict(set)              # (source, key, id) -> source accounts that begin it
+    with_document = []
+    for event in accepted:
+        row = types.get((event.source, event.event_type))
+        if row is None or not row["document_key"]:
+            continue
+        kind = (event.source, row["document_key"], as_text(event.get(row["document_key"])))
+        with_document.append((event, kind))
+        if is_true(row["begins_document"]):
+            begun_on[kind].add(event.account_id)
+    for event, kind in with_document:
+        own = event.account_id
+        begun = begun_on[kind]
+        family = {a for a in begun if survivors[a] == survivors[own]}
+        if own not in begun and len(family) == 1:
+            (own,) = family
+        elif own not in begun and not family and len(begun) == 1:
+            (own,) = begun
+        event.document = (kind[0], kind[1], own, kind[2])
+
+
+def accept_events(events, seeds, known_at, as_of, clock):
     """Sections 1 and 2: split the visible rows into accepted and rejected.
 
-    events: {source: [row]}. Returns (accepted Events with .account set, rejected Events with .reason set, survivors
-    {known account_id: canonical account_id}). Raises ValueError on a merge cycle.
+    events: {source: [row]}. clock: as in is_visible. Returns (accepted Events with .account set, rejected Events with
+    .reason set, survivors {known account_id: canonical account_id}, {merge event: outcome}).
     """
     schemas = defaultdict(list)
     for row in seeds["event_schemas"]:
         schemas[(row["source"], row["event_type"])].append(row)
     currencies = {row["currency"] for row in seeds["exchange_rates"]}
+    scales = {row["kind"]: (Fraction(row["lowest"]), Fraction(row["highest"])) for row in seeds["survey_scales"]}
+    ranks = {(row["source"], row["event_type"]): int(row["business_order"]) for row in seeds["event_types"]}
 
-    visible = [e for e in read_events(events) if is_visible(e, known_at, as_of)]
+    visible = [e for e in read_events(events) if is_visible(e, known_at, as_of, clock)]
     duplicates = mark_duplicates(visible)
     for event in visible:
-        event.reason = reject_reason(event, duplicates, schemas, currencies)
+        event.rank = ranks.get((event.source, event.event_type), 0)
+        event.reason = reject_reason(event, duplicates, schemas, currencies, scales, clock)
 
     clear = [e for e in visible if e.reason is None]
-    survivors = canonical_accounts(clear)
-    membership = memberships(clear)
+    survivors, outcomes = canonical_accounts(clear)
+    membership, known_as = memberships(clear), identifications(clear)
     for event in clear:
-        account_id = event.account_id
-        if account_id is None and event.source == "product":
-            account_id = member_of(event.user_id, event.occurred_at, membership)
-        event.account = survivors.get(account_id)
-        if event.account is None:
+        resolve_account(event, known_as, membership, survivors)
+        if event.account is None and (event.source, event.event_type) != ("crm", "user_identified"):
             event.reason = "no_account"
     accepted = sorted((e for e in visible if e.reason is None), key=lambda e: e.order)
-    return accepted, [e for e in visible if e.reason is not None], survivors
+    name_documents([e for e in accepted if e.account is not None], seeds, survivors)
+    return accepted, [e for e in visible if e.reason is not None], survivors, outcomes
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -425,78 +562,97 @@ def accept_events(events, seeds, known_at, as_of):
 # ---------------------------------------------------------------------------------------------------------------------
 
 @dataclass
-class SubscriptionState:
-    """A subscription's state on the days starts_on <= d < ends_on (ends_on None: open). arr: reporting currency."""
+class Period:
+    """Terms of a subscription on the days starts_on <= d < ends_on (ends_on None: open). arr: reporting currency."""
 
     account: str
-    subscription_id: str
     starts_on: date
     ends_on: date | None
-    active: bool
-    seats: int | None = None
-    arr: Fraction | None = None
-    term_end: date | None = None
-    usage_cap: Fraction | None = None
+    seats: int | None
+    arr: Fraction
+    term_end: date | None
+    usage_cap: Fraction | None
 
     def covers(self, day):
-        """Whether the state holds on a day."""
+        """Whether the terms hold on a day."""
         return self.starts_on <= day and (self.ends_on is None or day < self.ends_on)
 
 
-def subscription_states(accepted, seeds):
-    """All states of all subscriptions, ordered per subscription; section 3."""
+def terms_on(decisions, day):
+    """The event whose terms hold on a day by these decisions alone, None when none do; section 3.
+
+    decisions: Events of one subscription in business order.
+    """
+    for position in range(len(decisions) - 1, -1, -1):
+        event = decisions[position]
+        decided_on = event.occurred_at.date()
+        if event.event_type in SUBSCRIPTION_STARTS:
+            if decided_on <= day:
+                return event
+        else:
+            ends_on = as_date(event.get("effective_on"))
+            if ends_on <= day:
+                return None
+            if decided_on <= day:
+                return terms_on(decisions[:position], decided_on)
+    return None
+
+
+def periods(accepted, seeds):
+    """The periods of all subscriptions; section 3."""
     rates = {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
     by_subscription = defaultdict(list)
     for event in accepted:
-        if event.source != "billing":
-            continue
-        if event.event_type in SUBSCRIPTION_STARTS:
-            by_subscription[as_text(event.get("subscription_id"))].append((event.occurred_at.date(), event))
-        elif event.event_type == "subscription_cancelled":
-            by_subscription[as_text(event.get("subscription_id"))].append((as_date(event.get("effective_on")), event))
-    states = []
-    for subscription_id, changes in by_subscription.items():
-        last_of_day = {}
-        for starts_on, event in sorted(changes, key=lambda c: (c[0],) + c[1].order):
-            last_of_day[starts_on] = event
-        starts = sorted(last_of_day)
-        for starts_on, ends_on in zip(starts, starts[1:] + [None]):  # noqa: B905
-            event = last_of_day[starts_on]
-            state = SubscriptionState(event.account, subscription_id, starts_on, ends_on,
-                                      event.event_type in SUBSCRIPTION_STARTS)
-            if state.active:
-                state.seats = as_integer(event.get("seats"))
-                state.arr = round_half_up(as_number(event.get("mrr")) * 12 * rates[event.get("currency")], 2)
-                state.term_end = as_date(event.get("term_end"))
-                state.usage_cap = as_number(event.get("usage_cap"))
-            states.append(state)
-    return states
+        if event.event_type in (*SUBSCRIPTION_STARTS, "subscription_cancelled") and event.source == "billing":
+            by_subscription[event.document].append(event)
+
+    def period(event, starts_on, ends_on):
+        return Period(event.account, starts_on, ends_on, as_integer(event.get("seats")),
+                      round_half_up(as_number(event.get("mrr")) * 12 * rates[event.get("currency")], 2),
+                      as_date(event.get("term_end")), as_number(event.get("usage_cap")))
+
+    found = []
+    for decisions in by_subscription.values():
+        decisions.sort(key=lambda e: e.business)
+        edges = {e.occurred_at.date() for e in decisions}
+        edges |= {as_date(e.get("effective_on")) for e in decisions if e.event_type not in SUBSCRIPTION_STARTS}
+        edges = sorted(edges)
+        own = []
+        for starts_on, ends_on in zip(edges, [*edges[1:], None]):  # noqa: B905
+            event = terms_on(decisions, starts_on)
+            if event is not None:
+                own.append(period(event, starts_on, ends_on))
+        starts = [e for e in decisions if e.event_type in SUBSCRIPTION_STARTS]
+        if not own and starts:
+            first = min(starts, key=lambda e: e.business)
+            own.append(period(first, first.occurred_at.date(), first.occurred_at.date()))
+        found += own
+    return found
 
 
 def total_seats(states, day):
-    """Sum of the non-null seats of the active states on a day; None when no active state names seats."""
-    seats = [s.seats for s in states if s.active and s.covers(day) and s.seats is not None]
+    """Sum of the non-null seats of the terms that hold on a day; None when none name seats."""
+    seats = [s.seats for s in states if s.covers(day) and s.seats is not None]
     return sum(seats) if seats else None
 
 
 def seats_on(states, day):
-    """The signal 'seats' of a day (section 4, billing): None before the first active day, 0 when none is active."""
-    active = [s for s in states if s.active]
-    if not active or day < min(s.starts_on for s in active):
+    """The signal 'seats' of a day (section 4, billing): None before the first period, 0 when no terms hold."""
+    if not states or day < min(s.starts_on for s in states):
         return None
-    if not any(s.covers(day) for s in active):
+    if not any(s.covers(day) for s in states):
         return 0
-    return total_seats(active, day)
+    return total_seats(states, day)
 
 
 def segment_of(states, seeds):
-    """Size class of an account by its first subscribed day (section 3). states: the account's own."""
-    active = [s for s in states if s.active]
+    """Size class of an account by its first subscribed day (section 3). states: the account's own periods."""
     seats, arr = 0, Fraction(0)
-    if active:
-        day = min(s.starts_on for s in active)
-        seats = total_seats(active, day) or 0
-        arr = sum((s.arr for s in active if s.covers(day)), Fraction(0))
+    days = [s.starts_on for s in states if s.ends_on != s.starts_on]
+    if days:
+        day = min(days)
+        seats = total_seats(states, day) or 0
+        arr = sum((s.arr for s in states if s.covers(day)), Fraction(0))
     best = None
     for row in seeds["size_classes"]:
         min_seats, min_arr = Fraction(row["min_seats"]), Fraction(row["min_arr"])
@@ -511,7 +667,7 @@ def segment_of(states, seeds):
 
 @dataclass
 class Account:
-    """An in-scope account: attributes, its events (in event order) and its subscription states."""
+    """An in-scope account: attributes, its events (in event order) and its periods of subscriptions."""
 
     account_id: str
     segment: str
@@ -551,7 +707,7 @@ def is_on_excluded_day(event, seeds):
 def build_accounts(accepted, survivors, seeds, as_of):
     """Section 3: the in-scope accounts, sorted by id. accepted: Events; survivors: {account_id: canonical}."""
     states_by_account = defaultdict(list)
-    for state in subscription_states(accepted, seeds):
+    for state in periods(accepted, seeds):
         states_by_account[state.account].append(state)
     events_by_account = defaultdict(list)
     for event in accepted:
@@ -585,7 +741,7 @@ def build_accounts(accepted, survivors, seeds, as_of):
             category = DEFAULT_CATEGORY
         started_at = min(moments(("crm", "onboarding_started")) or trials + subscribed
                          or moments(("crm", "account_created")))
-        active = [s for s in states if s.active and s.starts_on <= as_of]
+        active = [s for s in states if s.starts_on <= as_of]
         churned_on = None
         if active and not any(s.covers(as_of) for s in active):
             churned_on = max(s.ends_on for s in active)
@@ -600,14 +756,182 @@ def build_accounts(accepted, survivors, seeds, as_of):
 # Section 4: signals
 # ---------------------------------------------------------------------------------------------------------------------
 
-def tracked_from(clear_events, source, with_user=False):
-    """First day of any event of a source among those that passed reasons 1-8, None when there is none.
+@dataclass
+class Stretch:
+    """Days on which a subject is observed: from ``begins`` to ``ends`` (None: open, up to as_of)."""
 
-    with_user: look only at events that carry a user.
+    begins: date
+    ends: date | None
+
+    def covers(self, day):
+        """Whether a day up to as_of lies in the stretch."""
+        return self.begins <= day and (self.ends is None or day <= self.ends)
+
+
+class Coverage:
+    """What each stream covers (section 3b).
+
+    clear_events: rows that passed reasons 1-8, with .account where it is known. known_at, as_of: of the build.
     """
-    days = [e.occurred_at.date() for e in clear_events
-            if e.source == source and (e.user_id is not None or not with_user)]
-    return min(days, default=None)
+
+    def __init__(self, clear_events, seeds, known_at, as_of):
+        self.as_of, self.known_at = as_of, known_at
+        self.by_source = defaultdict(list)
+        for event in clear_events:
+            self.by_source[event.source].append(event)
+        self.rules = {(row["source"], row["subject"]): row for row in seeds["coverage_rules"]}
+        self.roles = {row["event_type"]: row["role"] for row in seeds["tracking_plan"]}
+        self.observed_by = {row["signal"]: [self.subject_of(text) for text in row["observed_by"].split(";") if text]
+                            for row in seeds["signals"]}
+        self.window_days = {row["signal"]: int(row["window_days"]) for row in seeds["signals"] if row["window_days"]}
+        self.sources_of_types = {row["event_type"]: row["source"] for row in seeds["event_types"]}
+        self.over = min((known_at + ONE_SECOND).date() - ONE_DAY, as_of)
+        self.found, self.met = {}, {}
+
+    @staticmethod
+    def subject_of(text):
+        """(source, subject) of a text of signals.observed_by."""
+        source, _, subject = text.strip().partition(" ")
+        return source, subject or "any"
+
+    def rule(self, source, subject):
+        """The coverage_rules row of a subject, else that of 'any' of its source."""
+        return self.rules.get((source, subject), self.rules[(source, "any")])
+
+    def events_of(self, source, subject):
+        """The accepted events of a subject."""
+        events = self.by_source[source]
+        if subject == "any":
+            return events
+        if subject == "users":
+            return [e for e in events if e.user_id is not None]
+        if subject.startswith("role:"):
+            return [e for e in events if self.roles.get(e.event_type) == subject[len("role:"):]]
+        return [e for e in events if e.event_type == subject]
+
+    def quiet(self, days):
+        """Quiet days between neighbours of a sorted list of days."""
+        return [(after - before).days - 1 for before, after in zip(days, days[1:])]  # noqa: B905
+
+    def own_stretches(self, source, subject):
+        """The stretches that count of a subject by its own events alone."""
+        rule = self.rule(source, subject)
+        days = sorted({e.occurred_at.date() for e in self.events_of(source, subject)})
+        if not days:
+            return []
+        if not rule["silent_after_days"]:
+            return [Stretch(days[0], None)]
+        limit = Fraction(rule["sparse_after_days"])
+        if len(days) >= int(rule["min_days"]):
+            limit = max(Fraction(rule["silent_after_days"]),
+                        Fraction(rule["silent_after_gaps"]) * middle(self.quiet(days)))
+        parts = [[days[0]]]
+        for before, after in zip(days, days[1:]):  # noqa: B905
+            if (after - before).days - 1 > limit:
+                parts.append([])
+            parts[-1].append(after)
+        most = max(len(part) for part in parts)
+        needed = max(Fraction(rule["min_stretch_days"]),
+                     min(Fraction(rule["silent_after_days"]), Fraction(rule["min_stretch_share"]) * most))
+        counting = [part for part in parts if len(part) >= needed]
+        if not counting:
+            counting = [[part for part in parts if len(part) == most][-1]]
+        found = []
+        for part in counting:
+            is_open = part is parts[-1] and (self.over - part[-1]).days <= limit
+            found.append(Stretch(part[0], None if is_open else part[-1]))
+        return found
+
+    def stretches(self, source, subject):
+        """The stretches of a subject, in order: begun early where few could have been first, cut to those of 'any'."""
+        if (source, subject) in self.found:
+            return self.found[(source, subject)]
+        own = self.own_stretches(source, subject)
+        if subject != "any":
+            of_stream = self.stretches(source, "any")
+            if of_stream:
+                first = own[0].begins if own else date.max
+                before = [e for e in self.by_source[source] if e.occurred_at.date() < first]
+                rule = self.rule(source, subject)
+                accounts = {e.account for e in before if e.account is not None}
+                if len(accounts) < int(rule["never_seen_accounts"]) or len(before) < int(rule["never_seen_events"]):
+                    if own:
+                        own[0] = Stretch(min(of_stream[0].begins, first), own[0].ends)
+                    else:
+                        own = [Stretch(of_stream[0].begins, None)]
+            own = meet([own, of_stream])
+        self.found[(source, subject)] = own
+        return own
+
+    def heard_until(self, source):
+        """Until when a stream was heard: known_at, or its last load where a regular loader is late."""
+        loads = [e.loaded_at for e in self.by_source[source]]
+        if not loads:
+            return self.known_at
+        days = sorted({moment.date() for moment in loads})
+        is_irregular = len(days) < int(self.rule(source, "any")["min_days"]) or middle(self.quiet(days)) > 0
+        if is_irregular or max(days) >= (self.known_at + ONE_SECOND).date():
+            return self.known_at
+        return max(loads)
+
+    def complete_through(self, source):
+        """The last day of a stream that is over and heard."""
+        is_never_silent = not self.rule(source, "any")["silent_after_days"]
+        if is_never_silent or all(stretch.ends is not None for stretch in self.stretches(source, "any")):
+            return self.over
+        return min(self.over, (self.heard_until(source) + ONE_SECOND).date() - ONE_DAY)
+
+    def of_all(self, subjects):
+        """The stretches on which all of several subjects are observed; None where there are no subjects."""
+        if not subjects:
+            return None
+        subjects = tuple(sorted(set(subjects)))
+        if subjects not in self.met:
+            self.met[subjects] = meet([self.stretches(*subject) for subject in subjects])
+        return self.met[subjects]
+
+    def since(self, subjects, day):
+        """First day of the stretch of all subjects that holds a day; None where it is not observed."""
+        for stretch in self.of_all(subjects):
+            if stretch.covers(day):
+                return stretch.begins
+        return None
+
+    def criterion_subjects(self, row):
+        """The subjects of a milestone criterion (section 5, Observable)."""
+        if row["measure"] == "signal":
+            return self.observed_by[row["subject"]]
+        return [(self.sources_of_types.get(row["subject"], "product"), row["subject"])]
+
+
+def meet(lists):
+    """The stretches of days that lie in a stretch of each list."""
+    met = lists[0]
+    for others in lists[1:]:
+        found = []
+        for one in met:
+            for other in others:
+                begins = max(one.begins, other.begins)
+                ends = min((day for day in (one.ends, other.ends) if day is not None), default=None)
+                if ends is None or begins <= ends:
+                    found.append(Stretch(begins, ends))
+        met = sorted(found, key=lambda s: s.begins)
+    return met
+
+
+def is_observed(signal, day, account, coverage):
+    """Whether a usage or support signal may be said on a day (section 4, Coverage)."""
+    subjects = coverage.observed_by[signal]
+    if not subjects:
+        return True
+    since = coverage.since(subjects, day)
+    if since is None:
+        return False
+    if signal in ("login_change_7d", "logins_baseline_share_7d", "usage_growth_30d"):
+        return since <= day - timedelta(days=coverage.window_days[signal] - 1)
+    if signal in ("guided_task_share", "configuration_maturity"):
+        return all(coverage.stretches(*subject)[0].begins <= account.started_on for subject in subjects)
+    return True
 
 
 def in_window(day, end, length):
@@ -615,11 +939,36 @@ def in_window(day, end, length):
     return end - timedelta(days=length) < day <= end
 
 
-def usage_signals(account, seeds, first_day, first_user_day):
-    """{day: {signal: value}} of the product signals.
+COUNTS = ("events_7d", "events_30d", "logins_7d", "logins_30d", "active_users_1d", "active_users_7d",
+          "active_users_30d", "active_days_7d", "active_days_30d", "core_events_7d", "value_events_30d",
+          "features_used_30d", "modules_used_30d")
 
-    first_day, first_user_day: when product events, and those that carry a user, began (None: never).
-    """
+
+def usage_signals(account, seeds, coverage):
+    """{day: {signal: value}} of the product signals, null where they are not observed (sections 3b and 4)."""
+    measured = measured_usage(account, seeds)
+    last_day = coverage.complete_through("product")
+    signals = {}
+    for d in account.spine():
+        s = signals[d] = dict(measured[d])
+        if d > last_day:
+            finished = measured.get(last_day, dict.fromkeys(s))
+            for name in s:
+                s[name] = finished[name]
+                if name in COUNTS:
+                    values = [value for value in (finished[name], measured[d][name]) if value is not None]
+                    s[name] = max(values, default=None)
+        for name in s:
+            if not is_observed(name, d, account, coverage):
+                s[name] = None
+        s["seats_used_share_30d"] = None
+        if is_observed("seats_used_share_30d", d, account, coverage):
+            s["seats_used_share_30d"] = ratio(s["active_users_30d"], seats_on(account.states, d))
+    return signals
+
+
+def measured_usage(account, seeds):
+    """{day: {signal: value}} of the product signals, whatever the stream covers."""
     plan = {row["event_type"]: row for row in seeds["tracking_plan"]}
     offered = [row for row in seeds["tracking_plan"] if row["product_category"] in ("any", account.product_category)]
     offered_features = len({row["feature"] for row in offered if row["feature"]})
@@ -636,12 +985,10 @@ def usage_signals(account, seeds, first_day, first_user_day):
         return [e for n in range(length) for e in by_day.get(end - timedelta(days=n), [])]
 
     def users(events):
-        return {e.user_id for e in events if e.user_id is not None}
+        return {e.user for e in events if e.user is not None}
 
-    def observed_users(events, day):
-        if first_user_day is None or day < first_user_day or (events and not users(events)):
-            return None
-        return len(users(events))
+    def observed_users(events):
+        return None if events and not users(events) else len(users(events))
 
     def role(event):
         return plan[event.event_type]["role"] if event.event_type in plan else ""
@@ -669,17 +1016,13 @@ def usage_signals(account, seeds, first_day, first_user_day):
         for event in by_day.get(d, []):
             if role(event) in types_done:
                 types_done[role(event)].add(event.event_type)
-        if first_day is None or d < first_day:
-            signals[d] = {}
-            continue
-
         window_days = [i for i in (d - timedelta(days=n) for n in range(30)) if i >= account.started_on]
         s = signals[d] = {}
         s["events_7d"], s["events_30d"] = len(last_7), len(last_30)
         s["logins_7d"], s["logins_30d"] = with_role(last_7, "login"), with_role(last_30, "login")
-        s["active_users_1d"] = observed_users(by_day.get(d, []), d)
-        s["active_users_7d"] = observed_users(last_7, d)
-        s["active_users_30d"] = observed_users(last_30, d)
+        s["active_users_1d"] = observed_users(by_day.get(d, []))
+        s["active_users_7d"] = observed_users(last_7)
+        s["active_users_30d"] = observed_users(last_30)
         s["dau_mau_30d"] = None
         if s["active_users_30d"] is not None:
             s["dau_mau_30d"] = ratio(sum(daily_share[i] for i in window_days), len(window_days))
@@ -705,78 +1048,151 @@ def usage_signals(account, seeds, first_day, first_user_day):
         s["guided_task_share"] = at_most(1, ratio(len(types_done["guided_task"]), offered_types["guided_task"]))
         s["configuration_maturity"] = at_most(
             1, ratio(len(types_done["configuration"]), offered_types["configuration"]))
-        s["seats_used_share_30d"] = ratio(s["active_users_30d"], seats_on(account.states, d))
     return signals
 
 
-def ticket_registry(accepted):
-    """{ticket_id: its earliest ticket_created Event} over all accounts; section 4, support."""
-    tickets = {}
-    for event in sorted(accepted, key=lambda e: e.order):
-        if event.source == "support" and event.event_type == "ticket_created":
-            tickets.setdefault(as_text(event.get("ticket_id")), event)
-    return tickets
+@dataclass
+class Ticket:
+    """One ticket as it counts (section 4, support). ``steps``: [(moment, is open, is our turn)] after each event."""
+
+    account: str
+    begins_at: datetime
+    is_created: bool
+    is_expansion_request: bool
+    events: list
+    steps: list
+    first_reply_at: datetime | None
+    due_at: datetime | None
+    breach_at: datetime | None
+
+    def state(self, moment):
+        """(is open, is our turn) after the last event up to a moment; (False, False) before the first."""
+        until_now = [step for step in self.steps if step[0] <= moment]
+        return until_now[-1][1:] if until_now else (False, False)
 
 
-def support_signals(account, tickets, seeds, first_day, usage):
+def agent_reply(event):
+    """Whether an event is an agent's public reply."""
+    return (event.event_type == "ticket_replied" and as_text(event.get("author_role")) == "agent"
+            and as_boolean(event.get("is_public")) is True)
+
+
+def ticket_steps(events):
+    """[(moment, is open, is our turn)] after each event of a ticket from its beginning on."""
+    steps, is_open, is_ours = [], True, True
+    for number, event in enumerate(events):
+        kind = event.event_type
+        if number == 0 or kind in ("ticket_reopened", "ticket_resumed"):
+            is_open = is_ours = True
+        if kind == "ticket_on_hold":
+            is_open, is_ours = True, as_text(event.get("waiting_for")) != "customer"
+        elif kind in ("ticket_solved", "ticket_closed", "ticket_merged", "ticket_deleted"):
+            is_open = False
+        elif kind == "ticket_replied" and as_text(event.get("author_role")) == "customer":
+            is_ours = True
+        elif agent_reply(event):
+            is_ours = False
+        steps.append((event.occurred_at, is_open, is_ours))
+    return steps
+
+
+def read_ticket(events, seeds):
+    """The Ticket of its events, None where it is none. events: of one document, any order."""
+    events = sorted(events, key=lambda e: e.business)
+    account = events[-1].account
+    events = [e for e in events if not (e.event_type == "ticket_merged"
+                                        and as_text(e.get("into_ticket_id")) == as_text(e.get("ticket_id")))]
+    created = [n for n, e in enumerate(events) if e.event_type == "ticket_created"]
+    seen = created or [n for n, e in enumerate(events)
+                       if e.event_type in ("ticket_reopened", "ticket_on_hold", "ticket_resumed")]
+    gone = [n for n, e in enumerate(events) if e.event_type in ("ticket_merged", "ticket_deleted")]
+    if not seen or (gone and not any(e.event_type == "ticket_reopened" for e in events[gone[-1]:])):
+        return None
+    events = events[seen[0]:]
+    steps = ticket_steps(events)
+    told = [as_boolean(e.get("is_expansion_request")) for e in events
+            if e.event_type in ("ticket_created", "ticket_changed") and e.get("is_expansion_request") is not None]
+    ticket = Ticket(account, events[0].occurred_at, bool(created), bool(told and told[-1]), events, steps, None, None,
+                    None)
+    replies = [n for n, e in enumerate(events) if agent_reply(e)]
+    if replies:
+        ticket.first_reply_at = events[replies[0]].occurred_at
+    end = replies[0] if replies else None
+    if end is None and not steps[-1][1]:
+        end = next(n for n in range(len(steps)) if not any(step[1] for step in steps[n:]))
+    targets = {row["priority"]: row for row in seeds["sla_targets"]}
+    default = next(row["priority"] for row in seeds["sla_targets"] if is_true(row["is_default"]))
+    priority, set_at = None, ticket.begins_at
+    for event in events[:end]:
+        if event.event_type in ("ticket_created", "ticket_changed") and event.get("priority") is not None:
+            told_priority = as_text(event.get("priority"))
+            if told_priority != (priority or default):
+                set_at = event.occurred_at
+            priority = told_priority
+    target = targets.get(priority or default)
+    if ticket.is_created and target is not None:
+        ticket.due_at = ticket.begins_at + timedelta(seconds=int(Fraction(target["first_response_hours"]) * 3600))
+        ticket.breach_at = max(ticket.due_at, set_at)
+    return ticket
+
+
+def ticket_registry(accepted, seeds):
+    """{account_id: [Ticket]} of all tickets; section 4, support."""
+    by_document = defaultdict(list)
+    for event in accepted:
+        if event.source == "support":
+            by_document[event.document].append(event)
+    found = defaultdict(list)
+    for events in by_document.values():
+        ticket = read_ticket(events, seeds)
+        if ticket is not None:
+            found[ticket.account].append(ticket)
+    return found
+
+
+def support_signals(account, tickets, coverage, usage):
     """{day: {signal: value}} of the support signals.
 
-    tickets: from ticket_registry. first_day: when support tracking began. usage: from usage_signals.
+    tickets: the account's, from ticket_registry. usage: from usage_signals.
     """
-    targets = {row["priority"]: Fraction(row["first_response_hours"]) for row in seeds["sla_targets"]}
-    mine = {ticket_id: created for ticket_id, created in tickets.items()
-            if created.account == account.account_id and created.occurred_at.date() >= account.started_on}
-    events = [e for e in account.events if e.source == "support" and e.occurred_at.date() >= account.started_on
-              and as_text(e.get("ticket_id")) in mine]
-    opened = [e.occurred_at.date() for e in mine.values()]
-    expansion = [e.occurred_at.date() for e in mine.values() if as_boolean(e.get("is_expansion_request"))]
+    tickets = [t for t in tickets if account.started_on <= t.begins_at.date() <= account.ended_on]
+    created = [t for t in tickets if t.is_created]
+    opened = [t.begins_at.date() for t in created]
+    expansion = [t.begins_at.date() for t in created if t.is_expansion_request]
 
     def days_of(event_type):
-        return [e.occurred_at.date() for e in events if e.event_type == event_type]
+        return [e.occurred_at.date() for t in created for e in t.events if e.event_type == event_type]
 
     replies, escalations, reopenings = days_of("ticket_replied"), days_of("ticket_escalated"), days_of("ticket_reopened")
-
+    heard_until = coverage.heard_until("support")
     first_replies = []                       # (day of the first reply, seconds after creation)
     breaches, in_time = [], []               # the days they count on
-    histories = {}                           # ticket -> its status events in order
-    for ticket_id, created in mine.items():
-        own = [e for e in events if as_text(e.get("ticket_id")) == ticket_id]
-        answers = [e.occurred_at for e in own if e.event_type == "ticket_replied"
-                   and as_text(e.get("author_role")) == "agent" and as_boolean(e.get("is_public"))
-                   and e.occurred_at >= created.occurred_at]
-        reply_at = min(answers, default=None)
-        seconds = int(targets[as_text(created.get("priority"))] * 3600)
-        breach_at = created.occurred_at + timedelta(seconds=seconds)
+    for ticket in created:
+        reply_at = ticket.first_reply_at
         if reply_at is not None:
-            wait = reply_at - created.occurred_at
+            wait = max(reply_at - ticket.begins_at, timedelta(0))
             first_replies.append((reply_at.date(), Fraction(wait // timedelta(microseconds=1), 10**6)))
-        if reply_at is None or reply_at > breach_at:
-            breaches.append(breach_at.date())
-        else:
+        if ticket.due_at is None:
+            continue
+        if reply_at is not None and reply_at <= ticket.due_at:
             in_time.append(reply_at.date())
-        histories[ticket_id] = sorted(
-            [created] + [e for e in own if e.event_type in ("ticket_solved", "ticket_reopened")
-                         and e.order > created.order], key=lambda e: e.order)
+        elif ticket.state(ticket.breach_at)[0] and (reply_at is not None or ticket.breach_at < heard_until):
+            breaches.append(ticket.breach_at.date())
 
     signals = {}
     for d in account.spine():
-        if first_day is None or d < first_day:
-            signals[d] = {}
-            continue
-
         def count(days, length, d=d):
             return sum(in_window(day, d, length) for day in days)
 
         s = signals[d] = {}
+        end_of_day = datetime.combine(d + ONE_DAY, time()) - timedelta(microseconds=1)
+        states = [t.state(end_of_day) for t in tickets]
         s["tickets_opened_30d"] = count(opened, 30)
-        s["tickets_open"] = 0
-        for history in histories.values():
-            until_now = [e for e in history if e.occurred_at.date() <= d]
-            if until_now and until_now[-1].event_type in ("ticket_created", "ticket_reopened"):
-                s["tickets_open"] += 1
+        s["tickets_open"] = sum(is_open for is_open, _ in states)
+        s["tickets_awaiting_us"] = sum(is_open and is_ours for is_open, is_ours in states)
         s["tickets_per_user_30d"] = None
         if any(day <= d for day in opened):
-            s["tickets_per_user_30d"] = ratio(s["tickets_opened_30d"], usage[d].get("active_users_30d"))
+            s["tickets_per_user_30d"] = ratio(s["tickets_opened_30d"], usage[d]["active_users_30d"])
         waits = [seconds for day, seconds in first_replies if in_window(day, d, 30)]
         s["first_response_hours_30d"] = ratio(sum(waits), 3600 * len(waits))
         s["sla_breaches_30d"] = count(breaches, 30)
@@ -786,54 +1202,62 @@ def support_signals(account, tickets, seeds, first_day, usage):
         s["tickets_reopened_30d"] = count(reopenings, 30)
         s["replies_per_ticket_90d"] = ratio(count(replies, 90), count(opened, 90))
         s["expansion_requests_90d"] = count(expansion, 90)
+        for name in s:
+            if not is_observed(name, d, account, coverage):
+                s[name] = None
     return signals
 
 
-def invoices(account):
-    """[(issued_on, due_on, closed_on or None)] of the account's invoices; section 4, billing."""
-    events = [e for e in account.events if e.source == "billing"]
-    issued, found = {}, []
-    for event in events:
-        if event.event_type == "invoice_issued":
-            issued.setdefault(as_text(event.get("invoice_id")), event)
-    for invoice_id, issue in issued.items():
-        own = [e for e in events if as_text(e.get("invoice_id")) == invoice_id]
-        closings = [e.occurred_at for e in own if e.event_type == "invoice_voided"]
-        paid = Fraction(0)
-        for event in own:
-            if event.event_type == "invoice_paid":
-                paid += as_number(event.get("amount"))
-                if paid >= as_number(issue.get("amount")):
-                    closings.append(event.occurred_at)
-                    break
-        found.append((issue.occurred_at.date(), as_date(issue.get("due_on")),
-                      min(closings).date() if closings else None))
+def invoice_registry(accepted):
+    """{account_id: [events of one invoice in business order]}; section 4, billing."""
+    by_document = defaultdict(list)
+    for event in sorted(accepted, key=lambda e: e.business):
+        if event.source == "billing" and event.event_type.startswith("invoice_"):
+            by_document[event.document].append(event)
+    found = defaultdict(list)
+    for events in by_document.values():
+        issued = [e for e in events if e.event_type == "invoice_issued"]
+        if issued:
+            found[issued[-1].account].append(events)
     return found
 
 
-def billing_signals(account, usage):
-    """{day: {signal: value}} of the billing signals. usage: from usage_signals (for the usage cap)."""
-    active_states = [s for s in account.states if s.active]
-    first_active_day = min((s.starts_on for s in active_states), default=None)
-    bills = invoices(account)
+def open_due_on(events, day):
+    """(was issued by the end of a day, due day if it is open then else None) of an invoice's events."""
+    past = [e for e in events if e.occurred_at.date() <= day]
+    issued = [e for e in past if e.event_type == "invoice_issued"]
+    if not issued:
+        return False, None
+    standing = [e for e in past if e.event_type in ("invoice_issued", "invoice_voided")][-1]
+    amount = as_number(issued[-1].get("amount"))
+    paid = sum((as_number(e.get("amount")) for e in past if e.event_type == "invoice_paid"), Fraction(0))
+    is_open = standing.event_type == "invoice_issued" and amount > 0 and paid < amount
+    return True, as_date(issued[-1].get("due_on")) if is_open else None
+
+
+def billing_signals(account, bills, usage, coverage):
+    """{day: {signal: value}} of the billing signals. bills: the account's, from invoice_registry."""
+    first_day = min((s.starts_on for s in account.states), default=None)
     signals = {}
     for d in account.spine():
-        active = [s for s in active_states if s.covers(d)]
+        active = [s for s in account.states if s.covers(d)]
         s = signals[d] = {}
         s["is_subscribed"] = s["arr"] = s["seats"] = None
-        if first_active_day is not None and d >= first_active_day:
+        if first_day is not None and d >= first_day:
             s["is_subscribed"] = 1 if active else 0
             s["arr"] = sum((state.arr for state in active), Fraction(0))
         s["seats"] = seats_on(account.states, d)
-        issued = [bill for bill in bills if bill[0] <= d]
+        owed = [open_due_on(events, d) for events in bills]
         s["days_overdue"] = None
-        if issued:
-            open_due = [due_on for _, due_on, closed_on in issued if closed_on is None or closed_on > d]
-            s["days_overdue"] = max(0, (d - min(open_due)).days) if open_due else 0
+        if any(is_issued for is_issued, _ in owed):
+            due_days = [due_on for _, due_on in owed if due_on is not None]
+            s["days_overdue"] = max(0, (d - min(due_days)).days) if due_days else 0
         s["days_to_renewal"] = min(((state.term_end - d).days for state in active
                                     if state.term_end is not None and state.term_end >= d), default=None)
         caps = [state.usage_cap for state in active if state.usage_cap is not None]
-        s["usage_cap_share_30d"] = ratio(usage[d].get("events_30d"), sum(caps)) if caps else None
+        s["usage_cap_share_30d"] = ratio(usage[d]["events_30d"], sum(caps)) if caps else None
+        if not is_observed("usage_cap_share_30d", d, account, coverage):
+            s["usage_cap_share_30d"] = None
     return signals
 
 
@@ -842,10 +1266,16 @@ def engagement_signals(account, seeds):
     scale = next(row for row in seeds["survey_scales"] if row["kind"] == "nps")
     detractor_highest, promoter_lowest = Fraction(scale["detractor_highest"]), Fraction(scale["promoter_lowest"])
     own = [e for e in account.events if e.occurred_at.date() >= account.started_on]
+    own.sort(key=lambda e: e.business)
+
+    def person(event):
+        return as_text(event.get("survey_id")), event.get("kind"), event.user_id
+
     answered = [e for e in own if (e.source, e.event_type) == ("survey", "survey_answered")]
-    sent = [e.occurred_at.date() for e in own if (e.source, e.event_type) == ("survey", "survey_sent")]
-    answers = {kind: [(e.occurred_at.date(), as_number(e.get("score"))) for e in answered if e.get("kind") == kind]
-               for kind in ("nps", "csat")}
+    sent = {}
+    for event in own:
+        if (event.source, event.event_type) == ("survey", "survey_sent"):
+            sent.setdefault(person(event), event.occurred_at.date())
     notes = [(e.occurred_at.date(), as_number(e.get("sentiment"))) for e in own
              if (e.source, e.event_type) == ("crm", "note_logged") and e.get("sentiment") is not None]
 
@@ -860,6 +1290,9 @@ def engagement_signals(account, seeds):
 
     signals = {}
     for d in account.spine():
+        last = {person(e): e for e in answered if e.occurred_at.date() <= d}
+        answers = {kind: [(e.occurred_at.date(), as_number(e.get("score"))) for e in last.values()
+                          if e.get("kind") == kind] for kind in ("nps", "csat")}
         nps, csat = recent(answers["nps"], d, 180), recent(answers["csat"], d, 90)
         sentiments = recent(notes, d, 90)
         promoters = sum(score >= promoter_lowest for _, score in nps)
@@ -874,24 +1307,23 @@ def engagement_signals(account, seeds):
         s["csat_90d"] = mean(csat)
         s["days_since_csat"] = since(csat, d)
         s["survey_response_rate_90d"] = ratio(
-            sum(in_window(e.occurred_at.date(), d, 90) for e in answered),
-            sum(in_window(day, d, 90) for day in sent))
+            sum(in_window(e.occurred_at.date(), d, 90) for e in last.values()),
+            sum(in_window(day, d, 90) for day in sent.values()))
         s["note_sentiment_90d"] = mean(sentiments)
         s["days_since_note"] = since(sentiments, d)
     return signals
 
 
-def build_signals(accounts, accepted, clear_events, seeds):
+def build_signals(accounts, accepted, coverage, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
-    product_from, support_from = tracked_from(clear_events, "product"), tracked_from(clear_events, "support")
-    first_user_day = tracked_from(clear_events, "product", with_user=True)
-    tickets = ticket_registry(accepted)
+    tickets, bills = ticket_registry(accepted, seeds), invoice_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
     found = {}
     for account in accounts:
-        usage = usage_signals(account, seeds, product_from, first_user_day)
-        parts = [usage, support_signals(account, tickets, seeds, support_from, usage),
-                 billing_signals(account, usage), engagement_signals(account, seeds)]
+        usage = usage_signals(account, seeds, coverage)
+        parts = [usage, support_signals(account, tickets[account.account_id], coverage, usage),
+                 billing_signals(account, bills[account.account_id], usage, coverage),
+                 engagement_signals(account, seeds)]
         found[account.account_id] = {}
         for d in account.spine():
             values = dict.fromkeys(names)
@@ -928,11 +1360,13 @@ def completing_event(account, row, seeds):
     on_spine = (e for e in account.events if account.started_on <= e.occurred_at.date() <= account.ended_on)
     events = sorted((e for e in on_spine if concerns(e)), key=lambda e: (e.occurred_at, e.event_id))
     operator, threshold = row["operator"], Fraction(row["threshold"])
+    if row["measure"] == "event_days" or row.get("within_days"):
+        return completing_in_window(events, row)
     if row["measure"] != "event_count":                     # one event per user: the user's first
         first_of_user = {}
         for event in events:
-            if event.user_id is not None:
-                first_of_user.setdefault(event.user_id, event)
+            if event.user is not None:
+                first_of_user.setdefault(event.user, event)
         events = list(first_of_user.values())
     if row["measure"] in ("event_count", "event_users"):
         k = smallest_count(operator, threshold)
@@ -940,6 +1374,33 @@ def completing_event(account, row, seeds):
     for n, event in enumerate(events, start=1):             # event_user_share
         seats = seats_on(account.states, event.occurred_at.date())
         if seats and holds(Fraction(n, seats), operator, threshold):
+            return event
+    return None
+
+
+def completing_in_window(events, row):
+    """The Event at which a criterion on days or users within a window is reached, None when never (section 5).
+
+    events: of the subject, in order of time. row: a milestone_criteria row.
+    """
+    k = smallest_count(row["operator"], Fraction(row["threshold"]))
+    length = int(row["within_days"]) if row.get("within_days") else 10**6
+    counted = {}                                            # user -> the event by which the user counts
+    for n, event in enumerate(events):
+        day = event.occurred_at.date()
+        recent = [e for e in events[:n + 1] if (day - e.occurred_at.date()).days < length]
+        if row["measure"] == "event_days":
+            number = len({e.occurred_at.date() for e in recent})
+        elif row["measure"] == "event_users":
+            number = len({e.user for e in recent if e.user is not None})
+        elif row["measure"] == "event_user_days":
+            own = {e.occurred_at.date() for e in recent if e.user == event.user}
+            if event.user is not None and len(own) >= int(row["min_days"]):
+                counted.setdefault(event.user, event)
+            number = len(counted)
+        else:
+            raise ValueError(f"{row['measure']!r} knows no window")
+        if number >= k:
             return event
     return None
 
@@ -966,7 +1427,7 @@ def rule_time(account, rows, signals, seeds):
         return account.started_at, None
     latest = None
     for row in rows:
-        if row["measure"] in ("event_count", "event_users", "event_user_share"):
+        if row["measure"].startswith("event_"):
             event = completing_event(account, row, seeds)
             if event is None:
                 return None, None
@@ -995,8 +1456,8 @@ def plan_of(account, seeds):
     return [row for row in seeds["milestone_catalog"] if row["journey"] == journey]
 
 
-def account_milestones(account, signals, seeds):
-    """Milestone rows of one account: the columns of the table 'milestones' plus den_from and needs_seats.
+def account_milestones(account, signals, seeds, coverage):
+    """Milestone rows of one account: the columns of the table 'milestones' plus den_from and what observes it.
 
     signals: {day: {signal: value}}. weight is a Fraction, days are dates, moments are datetimes.
     """
@@ -1027,33 +1488,51 @@ def account_milestones(account, signals, seeds):
         due_on = account.started_on + timedelta(days=int(planned["deadline_days"]))
         needs_seats = any(is_true(row["needs_seats"]) for row in exits)
         achieved_on = achieved_at.date() if achieved_at else None
+        subjects = [subject for row in exits if not is_true(row["holds_when_null"])
+                    for subject in coverage.criterion_subjects(row)]
+        stretches = coverage.of_all(subjects)
+        complete_through = min((coverage.complete_through(source) if source not in ("billing", "crm")
+                                else coverage.over for source, _ in subjects), default=coverage.over)
+        judged_on = min(due_on, coverage.as_of)
+        holding = [s for s in stretches or [] if s.covers(judged_on)]
+        is_observable = stretches is None or any(s.begins <= account.started_on for s in holding)
         if waived_at is not None:
             status = "waived"
-        elif achieved_on is not None:
-            status = "achieved" if achieved_on <= due_on else "achieved_late"
-        elif (needs_seats and account.first_seats_on is None) or (
-                account.churned_on is not None and account.churned_on <= due_on):
+        elif achieved_on is not None and achieved_on <= due_on:
+            status = "achieved"
+        elif achieved_on is None and account.churned_on is not None and account.churned_on <= due_on:
             status = "not_applicable"
-        elif account.ended_on > due_on:
+        elif not is_observable:
+            status = "not_observable"
+        elif achieved_on is not None:
+            status = "achieved_late"
+        elif needs_seats and account.first_seats_on is None:
+            status = "not_applicable"
+        elif account.ended_on > due_on and due_on <= complete_through:
             status = "overdue"
         elif entered_at is not None:
             status = "pending"
         else:
             status = "not_due"
         days_late = None
-        if achieved_on is not None:
+        if status in ("achieved", "achieved_late"):
             days_late = max(0, (achieved_on - due_on).days)
         elif status == "overdue":
-            days_late = (account.ended_on - due_on).days
+            last_days = [s.ends for s in holding if s.ends is not None]
+            days_late = (min([account.ended_on, *last_days]) - due_on).days
 
         expected_from = due_on + ONE_DAY
         if needs_seats:
             expected_from = max(expected_from, account.first_seats_on) if account.first_seats_on else None
+        if not is_observable or (achieved_on is None and due_on > complete_through):
+            expected_from = None
         rows.append({
             "account_id": account.account_id, "milestone_id": milestone_id, "journey": planned["journey"],
             "status": status, "due_on": due_on, "entered_at": entered_at, "achieved_at": achieved_at,
             "waived_at": waived_at, "days_late": days_late, "evidence_event_id": evidence,
-            "weight": Fraction(planned["weight"]),
+            "weight": Fraction(planned["weight"]), "deadline_days": int(planned["deadline_days"]),
+            "stretches": [Stretch(date.min, None)] if stretches is None else stretches,
+            "complete_through": complete_through,
             "den_from": min((d for d in (achieved_on, expected_from) if d is not None), default=None)})
     return rows
 
@@ -1352,6 +1831,22 @@ def build_overrides(accounts, health, seeds, as_of):
 # Section 7: time to value
 # ---------------------------------------------------------------------------------------------------------------------
 
+def follow(account, milestone):
+    """(outcome, activated_on, entered_after, duration_days) of an account's activation milestone; section 7."""
+    stretch = next((s for s in milestone["stretches"] if s.ends is None or s.ends >= account.started_on), None)
+    if stretch is None or stretch.begins > account.ended_on:
+        return "not_observable", None, None, None
+    entered_after = max(0, (stretch.begins - account.started_on).days)
+    if entered_after > milestone["deadline_days"]:
+        return "not_observable", None, None, None
+    activated_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
+    if activated_on is not None and stretch.covers(activated_on):
+        return "activated", activated_on, entered_after, (activated_on - account.started_on).days
+    followed_to = min(account.ended_on, milestone["complete_through"] if stretch.ends is None else stretch.ends)
+    outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
+    return outcome, None, entered_after, (followed_to - account.started_on).days
+
+
 def build_time_to_value(accounts, milestones, seeds):
     """Section 7: one row per in-scope account and activation milestone of its category that its journey holds.
 
@@ -1364,18 +1859,13 @@ def build_time_to_value(accounts, milestones, seeds):
             milestone = planned.get(activation["milestone_id"])
             if activation["product_category"] != account.product_category or milestone is None:
                 continue
-            activated_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
-            days_to_value = (activated_on - account.started_on).days if activated_on else None
-            if activated_on:
-                outcome, duration = "activated", days_to_value
-            else:
-                outcome = "churned" if account.churned_on else "censored"
-                duration = (account.ended_on - account.started_on).days
+            outcome, activated_on, entered_after, duration = follow(account, milestone)
             rows.append({
                 "account_id": account.account_id, "persona": activation["persona"],
                 "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),
-                "started_on": account.started_on, "activated_on": activated_on, "days_to_value": days_to_value,
-                "outcome": outcome, "duration_days": duration})
+                "started_on": account.started_on, "activated_on": activated_on,
+                "days_to_value": duration if outcome == "activated" else None,
+                "outcome": outcome, "entered_after": entered_after, "duration_days": duration})
     return rows
 
 
@@ -1388,41 +1878,68 @@ def plain(row):
     return {key: float(value) if isinstance(value, Fraction) else value for key, value in row.items()}
 
 
-def resolve_moments(events, as_of=None, known_at=None):
-    """(known_at, as_of) of a build: the given ones, else the latest loaded_at of all rows and its day (section 1).
+def resolve_moments(events, as_of=None, known_at=None, clock=None):
+    """(known_at, as_of) of a build: the given ones, else the latest load that is not in the future, and its day.
 
-    events: {source: [row]}. Both are None when nothing was ever loaded and none is given.
+    events: {source: [row]}. clock: when the run began, UTC; now by default. Both are None when nothing was ever loaded
+    and none is given.
     """
+    clock = clock or datetime.now(UTC).replace(tzinfo=None)
     if known_at is None:
-        known_at = max((row["loaded_at"] for rows in events.values() for row in rows
-                        if row.get("loaded_at") is not None), default=None)
+        loads = [sensible(row.get("loaded_at")) for rows in events.values() for row in rows]
+        known_at = max((moment for moment in loads if moment is not None and not is_future_load(moment, clock)),
+                       default=None)
     if as_of is None and known_at is not None:
         as_of = known_at.date()
     return known_at, as_of
 
 
-def replay(events, seeds, as_of=None, known_at=None):
+INTERNAL = ("den_from", "stretches", "complete_through", "deadline_days")
+
+
+def add_coverage(tables, coverage, seeds):
+    """Fill observed_days and watermarks."""
+    subjects = {subject for found in coverage.observed_by.values() for subject in found}
+    subjects |= {subject for row in seeds["milestone_criteria"] for subject in coverage.criterion_subjects(row)}
+    for source, subject in sorted(subjects):
+        tables["subjects"].append({"source": source, "subject": subject})
+        for stretch in coverage.stretches(source, subject):
+            day, last_day = stretch.begins, coverage.as_of if stretch.ends is None else stretch.ends
+            while day <= last_day:
+                tables["observed_days"].append({"source": source, "subject": subject, "date_day": day,
+                                                "observed_since": stretch.begins})
+                day += ONE_DAY
+    for source in SOURCES:
+        tables["watermarks"].append({"source": source, "heard_until": coverage.heard_until(source),
+                                     "complete_through": coverage.complete_through(source)})
+
+
+def replay(events, seeds, as_of=None, known_at=None, clock=None):
     """Recompute the marts from raw events.
 
     events: {source: [row]} for the sources product, crm, support, billing, survey; a row is a dict with event_id,
     event_type, account_id, user_id, payload (str or None) and occurred_at, loaded_at (UTC-naive datetime or None).
     seeds: {seed name: [row dict of strings]} as load_seeds gives. as_of: date, known_at: datetime; both default to
-    the data (section 1 of the definitions).
+    the data (section 1 of the definitions). clock: when the run began, UTC; now by default.
 
     Returns {table: [row dict]}: rejected_events (source, event_id, event_type, account_id, user_id, occurred_at,
     loaded_at, reason), reject_counts (source, reason, rows), accepted_events (source, event_id, event_type,
     account_id = canonical, user_id, occurred_at), accounts, signals (one row per account and spine day, one key per
     row of the seed signals), milestones, health, drivers, steady_bands, overrides, time_to_value. Numbers are int or
     float; days are dates.
-    Raises ValueError on a merge cycle or an unknown operator, measure or method in the seeds, KeyError on an
-    unknown source.
+    merges (event_id, outcome), subjects (those that signals and criteria name), observed_days (of them; source,
+    subject, date_day, observed_since), watermarks (source, heard_until, complete_through).
+    Raises ValueError on an unknown operator, measure or method in the seeds, KeyError on an unknown source.
     """
     tables = {name: [] for name in ("rejected_events", "reject_counts", "accepted_events", "accounts", "signals",
-                                    "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value")}
-    known_at, as_of = resolve_moments(events, as_of, known_at)
+                                    "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value",
+                                    "merges", "subjects", "observed_days", "watermarks")}
+    clock = clock or datetime.now(UTC).replace(tzinfo=None)
+    visible_clock = clock if known_at is None else None
+    known_at, as_of = resolve_moments(events, as_of, known_at, clock)
     if known_at is None:                 # no row was ever loaded: every row is visible and none can be accepted
         known_at, as_of = OLDEST_MOMENT, as_of or OLDEST_MOMENT.date()
-    accepted, rejected, survivors = accept_events(events, seeds, known_at, as_of)
+    accepted, rejected, survivors, outcomes = accept_events(events, seeds, known_at, as_of, visible_clock)
 
     counts = defaultdict(int)
     for event in rejected:
@@ -1437,13 +1954,16 @@ def replay(events, seeds, as_of=None, known_at=None):
         {"source": e.source, "event_id": e.event_id, "event_type": e.event_type, "account_id": e.account,
          "user_id": e.user_id, "occurred_at": e.occurred_at} for e in accepted]
 
+    tables["merges"] = [{"event_id": event.event_id, "outcome": outcome} for event, outcome in outcomes.items()]
     accounts = build_accounts(accepted, survivors, seeds, as_of)
     clear_events = accepted + [e for e in rejected if e.reason == "no_account"]
-    signals = build_signals(accounts, accepted, clear_events, seeds)
+    coverage = Coverage(clear_events, seeds, known_at, as_of)
+    add_coverage(tables, coverage, seeds)
+    signals = build_signals(accounts, accepted, coverage, seeds)
     milestones = {}
     for account in accounts:
         own_signals = signals[account.account_id]
-        milestones[account.account_id] = account_milestones(account, own_signals, seeds)
+        milestones[account.account_id] = account_milestones(account, own_signals, seeds, coverage)
         add_milestone_signals(account, milestones[account.account_id], own_signals)
     health, drivers = build_health(accounts, signals, seeds)
 
@@ -1456,7 +1976,7 @@ def replay(events, seeds, as_of=None, known_at=None):
             values = signals[account.account_id][d]
             tables["signals"].append(plain({"account_id": account.account_id, "date_day": d,
                                             **{name: values[name] for name in names}}))
-        tables["milestones"] += [plain({key: value for key, value in row.items() if key != "den_from"})
+        tables["milestones"] += [plain({key: value for key, value in row.items() if key not in INTERNAL})
                                  for row in milestones[account.account_id]]
     tables["health"] = [plain(row) for row in health]
     tables["drivers"] = [plain(row) for row in drivers]

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 
 import company_strategy
-import duckdb
 import oracle
 import pytest
 import warehouse
@@ -21,6 +20,9 @@ COMPANIES = settings(
 )
 # The replay's table, the model, the key, and where the replay's names differ from the model's columns.
 TABLES = {
+    "merges": ("account_merges", ["event_id"], {}),
+    "watermarks": ("base_stream_watermarks", ["source"], {}),
+    "observed_days": ("base_observed_days", ["source", "subject", "date_day"], {}),
     "accounts": ("int_accounts", ["account_id"], {}),
     "signals": ("fct_account_signals", ["account_id", "date_day"], {}),
     "milestones": ("fct_milestones", ["account_id", "milestone_id"], {}),
@@ -125,9 +127,12 @@ def first_difference(connection, replayed):
         )
     for table, (model, key, renamed) in TABLES.items():
         built = {tuple(row[column] for column in key): row for row in rows(connection, model)}
-        expected = {tuple(row[column] for column in key): row for row in replayed[table]}
         if connection.execute(f"select count(*) from {model}").fetchone()[0] != len(built):
             return f"{model}: {', '.join(key)} is not unique"
+        expected = {tuple(row[column] for column in key): row for row in replayed[table]}
+        if table == "observed_days":
+            replayed_subjects = {(row["source"], row["subject"]) for row in replayed["subjects"]}
+            built = {name: row for name, row in built.items() if name[:2] in replayed_subjects}
         for name in sorted(built.keys() ^ expected.keys()):
             return f"{model} {name}: only {'built' if name in built else 'replayed'}"
         for name, row in expected.items():
@@ -145,13 +150,7 @@ def compare(company, seeds):
     if as_of is not None or known_at is not None:
         known_at, as_of = oracle.resolve_moments(events, as_of, known_at)
     frames = warehouse.raw_frames(events)
-    try:
-        replayed = oracle.replay(events, seeds, as_of, known_at)
-    except ValueError as refusal:
-        assert "cycle" in str(refusal)
-        with pytest.raises(duckdb.Error, match="circle"):
-            warehouse.build(frames, seeds=seeds, as_of=as_of, known_at=known_at, needed=NEEDED)
-        return
+    replayed = oracle.replay(events, seeds, as_of, known_at)
     with warehouse.build(frames, seeds=seeds, as_of=as_of, known_at=known_at, needed=NEEDED) as connection:
         difference = first_difference(connection, replayed)
     assert difference is None, difference

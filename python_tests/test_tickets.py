@@ -603,31 +603,72 @@ def test_drawn_tickets_have_the_signals_of_a_replay():
     assert all(len(values) > 2 for values in drawn.values()), drawn
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["in time", "a day late"])
-def test_nights_of_drawn_tickets_are_those_of_a_full_rebuild(late):
+@pytest.mark.parametrize(
+    ("loaded", "shipped"), [(0, 0), (1, 0), (0, 2)], ids=["in time", "loaded a day late", "shipped two days late"]
+)
+def test_nights_of_drawn_tickets_are_those_of_a_full_rebuild(loaded, shipped):
     """Nights, also builds some hours apart; each build is the one of the same rows from scratch."""
-    companies = Companies(2 + late, 12)
-    rows = [(stream, {**each, "loaded_at": each["loaded_at"] + timedelta(days=1 if late and stream == "support" else 0)})
-            for stream, own in companies.rows.items() for each in own]  # fmt: skip
-    days = sorted(companies.rng.sample(range(1, companies.days), 5))
+    companies = Companies(2 + loaded + shipped, 25)
+    rows = []
+    for stream, own in companies.rows.items():
+        is_late = stream == "support"
+        for each in own:
+            loaded_at = each["loaded_at"] + timedelta(days=loaded * is_late)
+            rows.append((loaded_at + timedelta(days=shipped * is_late), stream, {**each, "loaded_at": loaded_at}))
+    days = sorted(companies.rng.sample(range(1, companies.days), 4))
     moments = [companies.first + timedelta(days=day, hours=hours) for day in days for hours in (0, 6)]
-    moments += [companies.last, companies.last + timedelta(hours=15), companies.last + timedelta(days=2)]
-    nightly = warehouse.Nightly(seeds={"coverage_rules": COVERAGE}, needed=("int_support_signals",))
-    loaded, previous = defaultdict(list), datetime.min
+    moments += [companies.last, companies.last + timedelta(hours=14), companies.last + timedelta(days=3)]
+    nightly = warehouse.Nightly(needed=("int_support_signals",))
+    known, previous = defaultdict(list), datetime.min
     for moment in moments:
         fresh = defaultdict(list)
-        for stream, each in rows:
-            if previous < each["loaded_at"] <= moment:
+        for arrives_at, stream, each in rows:
+            if previous < arrives_at <= moment:
                 fresh[stream].append(each)
         fresh["product"].append(row(f"clock {moment}", "session_started", "first", moment))
         for stream, own in fresh.items():
-            loaded[stream] += own
+            known[stream] += own
         nightly.load(raw_frames(fresh))
         nightly.build()
-        frames = raw_frames(loaded)
-        with warehouse.build(frames, seeds={"coverage_rules": COVERAGE}, needed=("int_support_signals",)) as connection:
+        with warehouse.build(raw_frames(known), needed=("int_support_signals",)) as connection:
             expected, found = support_signals(connection), support_signals(nightly.connection)
         assert found.keys() == expected.keys(), moment
         for key, signals in expected.items():
             assert found[key] == signals, (moment, key)
         previous = moment
+
+
+@pytest.mark.parametrize("rules", [seed_rows()["coverage_rules"], COVERAGE], ids=["may fall silent", "never silent"])
+@pytest.mark.parametrize(
+    ("heard_again_at", "next_build"),
+    [(datetime(2025, 3, 12, 18), datetime(2025, 3, 14, 6)), (datetime(2025, 3, 14, 18), datetime(2025, 3, 15, 2))],
+    ids=["the same day", "a day later"],
+)
+def test_a_ticket_is_breached_once_the_late_stream_is_heard_beyond_its_target(rules, heard_again_at, next_build):
+    began = datetime(2025, 3, 3, 9)
+    mornings = [began + timedelta(days=n) for n in range(9)]
+    rows = {
+        "crm": account_rows("a", began) + account_rows("busy", began),
+        "product": [row(f"p{n}", "session_started", "busy", began + timedelta(days=n)) for n in range(11)],
+        "support": [
+            each
+            for at in [*mornings, datetime(2025, 3, 12, 11)]
+            for each in (
+                row(f"c{at}", "ticket_created", "busy", at, {"ticket_id": str(at)}),
+                row(f"r{at}", "ticket_replied", "busy", at, {"ticket_id": str(at), **ANSWER}),
+            )
+        ] + [row("t", "ticket_created", "a", datetime(2025, 3, 11, 13), {"ticket_id": "t", "priority": "low"})],
+    }  # fmt: skip
+    rows["product"].append(row("clock", "session_started", "busy", datetime(2025, 3, 14, 2)))
+    later = {
+        "product": [row("clock 2", "session_started", "busy", next_build)],
+        "support": [row("heard", "ticket_created", "busy", heard_again_at, {"ticket_id": "heard"})],
+    }
+    nightly = warehouse.Nightly(seeds={"coverage_rules": rules}, needed=("int_support_signals",))
+    query = "select max(sla_breaches_30d) from int_support_signals where account_id = 'a' and date_day = '2025-03-12'"
+    breaches = []
+    for fresh in (rows, later):
+        nightly.load(raw_frames(fresh))
+        nightly.build()
+        breaches += nightly.connection.execute(query).fetchone()
+    assert breaches == [0, 1]

@@ -52,6 +52,21 @@ entries as (
         || cast(complete_through as {{ dbt.type_string() }}) as entry
     from watermarks
     where complete_through is not null
+    union all
+    -- An unanswered ticket is breached up to the moment until which support was heard.
+    select
+        'support replies' as source,
+        'complete' as kind,
+        {{ add_days('cast(heard_until as date)', -1) }} as date_day,
+        'support replies complete through '
+        || cast({{ add_days('cast(heard_until as date)', -1) }} as {{ dbt.type_string() }})
+        || ' and microsecond '
+        || cast(
+            {{ microseconds_between("cast('1970-01-01' as timestamp)", 'heard_until') }}
+            as {{ dbt.type_string() }}
+        ) as entry
+    from watermarks
+    where source = 'support' and heard_until is not null
 )
 
 select * from entries

@@ -1533,6 +1533,8 @@ def account_milestones(account, signals, seeds, coverage):
             "weight": Fraction(planned["weight"]), "deadline_days": int(planned["deadline_days"]),
             "stretches": [Stretch(date.min, None)] if stretches is None else stretches,
             "complete_through": complete_through,
+            "unseen_from": next((s.ends + ONE_DAY for s in holding if s.ends is not None
+                                 and (achieved_on is None or achieved_on > s.ends)), None),
             "den_from": min((d for d in (achieved_on, expected_from) if d is not None), default=None)})
     return rows
 
@@ -1545,9 +1547,12 @@ def add_milestone_signals(account, milestones, signals):
         for row in milestones:
             achieved_on = row["achieved_at"].date() if row["achieved_at"] else None
             waived_on = row["waived_at"].date() if row["waived_at"] else None
-            if row["den_from"] is not None and d >= row["den_from"] and (waived_on is None or d < waived_on):
+            is_reached = achieved_on is not None and d >= achieved_on
+            is_seen = is_reached or row["unseen_from"] is None or d < row["unseen_from"]
+            if (row["den_from"] is not None and d >= row["den_from"] and is_seen
+                    and (waived_on is None or d < waived_on)):
                 denominator += row["weight"]
-            if achieved_on is not None and d >= achieved_on:
+            if is_reached:
                 numerator += row["weight"]
                 reached.append(achieved_on)
         signals[d]["milestone_completion"] = ratio(numerator, denominator)
@@ -1833,18 +1838,25 @@ def build_overrides(accounts, health, seeds, as_of):
 
 def follow(account, milestone):
     """(outcome, activated_on, entered_after, duration_days) of an account's activation milestone; section 7."""
+    unseen = ("not_observable", None, None, None)
     stretch = next((s for s in milestone["stretches"] if s.ends is None or s.ends >= account.started_on), None)
     if stretch is None or stretch.begins > account.ended_on:
-        return "not_observable", None, None, None
+        return unseen
     entered_after = max(0, (stretch.begins - account.started_on).days)
-    if entered_after > milestone["deadline_days"]:
-        return "not_observable", None, None, None
-    activated_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
-    if activated_on is not None and stretch.covers(activated_on):
-        return "activated", activated_on, entered_after, (activated_on - account.started_on).days
+    achieved_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
+    if entered_after > milestone["deadline_days"] or (achieved_on is not None and achieved_on < stretch.begins
+                                                      and entered_after > 0):
+        return unseen
     followed_to = min(account.ended_on, milestone["complete_through"] if stretch.ends is None else stretch.ends)
-    outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
-    return outcome, None, entered_after, (followed_to - account.started_on).days
+    activated_on = achieved_on if achieved_on is not None and stretch.covers(achieved_on) else None
+    if activated_on is not None:
+        outcome = "activated"
+    else:
+        outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
+    if followed_to < account.started_on + timedelta(days=entered_after):
+        return outcome, activated_on, None, None
+    last_day = followed_to if activated_on is None else min(followed_to, activated_on)
+    return outcome, activated_on, entered_after, (last_day - account.started_on).days
 
 
 def build_time_to_value(accounts, milestones, seeds):
@@ -1864,8 +1876,8 @@ def build_time_to_value(accounts, milestones, seeds):
                 "account_id": account.account_id, "persona": activation["persona"],
                 "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),
                 "started_on": account.started_on, "activated_on": activated_on,
-                "days_to_value": duration if outcome == "activated" else None,
-                "outcome": outcome, "entered_after": entered_after, "duration_days": duration})
+                "days_to_value": (activated_on - account.started_on).days if activated_on else None,
+                "outcome": outcome, "entered_after_days": entered_after, "duration_days": duration})
     return rows
 
 
@@ -1894,7 +1906,7 @@ def resolve_moments(events, as_of=None, known_at=None, clock=None):
     return known_at, as_of
 
 
-INTERNAL = ("den_from", "stretches", "complete_through", "deadline_days")
+INTERNAL = ("den_from", "unseen_from", "stretches", "complete_through", "deadline_days")
 
 
 def add_coverage(tables, coverage, seeds):

@@ -15,6 +15,7 @@ import oracle
 import warehouse
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from test_observable import Coverage
 from test_point_in_time import settled
 
 DAY = datetime.timedelta(days=1)
@@ -75,6 +76,8 @@ def random_rules(rng):
                 "subject": subject,
                 "operator": operator,
                 "threshold": str(threshold),
+                "within_days": "",
+                "min_days": "",
                 "sustained_days": str(rng.choice((1, 1, 3, 8))),
                 "holds_when_null": "true" if measure == "signal" and rng.random() < 0.2 else "false",
                 "label": subject,
@@ -94,6 +97,13 @@ class Replay:
 
     def __init__(self, connection, seeds):
         self.seeds = seeds
+        self.coverage = Coverage(connection, seeds)
+        self.seen = {}
+        self.register = {row["signal"]: row for row in seeds["signals"]}
+        self.unscored = {
+            (row["account_id"], row["score_date"])
+            for row in table(connection, "from fct_account_health where status = 'too_little_data'")
+        }
         self.segments = {row["account_id"]: row["segment"] for row in table(connection, "from dim_accounts")}
         self.signals = defaultdict(dict)
         for row in table(connection, "from fct_account_signals order by account_id, date_day"):
@@ -105,26 +115,40 @@ class Replay:
             (row["account_id"], row["score_date"]): row["score"]
             for row in table(connection, "from fct_account_health where status = 'scored'")
         }
-        self.deadlines = {
-            (row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["milestone_catalog"]
-        }
+        self.deadlines = {(row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["milestone_catalog"]}
         self.need_seats = {
             row["milestone_id"]
             for row in seeds["milestone_criteria"]
             if row["phase"] == "exit" and oracle.is_true(row["needs_seats"])
         }
 
-    def days_overdue(self, account_id, subject, day):
+    def seen_until(self, account_id, milestone_id, due_on):
+        """The last day on which anybody could see that a milestone is overdue; None where nobody could on its due day."""
+        key = account_id, milestone_id
+        if key not in self.seen:
+            self.seen[key] = self._seen_until(*key, due_on)
+        return self.seen[key]
+
+    def _seen_until(self, account_id, milestone_id, due_on):
+        subjects = self.coverage.subjects(milestone_id)
+        stretch = self.coverage.stretch(subjects, due_on)
+        if stretch is None or due_on > self.coverage.complete_through(subjects):
+            return None
+        return stretch[1] if stretch[0] <= min(self.signals[account_id]) else None
+
+    def days_overdue(self, account_id, subject, day, is_lost=False):
+        """Days since the due day of the milestone due longest; with `is_lost` of those that nobody can see any more."""
         with_seats = [d for d, row in self.signals[account_id].items() if row["seats"]]
         ages = []
         for row in self.milestones[account_id]:
+            until = self.seen_until(account_id, row["milestone_id"], row["due_on"])
+            if until is None or (until < day) != is_lost:
+                continue
             deadline = self.deadlines[row["journey"], row["milestone_id"]]
-            is_meant = subject in ("any", row["milestone_id"]) or (
-                subject.startswith("due_by:") and deadline <= int(subject[7:])
-            )
+            is_meant = subject in ("any", row["milestone_id"]) or (subject.startswith("due_by:") and deadline <= int(subject[7:]))
             ends = [row[at].date() for at in ("achieved_at", "waived_at") if row[at]]
             has_seats = row["milestone_id"] not in self.need_seats or any(d <= day for d in with_seats)
-            if is_meant and has_seats and row["due_on"] <= day and all(day < end for end in ends):
+            if is_meant and (has_seats or is_lost) and row["due_on"] <= day and all(day < end for end in ends):
                 ages.append((day - row["due_on"]).days)
         return max(ages, default=None)
 
@@ -144,10 +168,38 @@ class Replay:
                 is_true = oracle.is_true(criterion["holds_when_null"])
             else:
                 is_true = oracle.holds(Fraction(value), criterion["operator"], Fraction(criterion["threshold"]))
+            is_true = is_true and self.is_wholly_seen(criterion, day, self.signals[account_id][day]["account_age_days"])
             streak = streak + 1 if is_true else 0
             if streak >= int(criterion["sustained_days"]):
                 found[day] = value
         return found
+
+    def is_wholly_seen(self, criterion, day, age):
+        """Whether less than a threshold says something on a day: whether the whole window was observed."""
+        if criterion["measure"] != "signal" or criterion["operator"] not in ("<", "<="):
+            return True
+        signal = self.register[criterion["subject"]]
+        if not signal["window_days"] or not signal["observed_by"]:
+            return True
+        since = self.observed_since(signal, day)
+        return since is not None and since <= day - min(int(signal["window_days"]) - 1, age) * DAY
+
+    def observed_since(self, signal, day):
+        """Since when a signal is observed on a day; None where it is not, or only in a part of the times that it compares."""
+        since = self.coverage.observed_since(self.coverage.subjects_of_signal(signal["signal"]), day)
+        if since and signal["observed_over"] == "window" and since > day - (int(signal["window_days"]) - 1) * DAY:
+            return None
+        return since
+
+    def is_unseen(self, account_id, criterion, day):
+        """Whether nobody can see on a day if a criterion holds."""
+        if criterion["measure"] == "health_score":
+            return (account_id, day - day.weekday() * DAY) in self.unscored
+        if criterion["measure"] == "milestone_days_overdue":
+            return self.days_overdue(account_id, criterion["subject"], day, is_lost=True) is not None
+        if criterion["subject"] == "milestone_completion":
+            return self.days_overdue(account_id, "any", day, is_lost=True) is not None
+        return self.observed_since(self.register[criterion["subject"]], day) is None
 
     def rule_of(self, account_id, rule_id):
         rows = {row["segment"]: row for row in self.seeds["risk_rules"] if row["rule_id"] == rule_id}
@@ -201,6 +253,8 @@ class Replay:
                 else "resolved" if quiet == int(rule["clear_after_days"])
                 else None
             )  # fmt: skip
+            if reason == "resolved" and any(self.is_unseen(account_id, criterion, day) for criterion in criteria):
+                reason = "not_observed"
             if reason:
                 yield episode | {"cleared_on": day, "cleared_by": reason}
                 episode = None
@@ -226,8 +280,7 @@ def test_episodes_equal_the_replay(company, seed):
     with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {
-            (row["account_id"], row["rule_id"], row["first_seen_on"]): row
-            for row in table(connection, "from fct_risk_signals")
+            (row["account_id"], row["rule_id"], row["first_seen_on"]): row for row in table(connection, "from fct_risk_signals")
         }
         replayed = Replay(connection, seeds).episodes()
     assert not problems
@@ -240,7 +293,7 @@ def test_episodes_equal_the_replay(company, seed):
 
 
 def test_the_companies_had_every_end():
-    assert set(SEEN) == {"active", "churned", "out_of_window", "resolved"}, dict(SEEN)
+    assert set(SEEN) == {"active", "churned", "out_of_window", "resolved", "not_observed"}, dict(SEEN)
     assert min(SEEN.values()) >= 10, dict(SEEN)
 
 
@@ -248,7 +301,7 @@ def test_the_companies_had_every_end():
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 0.9))
 def test_later_days_keep_episodes_and_alerts(seed, share):
     company = company_strategy.random_company(
-        seed, n_accounts=6, n_days=100, dirt=0, duplicates=0, merges=0, edge_times=0.3
+        seed, n_accounts=6, n_days=100, dirt=0, duplicates=0, merges=0, edge_times=0.3, outages=0, activity=2
     )
     moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
     first_day = moments[0] + int(share * (moments[-1] - moments[0]).days) * DAY

@@ -26,6 +26,10 @@ import jinja2
 import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.append(str(PROJECT))
+
+from readers import raw_files  # noqa: E402
+
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 _AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"
@@ -195,42 +199,36 @@ class _Stopped(Exception):
     """The message with which a macro stops the build."""
 
 
-@functools.cache
-def _file_macros() -> dict[str, str]:
-    """The macros that register the raw streams, by name."""
-    path = PROJECT / "macros" / "cross_db" / "register_raw_streams.sql"
-    found = re.findall(r"{%-? macro (\w+)(.*?endmacro -?%})", path.read_text(), re.DOTALL)
-    return {name: f"{{% macro {name}{rest}" for name, rest in found}
+class _Registering:
+    """The macros that register files, as functions; `connection`, `root` and `messages` are those of the run."""
 
+    def __init__(self):
+        path = PROJECT / "macros" / "cross_db" / "register_raw_streams.sql"
+        found = re.findall(r"({%-? macro (\w+).*?endmacro -?%})", path.read_text(), re.DOTALL)
+        self.environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+        self.environment.globals |= {
+            "run_query": self._run_query, "return": self._return, "execute": True, "modules": {"re": re}, "fromjson": json.loads,
+            "var": lambda name: {"raw_path": str(self.root), "raw_schema": "raw"}[name],
+            "target": {"schema": "main", "type": "duckdb"}, "flags": {"WHICH": "run", "FULL_REFRESH": False},
+            "dbt": {"type_string": lambda: "varchar"},
+            "log": lambda text, info: self.messages.append(text), "exceptions": {"raise_compiler_error": self._stop},
+            "adapter": {"dispatch": lambda name: self.environment.globals[f"duckdb__{name}"]},
+        } | {name: self._function(name, text) for text, name in found}  # fmt: skip
 
-def register_files(connection: duckdb.DuckDBPyConnection, root: Path) -> Messages:
-    """Register the files under a folder as the raw streams, as the hook does it at the start of a run."""
-    messages = Messages()
-
-    def run_query(sql: str) -> _Table:
-        cursor = connection.execute(sql)
+    def _run_query(self, sql: str) -> _Table:
+        cursor = self.connection.execute(sql)
         return _Table(cursor.fetchall() if cursor.description else [])
 
-    def back(value: object) -> None:
+    def _return(self, value: object) -> None:
         raise _Returned(value)
 
-    def stop(message: str) -> None:
+    def _stop(self, message: str) -> None:
         raise _Stopped(message)
 
-    names = {
-        "run_query": run_query, "return": back, "execute": True, "modules": {"re": re}, "fromjson": json.loads,
-        "var": {"raw_path": str(root), "raw_schema": "raw"}.get, "target": {"schema": "main", "type": "duckdb"},
-        "flags": {"WHICH": "run"}, "dbt": {"type_string": lambda: "varchar"},
-        "log": lambda text, info: messages.append(text), "exceptions": {"raise_compiler_error": stop},
-        "adapter": {"dispatch": lambda name: environment.globals[f"duckdb__{name}"]},
-    }  # fmt: skip
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals.update(names)
-
-    def called(name: str, text: str) -> Callable:
+    def _function(self, name: str, text: str) -> Callable:
         @functools.cache
         def macro() -> Callable:
-            return getattr(environment.from_string(text).module, name)
+            return getattr(self.environment.from_string(text).module, name)
 
         def call(*arguments: object, **named: object) -> object:
             try:
@@ -240,13 +238,21 @@ def register_files(connection: duckdb.DuckDBPyConnection, root: Path) -> Message
 
         return call
 
-    for name, text in _file_macros().items():
-        environment.globals[name] = called(name, text)
-    try:
-        environment.globals["register_raw_streams"]()
-    except _Stopped as stopped:
-        messages.problem = str(stopped)
-    return messages
+    def run(self, connection: duckdb.DuckDBPyConnection, root: Path) -> Messages:
+        self.connection, self.root, self.messages = connection, root, Messages()
+        try:
+            self.environment.globals["register_raw_streams"]()
+        except _Stopped as stopped:
+            self.messages.problem = str(stopped)
+        return self.messages
+
+
+_registering = functools.cache(_Registering)
+
+
+def register_files(connection: duckdb.DuckDBPyConnection, root: Path) -> Messages:
+    """Register the files under a folder as the raw streams, as the hook does it at the start of a run."""
+    return _registering().run(connection, root)
 
 
 def raw_frames(events: dict[str, list[dict]]) -> dict[str, pd.DataFrame]:
@@ -314,12 +320,17 @@ def _fill_raw(connection: duckdb.DuckDBPyConnection, frames: dict[str, pd.DataFr
 
 def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckdb.DuckDBPyConnection:
     connection = seeded(seeds, threads)
+    _create_logs(connection)
     connection.execute("create schema raw")
     for stream in STREAMS:
         columns = ", ".join(
             f"{column} {'timestamp' if column.endswith('_at') else 'varchar'}" for column in ENVELOPE
         )
         connection.execute(f"create table raw.{stream}_events ({columns})")
+    return connection
+
+
+def _create_logs(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table completed_builds (build_number bigint, known_at timestamp, as_of date, tracking_starts varchar, "
         "intake_definition varchar, definition varchar);"
@@ -331,7 +342,6 @@ def _empty_warehouse(seeds: dict[str, list[dict]] | None, threads: int) -> duckd
     checksums = [(node["name"], node["checksum"]["checksum"][:8]) for node in _plan(False)[0]]
     connection.executemany("insert into loaded_seeds values (1, ?, ?)", checksums)
     connection.execute(sync_log())
-    return connection
 
 
 def _by_clock(node: dict, sql: str, clock: dt.datetime | None) -> str:
@@ -372,6 +382,31 @@ def build(
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
         _create(connection, node, sql)
     return connection
+
+
+class FileHouse:
+    """A warehouse whose raw streams are files: each build reads a folder and makes anew what rests on it."""
+
+    def __init__(self, needed: tuple[str, ...]):
+        """`needed` is that of `build`; what does not rest on raw rows is built once."""
+        self.connection = seeded()
+        _create_logs(self.connection)
+        raw_files.Plugin.configure_connection(None, self.connection)
+        self.models, read = [], {key for key in compiled()["sources"] if ".raw." in key or key.endswith(".unreadable_rows")}
+        for node in _plan(False, needed)[1]:
+            if read & set(node["depends_on"]["nodes"]):
+                read.add(node["unique_id"])
+                self.models.append(node)
+            else:
+                _create(self.connection, node, node["compiled_code"])
+
+    def build(self, root: Path) -> Messages:
+        """Build from the files; where they stop the build, only its messages tell. Raises duckdb.Error where a model fails."""
+        messages = register_files(self.connection, root)
+        if not messages.problem:
+            for node in self.models:
+                _create(self.connection, node, _by_clock(node, node["compiled_code"], None))
+        return messages
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import codecs
 import csv
 import functools
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -298,9 +299,11 @@ def _mended_lines(path: str) -> str:
     with open(copy, "w", newline="", encoding="utf-8") as file:
         for _, line in _lines(path):
             try:
-                file.write(line.decode("utf-8").replace("\0", NOT_UTF8) + "\n")
+                text = line.decode("utf-8")
             except UnicodeDecodeError:
-                file.write(NOT_UTF8 + line.decode("utf-8", "replace").replace("\0", NOT_UTF8) + "\n")
+                text = NOT_UTF8 + line.decode("utf-8", "replace")
+            # No JSON holds a NUL or another control character.
+            file.write(text.replace("\0", "\1") + "\n")
     return copy
 
 
@@ -390,7 +393,7 @@ def _look_at_parquet(files: list[dict]) -> None:
 
     def count(paths: list[str]) -> dict[str, int]:
         # Every value is read, for a damaged page must not stop a model later.
-        values = ", ".join(f"count({column}::varchar)" for column in ENVELOPE)
+        values = ", ".join(f"count({column})" for column in ENVELOPE)
         rows = _engine().execute(
             f"select filename, count(*), {values} from read_parquet([{', '.join(map(_quoted, paths))}], filename = true, "
             "hive_partitioning = false) group by filename"
@@ -398,13 +401,18 @@ def _look_at_parquet(files: list[dict]) -> None:
         return {row[0]: row[1] for row in rows.fetchall()}
 
     def look(some: list[dict]) -> None:
-        columns = _parquet_columns([file["path"] for file in some])
+        paths = [file["path"] for file in some]
+        columns = _parquet_columns(paths)
+        row_counts = dict(
+            _engine()
+            .execute(f"select file_name, num_rows from parquet_file_metadata([{', '.join(map(_quoted, paths))}])")
+            .fetchall()
+        )
         alike: dict[str, list[dict]] = {}
         for file in some:
             types = columns[file["path"]]
-            rows = _engine().execute(f"select count(*) from read_parquet({_quoted(file['path'])})") if len(types) < 7 else None
-            if rows and not rows.fetchone()[0]:
-                file.update(row_count=0, types=None)
+            if not row_counts[file["path"]]:
+                file["row_count"] = 0
                 continue
             try:
                 _check_types(types)
@@ -421,15 +429,25 @@ def _look_at_parquet(files: list[dict]) -> None:
     def look_for(some: list[dict]) -> None:
         try:
             look(some)
-        except duckdb.Error:
+        except duckdb.Error as error:
             if len(some) > 1:
                 for file in some:
                     look_for([file])
+            elif "at least one" in str(error):
+                some[0]["problem"] = f"it has no column. Write {', '.join(ENVELOPE)}, also where there is no row"
             else:
                 some[0]["problem"] = "it is damaged. Write it again"
 
     if files:
         look_for(files)
+
+
+@functools.cache
+def _reader() -> str:
+    """Which files have read the rows: where one changes, everything is read again."""
+    here = Path(__file__)
+    read_by = (here, here.parents[1] / "macros" / "cross_db" / "register_raw_streams.sql")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in read_by)).hexdigest()[:8]
 
 
 # -- all files -----------------------------------------------------------------------------------------------------------
@@ -451,11 +469,11 @@ def _paths(folder: str) -> Iterator[str]:
 
 def _look_at_text(file: dict, format_: str, ending: str | None) -> None:
     path = _unpacked(file["path"]) if ending == ".zst" else file["path"]
+    if not os.path.getsize(path) and (ending or format_ == "csv"):
+        raise CannotRead("it is empty. Write the header, also where there is no row" if format_ == "csv" else "it is empty")
     head, is_plain, ends_alike = _looked_over(path)
     _check_beginning(head)
     if format_ == "csv":
-        if not head:
-            raise CannotRead("it is empty. Write the header, also where there is no row")
         file["delimiter"], file["columns"] = _header(head)
         if not (is_plain and ends_alike):
             mended = mended_csv(path, file["delimiter"], file["columns"])
@@ -476,40 +494,37 @@ def _look_at_text(file: dict, format_: str, ending: str | None) -> None:
             file["format"] = "json"
             if not is_plain:
                 path = _mended_lines(path)
-    file["path"] = path
+    file["read_from"] = path
 
 
 def raw_files(root: str, known: list[dict] | None) -> list[dict]:
     """Return every file under the streams' folders: how to read it, or why it is not read.
 
-    `known` are the files of the last build; a Parquet file that has not changed since is not read through again.
+    `known` are files as they were returned before, whose rows are at hand: one that has not changed since is not read again.
     """
-    before = {(row["file"], row["bytes"], row["modified"]): row for row in known or [] if row["format"] == "parquet"}
+    before = {(row["path"], row["bytes"], row["modified"], row["reader"]): row for row in known or []}
     files, parquet = [], []
     for stream in STREAMS:
         for name in _paths(os.path.join(root, stream)):
             file = dict.fromkeys(COLUMNS) | {"source": stream, "file": f"{stream}/{Path(name).as_posix()}"}
-            file["path"] = os.path.join(root, stream, name)
-            files.append(file)
-            parts = Path(name).parts
+            file |= {"path": os.path.join(root, stream, name), "reader": _reader(), "is_known": False}
             readable = READABLE.search(name)
             is_marker = MARKERS.search(Path(name).as_posix())
-            if is_marker or any(part[0] in "._" for part in parts):
-                file["note"] = "hidden" if readable and not is_marker else "marker"
+            if is_marker or any(part[0] in "._" for part in Path(name).parts):
+                files.append(file | {"note": "hidden" if readable and not is_marker else "marker"})
                 continue
             try:
                 status = os.stat(file["path"])
                 file["bytes"], file["modified"] = status.st_size, status.st_mtime_ns
-                if not readable:
+                same = before.get((file["path"], file["bytes"], file["modified"], file["reader"]))
+                if same:
+                    file = same | {"is_known": True}
+                elif not readable:
                     raise CannotRead(next(text for ending, text in ENDINGS if re.search(ending, name.lower())))
-                if readable[1]:
+                elif readable[1]:
                     file["format"] = "parquet"
                     _check_parquet(file["path"])
-                    same = before.get((file["file"], file["bytes"], file["modified"]))
-                    if same:
-                        file.update(types=same["types"], row_count=same["row_count"])
-                    else:
-                        parquet.append(file)
+                    parquet.append(file)
                 else:
                     format_ = readable[2].lower()
                     file["format"] = "csv" if format_ == "csv" else "json"
@@ -518,15 +533,16 @@ def raw_files(root: str, known: list[dict] | None) -> list[dict]:
                 file["problem"] = str(problem)
             except OSError as error:
                 file["problem"] = f"it can't be opened ({error.strerror}). See to its permissions"
+            files.append(file)
     _look_at_parquet(parquet)
     return files
 
 
 UNREADABLE = "struct(line bigint, problem varchar, text varchar)[]"
 COLUMNS = {
-    "source": "varchar", "file": "varchar", "path": "varchar", "format": "varchar", "bytes": "bigint",
-    "modified": "bigint", "row_count": "bigint", "types": "varchar", "delimiter": "varchar", "columns": "varchar[]",
-    "problem": "varchar", "note": "varchar", "unreadable": UNREADABLE,
+    "source": "varchar", "file": "varchar", "path": "varchar", "format": "varchar", "bytes": "bigint", "modified": "bigint",
+    "reader": "varchar", "is_known": "boolean", "row_count": "bigint", "types": "varchar", "delimiter": "varchar",
+    "columns": "varchar[]", "read_from": "varchar", "problem": "varchar", "note": "varchar", "unreadable": UNREADABLE,
 }  # fmt: skip
 
 
@@ -535,10 +551,9 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Called by dbt-duckdb once it is connected."""
-        known = "struct(file varchar, format varchar, bytes bigint, modified bigint, row_count bigint, types varchar)[]"
         found = f"struct({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})[]"
         for function, parameters, result in (
-            (raw_files, ["varchar", known], found),
+            (raw_files, ["varchar", found], found),
             (mended_csv, ["varchar", "varchar", "varchar[]"], f"struct(path varchar, unreadable {UNREADABLE})"),
         ):
             conn.create_function(

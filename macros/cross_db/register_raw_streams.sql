@@ -47,61 +47,89 @@
     ) -}}
 {% endmacro %}
 
-{#- What a build read is compared with what this one finds, so it is kept once a build has ended well. -#}
+{#- What a build read is compared with what the next one finds, so it is kept once the build has ended well. -#}
 {% macro remember_files() %}
     {% if var('raw_path') and target.type == 'duckdb' %}
         {% do run_query(
-            'create or replace table ' ~ target.schema ~ '.read_files as select source, file, format, bytes, modified, '
-            ~ 'row_count, types from ' ~ target.schema ~ '.found_files where format is not null'
+            'create or replace table ' ~ target.schema ~ '.read_files as select source, file, row_count from '
+            ~ target.schema ~ '.found_files where format is not null'
         ) %}
     {% endif %}
 {% endmacro %}
 
-{#- DuckDB asks readers/raw_files.py what there is. Text is read once, into a table: what is refused and what is read are then
-    of the same moment, and a line is parsed once. Parquet stays where it is. -#}
+{#- DuckDB asks readers/raw_files.py what there is. The rows of text stand in a table: what is refused and what is read are then of
+    the same moment, and a file is read once as long as it stays as it is. Parquet stays where it is. -#}
 {% macro duckdb__register_raw_streams() %}
     {% do default__register_raw_streams() %}
     {% set root = var('raw_path') %}
     {% if not root %}{{ return('') }}{% endif %}
     {% set house = target.schema %}
     {% set raw = var('raw_schema') %}
+    {% set streams = ['product', 'crm', 'support', 'billing', 'survey'] %}
 
     {% do run_query('create schema if not exists ' ~ raw) %}
+    {% for stream in streams %}
+        {% do run_query(
+            'create table if not exists ' ~ raw ~ '.' ~ stream ~ '_text (path varchar, line varchar, keys varchar, '
+            ~ 'event_id varchar, event_type varchar, account_id varchar, user_id varchar, occurred_at timestamp, '
+            ~ 'loaded_at timestamp, payload varchar)'
+        ) %}
+    {% endfor %}
     {% do run_query(
-        'create table if not exists ' ~ house ~ '.read_files (source varchar, file varchar, format varchar, bytes bigint, '
-        ~ 'modified bigint, row_count bigint, types varchar)'
+        'create table if not exists ' ~ house ~ '.read_files (source varchar, file varchar, row_count bigint)'
     ) %}
     {% do run_query(
-        'create or replace table ' ~ house ~ '.found_files as select unnest(raw_files(' ~ duckdb__quoted(root)
-        ~ ', (select list(struct_pack(file, format, bytes, modified, row_count, types)) from ' ~ house
-        ~ '.read_files)), max_depth := 2)'
+        'create table if not exists ' ~ house ~ ".found_files as select unnest(raw_files('', null), max_depth := 2)"
     ) %}
-    {% do duckdb__check_raw_files(root) %}
+    {% do run_query(
+        'create or replace table ' ~ house ~ '.looked_at_files as select unnest(raw_files(' ~ duckdb__quoted(root) ~ ', '
+        ~ duckdb__known_files(streams) ~ '), max_depth := 2)'
+    ) %}
+    {% do duckdb__check_raw_files(root, streams) %}
 
-    {% do run_query('delete from ' ~ house ~ '.unreadable_rows') %}
-    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] %}
+    {% for stream in streams %}
         {% do duckdb__read_raw_text(stream) %}
         {% do run_query(
             'create or replace view ' ~ raw ~ '.' ~ stream ~ '_events as select event_id, event_type, account_id, user_id, '
             ~ 'occurred_at, loaded_at, payload from ' ~ raw ~ '.' ~ stream ~ '_text ' ~ duckdb__parquet_selects(stream)
         ) %}
     {% endfor %}
+    {% do run_query('create or replace table ' ~ house ~ '.found_files as from ' ~ house ~ '.looked_at_files') %}
+    {% do run_query('drop table ' ~ house ~ '.looked_at_files') %}
+    {% do run_query('delete from ' ~ house ~ '.unreadable_rows') %}
     {% do run_query(
-        'insert into ' ~ house ~ '.unreadable_rows select source, file, ' ~ duckdb__place() ~ ', row.problem, row.text from ('
-        ~ 'select source, file, format, unnest(unreadable) as row from ' ~ house ~ '.found_files)'
+        'insert into ' ~ house ~ '.unreadable_rows select source, file, case format when \'array\' then \'element \' '
+        ~ 'else \'line \' end || row.line, row.problem, row.text from (select source, file, format, unnest(unreadable) as row '
+        ~ 'from ' ~ house ~ '.found_files)'
     ) %}
     {% do duckdb__tell_of_raw_files() %}
     {{ return('') }}
 {% endmacro %}
 
-{#- Where a row stands in its file: an array of objects has elements, other text has lines. -#}
-{% macro duckdb__place() -%}
-    case format when 'array' then 'element ' else 'line ' end || row.line
+{#- Files whose rows are all there; a build may have been killed before they were, or after some were deleted. -#}
+{% macro duckdb__known_files(streams) -%}
+    {%- if flags.FULL_REFRESH -%} null
+    {%- else -%}
+    (
+        select list(files)
+        from {{ target.schema }}.found_files as files
+        left join (
+            {% for stream in streams -%}
+            select path, count(*) as row_count from {{ var('raw_schema') }}.{{ stream }}_text group by path
+            {{ 'union all' if not loop.last }}
+            {% endfor %}
+        ) as texts
+            on files.path = texts.path
+        where
+            files.problem is null
+            and (files.format = 'parquet' or files.row_count = coalesce(texts.row_count, 0))
+    )
+    {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__check_raw_files(root) %}
+{% macro duckdb__check_raw_files(root, all_streams) %}
     {% set files = run_query(
-        "select source, file || ': ' || problem from " ~ target.schema ~ '.found_files where problem is not null order by file'
+        "select source, file || ': ' || problem from " ~ target.schema ~ '.looked_at_files where problem is not null order by file'
     ).columns[1].values() %}
     {% if files %}
         {{ exceptions.raise_compiler_error(
@@ -111,87 +139,92 @@
         ) }}
     {% endif %}
     {% set streams = run_query(
-        'select distinct source from ' ~ target.schema ~ '.found_files where format is not null'
+        'select distinct source from ' ~ target.schema ~ '.looked_at_files where format is not null'
     ).columns[0].values() %}
     {% if not streams %}{% do no_raw_events(root) %}{% endif %}
-    {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] if stream not in streams %}
+    {% for stream in all_streams if stream not in streams %}
         {% do missing_raw_stream(root, stream) %}
     {% endfor %}
 {% endmacro %}
 
-{#- The table <stream>_text of a stream's CSV and JSON files. -#}
+{#- The rows of a stream's CSV and JSON files that are not known yet; those of files that changed or are gone leave. -#}
 {% macro duckdb__read_raw_text(stream) %}
-    {% set house = target.schema %}
+    {% set files = target.schema ~ '.looked_at_files' %}
     {% set table = var('raw_schema') ~ '.' ~ stream ~ '_text' %}
     {% set rejects = 'raw_rejected_' ~ stream %}
     {% do run_query('drop table if exists ' ~ rejects ~ '_lines; drop table if exists ' ~ rejects ~ '_scans') %}
-    {% set selects = [duckdb__text_select("select null::varchar as path, null::varchar as line, null::varchar as keys, "
-        ~ "null::varchar as event_id, null::varchar as event_type, null::varchar as account_id, null::varchar as user_id, "
-        ~ "null::varchar as occurred_at, null::varchar as loaded_at, null::varchar as payload where false")] %}
-    {% for group in run_query(
-        'select format, delimiter, to_json(columns)::varchar, ' ~ duckdb__paths() ~ ' from ' ~ house ~ ".found_files where source = '"
-        ~ stream ~ "' and format <> 'parquet' group by all order by all"
+    {% do run_query(
+        'delete from ' ~ table ~ ' where path not in (select path from ' ~ files ~ " where is_known and format <> 'parquet')"
+    ) %}
+    {% set groups = run_query(
+        'select format, ' ~ duckdb__compression() ~ ', delimiter, to_json(columns)::varchar, ' ~ duckdb__paths() ~ ' from '
+        ~ files ~ " where source = '" ~ stream ~ "' and format <> 'parquet' and not is_known group by all order by all"
     ).rows %}
-        {% do selects.append(duckdb__text_select(
-            duckdb__csv_rows(group[3], group[1], fromjson(group[2]), rejects) if group[0] == 'csv' else duckdb__json_rows(group[3])
+    {% if not groups %}{{ return('') }}{% endif %}
+    {% for format, compression, delimiter, columns, paths in groups %}
+        {% do run_query('insert into ' ~ table ~ ' ' ~ duckdb__text_select(
+            duckdb__csv_rows(paths, delimiter, fromjson(columns), compression, rejects) if format == 'csv'
+            else duckdb__json_rows(paths, compression)
         )) %}
     {% endfor %}
-    {% do run_query('create or replace table ' ~ table ~ ' as ' ~ selects | join(' union all ')) %}
-    {% if selects | length == 1 %}{{ return('') }}{% endif %}
     {% do duckdb__mend_csv(stream, table, rejects) %}
     {% do duckdb__number_json(stream, table) %}
     {% do run_query(
-        'update ' ~ house ~ '.found_files set row_count = (select count(*) from ' ~ table
-        ~ " as text where text.path = found_files.path) where source = '" ~ stream ~ "' and format <> 'parquet'"
+        'update ' ~ table ~ ' as text set path = files.path from ' ~ files
+        ~ ' as files where text.path = files.read_from and files.read_from <> files.path'
+    ) %}
+    {% do run_query(
+        'update ' ~ files ~ ' as files set row_count = (select count(*) from ' ~ table
+        ~ " as text where text.path = files.path), read_from = null where source = '" ~ stream ~ "' and format <> 'parquet'"
     ) %}
 {% endmacro %}
 
 {#- CSV files with a row that can't be read are read again without it, from what mended_csv makes of them. -#}
 {% macro duckdb__mend_csv(stream, table, rejects) %}
-    {% set house = target.schema %}
+    {% set files = target.schema ~ '.looked_at_files' %}
     {% if not run_query("select 1 from duckdb_tables() where table_name = '" ~ rejects ~ "_lines'").rows %}
         {{ return('') }}
     {% endif %}
-    {% set is_bad = 'path in (select scans.file_path from ' ~ rejects ~ '_lines as lines inner join ' ~ rejects
-        ~ '_scans as scans on lines.scan_id = scans.scan_id and lines.file_id = scans.file_id)' %}
-    {% if not run_query('select 1 from ' ~ house ~ ".found_files where format = 'csv' and " ~ is_bad ~ ' limit 1').rows %}
-        {{ return('') }}
-    {% endif %}
-    {% do run_query('delete from ' ~ table ~ ' where ' ~ is_bad) %}
     {% do run_query(
-        'create or replace temporary table mended as select path as bad_path, mended_csv(path, delimiter, columns) as mended '
-        ~ 'from ' ~ house ~ ".found_files where source = '" ~ stream ~ "' and " ~ is_bad
-    ) %}
-    {% do run_query(
-        'update ' ~ house ~ '.found_files set path = mended.mended.path, unreadable = mended.mended.unreadable from mended '
-        ~ 'where found_files.path = mended.bad_path'
+        'create or replace temporary table mended as select read_from, mended_csv(read_from, delimiter, columns) as mended from '
+        ~ files ~ " where source = '" ~ stream ~ "' and read_from in (select scans.file_path from " ~ rejects
+        ~ '_lines as lines inner join ' ~ rejects
+        ~ '_scans as scans on lines.scan_id = scans.scan_id and lines.file_id = scans.file_id)'
     ) %}
     {% set paths = run_query('select ' ~ duckdb__paths('mended.path') ~ ' from mended').rows[0][0] %}
+    {% if not paths %}{{ return('') }}{% endif %}
+    {% do run_query('delete from ' ~ table ~ ' where path in (select read_from from mended)') %}
+    {% do run_query(
+        'update ' ~ files ~ ' as files set read_from = mended.mended.path, unreadable = mended.mended.unreadable from mended '
+        ~ 'where files.read_from = mended.read_from'
+    ) %}
     {% do run_query(
         'insert into ' ~ table ~ ' ' ~ duckdb__text_select(duckdb__csv_rows(
-            paths, ',', ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload']
+            paths, ',', ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'], 'none'
         ))
     ) %}
 {% endmacro %}
 
 {#- Lines that are no object, or name a key twice, leave the table; their files are read once more to number them. -#}
 {% macro duckdb__number_json(stream, table) %}
-    {% set house = target.schema %}
+    {% set files = target.schema ~ '.looked_at_files' %}
     {% do run_query(
         'create or replace temporary table bad_keys as select keys from (select distinct keys from ' ~ table
         ~ ') where ' ~ duckdb__are_bad_keys()
     ) %}
     {% set is_bad = 'coalesce(keys, chr(1)) in (select coalesce(keys, chr(1)) from bad_keys)' %}
-    {% for path in run_query('select distinct path from ' ~ table ~ ' where ' ~ is_bad ~ ' order by path').columns[0].values() %}
+    {% for path, compression in run_query(
+        'select distinct path, ' ~ duckdb__compression('path') ~ ' from ' ~ table ~ ' where ' ~ is_bad ~ ' order by path'
+    ).rows %}
         {% do run_query(
-            'update ' ~ house ~ '.found_files set unreadable = (select list(struct_pack(line := number, problem := case '
+            'update ' ~ files ~ ' set unreadable = (select list(struct_pack(line := number, problem := case '
             ~ "when starts_with(line, chr(65533)) then 'it is not UTF-8. Save the file as UTF-8' "
             ~ "when not json_valid(line) then 'it is no whole JSON object. Write it again' "
             ~ "when json_type(line) <> 'OBJECT' then 'it is no JSON object. Write one object a line' "
             ~ "else 'it names a key twice. Write each key once' end, text := line[:1000]) order by number) "
             ~ 'from (select number, line, ' ~ duckdb__json_keys() ~ ' as keys from (select row_number() over () as number, '
-            ~ 'line from ' ~ duckdb__lines('[' ~ duckdb__pattern(path) ~ ']', ', parallel = false') ~ ') where '
-            ~ duckdb__is_no_blank() ~ ') where ' ~ duckdb__are_bad_keys() ~ ') where path = ' ~ duckdb__quoted(path)
+            ~ 'line from ' ~ duckdb__lines('[' ~ duckdb__pattern(path) ~ ']', compression, ', parallel = false') ~ ') where '
+            ~ duckdb__is_no_blank() ~ ') where ' ~ duckdb__are_bad_keys() ~ ') where read_from = ' ~ duckdb__quoted(path)
         ) %}
     {% endfor %}
     {% do run_query('delete from ' ~ table ~ ' where ' ~ is_bad) %}
@@ -236,8 +269,12 @@
     {% endfor %}
 {% endmacro %}
 
+{% macro duckdb__compression(path='read_from') %}
+    {{ return('case when lower(' ~ path ~ ") like '%.gz' then 'gzip' else 'none' end") }}
+{% endmacro %}
+
 {#- Paths as literals in a list. Brackets keep DuckDB from reading a pattern into a name. -#}
-{% macro duckdb__paths(column='path') -%}
+{% macro duckdb__paths(column='read_from') -%}
     '[' || string_agg(
         '''' || replace(regexp_replace({{ column }}, '([*?\[])', '[\1]', 'g'), '''', '''''') || '''', ', ' order by {{ column }}
     ) || ']'
@@ -248,7 +285,7 @@
 {% macro duckdb__quoted(text) %}{{ return("'" ~ text | replace("'", "''") ~ "'") }}{% endmacro %}
 
 {#- One dialect: quotes are ", doubled inside, and the delimiter is that of the header line. -#}
-{% macro duckdb__csv_rows(paths, delimiter, columns, rejects=none) %}
+{% macro duckdb__csv_rows(paths, delimiter, columns, compression, rejects=none) %}
     {% set kinds = [] %}
     {% set places = {} %}
     {% for column in columns %}
@@ -262,14 +299,15 @@
     {{ return(
         "select filename as path, null as line, '' as keys, " ~ selected | join(', ') ~ ' from read_csv(' ~ paths
         ~ ', columns = {' ~ kinds | join(', ') ~ '}, auto_detect = false, header = true, delim = '
-        ~ duckdb__quoted(delimiter) ~ ", quote = '\"', escape = '\"', filename = true, hive_partitioning = false, "
+        ~ duckdb__quoted(delimiter) ~ ", quote = '\"', escape = '\"', compression = '" ~ compression ~ "', "
+        ~ 'filename = true, hive_partitioning = false, '
         ~ ("store_rejects = true, rejects_limit = 0, rejects_table = '" ~ rejects ~ "_lines', rejects_scan = '" ~ rejects
            ~ "_scans'" if rejects else 'max_line_size = 100000000') ~ ')'
     ) }}
 {% endmacro %}
 
 {#- A line is taken apart as a map, which keeps a key that stands twice; what is no object has no keys. -#}
-{% macro duckdb__json_rows(paths) %}
+{% macro duckdb__json_rows(paths, compression) %}
     {% set selected = [] %}
     {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
         {% do selected.append("object['" ~ column ~ "'] as " ~ column) %}
@@ -277,7 +315,7 @@
     {{ return(
         'select path, case when object is null then line end as line, array_to_string(map_keys(object), chr(0)) as keys, '
         ~ selected | join(', ') ~ ' from (select filename as path, line, ' ~ duckdb__json_object() ~ ' as object from '
-        ~ duckdb__lines(paths) ~ ' where ' ~ duckdb__is_no_blank() ~ ')'
+        ~ duckdb__lines(paths, compression) ~ ' where line is not null)'
     ) }}
 {% endmacro %}
 
@@ -294,9 +332,10 @@
 {% macro duckdb__is_no_blank() %}{{ return("trim(line, ' ' || chr(9) || chr(13)) <> ''") }}{% endmacro %}
 
 {#- The delimiter is the last character of Unicode, which no text holds. -#}
-{% macro duckdb__lines(paths, more='') -%}
+{% macro duckdb__lines(paths, compression, more='') -%}
     read_csv({{ paths }}, columns = {line: 'varchar'}, auto_detect = false, header = false, delim = '{{ '\U0010ffff' }}', quote = '',
-    escape = '', strict_mode = false, filename = true, hive_partitioning = false, max_line_size = 100000000{{ more }})
+    escape = '', compression = '{{ compression }}', strict_mode = false, filename = true, hive_partitioning = false,
+    max_line_size = 100000000{{ more }})
 {%- endmacro %}
 
 {#- Text of every format becomes the envelope. -#}
@@ -307,7 +346,7 @@
 {% macro duckdb__parquet_selects(stream) %}
     {% set selects = [] %}
     {% for types, paths in run_query(
-        'select types, ' ~ duckdb__paths() ~ ' from ' ~ target.schema ~ ".found_files where source = '" ~ stream
+        'select types, ' ~ duckdb__paths('path') ~ ' from ' ~ target.schema ~ ".looked_at_files where source = '" ~ stream
         ~ "' and format = 'parquet' and types is not null group by types order by types"
     ).rows %}
         {% do selects.append(

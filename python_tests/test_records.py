@@ -1,5 +1,6 @@
 """What is published is written down once, never altered, and what later differs is split into its causes exactly."""
 
+import datetime
 import json
 import random
 
@@ -42,8 +43,7 @@ def milestone_states(connection):
         (row["account_id"], row["milestone_id"]): (row["status"], row["reached_on"])
         for row in rows(
             connection,
-            "select account_id, milestone_id, status, coalesce(waived_at, achieved_at)::date as reached_on "
-            "from fct_milestones",
+            "select account_id, milestone_id, status, coalesce(waived_at, achieved_at)::date as reached_on from fct_milestones",
         )
     }
 
@@ -191,3 +191,63 @@ def test_a_full_refresh_keeps_the_records_and_no_build_goes_on_from_an_empty_one
     assert not any(logs[0].values()) and not any(logs[1].values()) and all(logs[2].values())
     assert logs[3] == kept != logs[2]
     assert scores[2] and scores == [{}, {}, scores[2], scores[2]]
+
+
+def test_a_wrong_moment_is_withdrawn_and_holds_up_no_record():
+    """The clock runs two months ahead for one night, as does one load; then it is set right, and the nights go on."""
+    nights, _ = company_by_night(5)
+    last = max(row["loaded_at"] for night in nights for rows in night.values() for row in rows if row["loaded_at"])
+    wrong = last + datetime.timedelta(days=60)
+    house = warehouse.Nightly(needed=NEEDED)
+    house.load(warehouse.raw_frames(nights[0]))
+    house.build()
+    load_ahead = nights[0]["crm"][0] | {"event_id": "ahead", "loaded_at": wrong}
+    house.load(warehouse.raw_frames({"crm": [load_ahead]}))
+    house.clock = wrong
+    house.build()
+    day = house.connection.execute("select max(score_date) from health_score_records").fetchone()[0]
+    assert day == wrong.date()
+    before = log(house.connection)
+
+    house.clock = last + datetime.timedelta(days=1)
+    for night in ({}, nights[-1]):
+        house.load(warehouse.raw_frames(night))
+        house.build()
+        after = log(house.connection)
+        assert all(before[name] <= after[name] for name in LOGS)
+        assert len(after["health_score_records"]) > len(before["health_score_records"])
+        before = after
+        states = {
+            (row["account_id"], row["score_date"]): row
+            for row in rows(
+                house.connection,
+                "select * from health_score_records qualify row_number() over "
+                "(partition by account_id, score_date order by revision desc) = 1",
+            )
+        }
+        now = published_scores(house.connection)
+        as_of = house.connection.execute("select as_of from base_build_moment").fetchone()[0]
+        for row in states.values():
+            assert row["computed_at"] <= house.clock
+            if row["score_date"] > as_of:
+                assert row["status"] == "withdrawn"
+        for key, state in now.items():
+            assert (states[key]["status"], states[key]["score"]) == state[1:3]
+    house.build()
+    assert log(house.connection) == before
+
+
+def test_records_hold_no_score_date_beyond_the_day_of_the_last_load():
+    """Also where the day that is asked for lies ahead; the next build goes on."""
+    nights, _ = company_by_night(5)
+    whole = {stream: [row for night in nights for row in night[stream]] for stream in STREAMS}
+    known_at = max(row["loaded_at"] for found in whole.values() for row in found if row["loaded_at"])
+    later = known_at.date() + datetime.timedelta(days=60)
+    with warehouse.build(warehouse.raw_frames(whole), as_of=later, known_at=known_at, needed=NEEDED) as connection:
+        health, records, moment = (
+            connection.execute(f"select max({column}) from {name}").fetchone()[0]
+            for name, column in (
+                ("fct_account_health", "score_date"), ("health_score_records", "score_date"), ("health_score_records", "as_of"),
+            )
+        )  # fmt: skip
+    assert health == later and records <= known_at.date() == moment

@@ -327,6 +327,25 @@ def test_a_priority_without_a_target_keeps_its_ticket():
     assert found == [(1, 1, 0, None, 192)]
 
 
+def test_a_help_desk_that_exports_no_replies_breaches_nothing():
+    crm, support = account_rows("a"), []
+    for n in range(5):
+        at = datetime(2025, 9, 1 + n, 10)
+        support.append(row(f"c{n}", "ticket_created", "a", at, {"ticket_id": n}))
+        support.append(row(f"s{n}", "ticket_solved", "a", at + timedelta(days=2), {"ticket_id": n}))
+    product = [row("clock", "session_started", "a", KNOWN_AT)]
+    query = (
+        "select tickets_opened_30d, sla_breaches_30d, sla_breach_rate_90d, first_response_hours_30d, replies_per_ticket_90d"
+        " from int_support_signals where date_day = '2025-09-30'"
+    )
+    answers = []
+    for replies in ([], [row("r", "ticket_replied", "a", datetime(2025, 9, 1, 12), {"ticket_id": 0, **ANSWER})]):
+        frames = raw_frames({"crm": crm, "support": support + replies, "product": product})
+        with warehouse.build(frames, needed=("int_support_signals",)) as connection:
+            answers += connection.execute(query).fetchall()
+    assert answers == [(5, None, None, None, None), (5, 4, Decimal("0.8"), 2, Decimal("0.2"))]
+
+
 def test_tickets_that_wait_for_the_customer_are_no_risk():
     crm, support = account_rows("answered") + account_rows("waiting"), []
     for account in ("answered", "waiting"):

@@ -23,7 +23,11 @@ VALUES = {
         ),
         ("select count(*) from fct_account_signals where date_day < date '2025-03-03' and events_7d is not null", "0"),
         ("select count(*) from ttv_cohorts where median_days > 366", "0"),
-        ("select count(*) from fct_account_signals where account_id = 'brick' and events_7d is null", "0"),
+        (
+            "select count(*) from fct_account_signals where account_id = 'brick' and events_7d is null"
+            " and date_day < date '2025-05-01'",
+            "0",
+        ),
     ],
     "tracker_gone_silent": [
         ("select max(date_day) from fct_account_signals where events_7d is not null", "2025-05-01"),

@@ -335,7 +335,7 @@ VALUES = {
         (signal("days_since_note", "2025-06-30"), None),
         (
             "select sentence from stream_coverage where source = 'product' and subject = 'any'",
-            "Product events are observed since 2025-03-03, complete through 2025-06-28 only: later loads are missing.",
+            "Product events are observed since 2025-03-03 and complete through 2025-06-28.",
         ),
     ],
     a_young_tracker: [

@@ -146,9 +146,8 @@ described as (
                 || case
                     when complete_through < over_on
                         then
-                            ', complete through '
+                            ' and complete through '
                             || cast(complete_through as {{ dbt.type_string() }})
-                            || ' only: later loads are missing'
                     else ''
                 end || '.'
         end as sentence

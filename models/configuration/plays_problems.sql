@@ -1,13 +1,6 @@
+-- What no column tells alone: what the rows of seeds/plays, and business hours, must be together.
 -- noqa: disable=RF02
 with
-
-risk_windows as (
-    select * from {{ ref('risk_windows') }}
-),
-
-risk_severities as (
-    select * from {{ ref('risk_severities') }}
-),
 
 risk_rules as (
     select * from {{ ref('risk_rules') }}
@@ -17,20 +10,12 @@ risk_criteria as (
     select * from {{ ref('risk_criteria') }}
 ),
 
-signals as (
-    select * from {{ ref('signals') }}
-),
-
-size_classes as (
-    select * from {{ ref('size_classes') }}
+risk_severities as (
+    select * from {{ ref('risk_severities') }}
 ),
 
 milestone_catalog as (
     select * from {{ ref('milestone_catalog') }}
-),
-
-health_bands as (
-    select * from {{ ref('health_bands') }}
 ),
 
 alert_kinds as (
@@ -41,301 +26,178 @@ alert_routes as (
     select * from {{ ref('alert_routes') }}
 ),
 
-tracking_plan as (
-    select * from {{ ref('tracking_plan') }}
+playbooks as (
+    select * from {{ ref('playbooks') }}
 ),
 
-event_schemas as (
-    select * from {{ ref('event_schemas') }}
+play_triggers as (
+    select * from {{ ref('play_triggers') }}
 ),
 
-event_subjects as (
-    select event_type as subject from tracking_plan
-    where event_type is not null
-    union distinct
-    select event_type as subject from event_schemas
-    where event_type is not null
-    union distinct
-    select 'role:' || role as subject from tracking_plan
-    where role is not null
+priority_terms as (
+    select * from {{ ref('priority_terms') }}
 ),
 
-playbooks_problems as (
-    select * from {{ ref('playbooks_problems') }}
+outcome_settings as (
+    select * from {{ ref('outcome_settings') }}
 ),
 
-window_problems as (
+business_hours as (
+    select * from {{ ref('business_hours') }}
+),
+
+alert_kind_names as (
+    {% for kind in [
+        'band_worse', 'band_better', 'band_new_version', 'risk_began', 'risk_cleared',
+        'override_expiring'
+    ] -%}
+    select '{{ kind }}' as alert_kind
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+business_weeks as (
     select
-        'plays/risk_windows.csv' as file_path,
-        'from_day 0' as row_key,
-        'the first window must start at day 0 and no two at the same day.' as problem,
-        'Correct from_day.' as remedy
-    from risk_windows
-    having
-        coalesce(min(from_day), -1) <> 0
-        or count(distinct from_day) <> count(*)
-        or count(distinct risk_window) <> count(*)
-    union all
-    select
-        'plays/risk_severities.csv' as file_path,
-        'severity ' || coalesce(min(severity), 'nothing') as row_key,
-        'severities and their ranks must be there and differ.' as problem,
-        'Give each severity one row and a rank of its own.' as remedy
-    from risk_severities
-    having
-        count(distinct severity) <> count(*)
-        or count(distinct severity_rank) <> count(*)
-        or count(*) = 0
+        country,
+        sum(closes_hour - opens_hour) as week_hours
+    from business_hours
+    group by country
 ),
 
-rule_problems as (
+shortest_weeks as (
+    select min(week_hours) as week_hours from business_weeks
+),
+
+problems as (
     select
         'plays/risk_rules.csv' as file_path,
-        'rule_id ' || coalesce(rule_id, 'nothing') || ', segment ' || coalesce(segment, 'nothing')
-            as row_key,
-        case
-            when
-                rule_id is null
-                or rule is null
-                or segment is null
-                or from_day is null
-                or severity is null
-                or owner_role is null
-                or clear_after_days is null
-                or description is null
-                or source is null
-                then 'a cell is blank that must be filled.'
-            when segment <> 'any' and segment not in (select segment from size_classes)
-                then 'unknown segment ' || segment || '.'
-            when severity not in (select severity from risk_severities)
-                then 'unknown severity ' || severity || '.'
-            when from_day < 0 or to_day < from_day then 'to_day lies before from_day.'
-            when clear_after_days < 1 then 'clear_after_days must be at least 1.'
-            when band_cap not in (select band from health_bands)
-                then 'unknown band ' || band_cap || '.'
-            when rule_id not in (select rule_id from risk_criteria where rule_id is not null)
-                then 'the rule has no criterion.'
-        end as problem,
-        'Only to_day and band_cap may be blank. Use any or a segment of size_classes.csv, a '
-        || 'severity of risk_severities.csv, a band of health_bands.csv, and give each rule a '
-        || 'row of risk_criteria.csv.' as remedy
+        'rule_id ' || risk_rules.rule_id || ', segment ' || risk_rules.segment as row_key,
+        'the rule has no criterion.' as problem,
+        'Add a row of it to risk_criteria.csv.' as remedy
     from risk_rules
-    union all
-    select
-        'plays/risk_rules.csv' as file_path,
-        'rule_id ' || rule_id || ', segment ' || segment as row_key,
-        'the pair stands more than once.' as problem,
-        'Keep one row.' as remedy
-    from risk_rules
-    group by rule_id, segment
-    having count(*) > 1
-),
-
-criteria_problems as (
-    select
-        'plays/risk_criteria.csv' as file_path,
-        'rule_id ' || coalesce(rule_id, 'nothing') || ', subject ' || coalesce(subject, 'nothing')
-            as row_key,
-        case
-            when
-                rule_id is null
-                or measure is null
-                or subject is null
-                or operator is null
-                or threshold is null
-                or sustained_days is null
-                or holds_when_null is null
-                or label is null
-                then 'a cell is blank that must be filled.'
-            when rule_id not in (select rule_id from risk_rules where rule_id is not null)
-                then 'unknown rule.'
-            when
-                measure not in (
-                    'signal',
-                    'milestone_days_overdue',
-                    'health_score',
-                    'event_days',
-                    'event_users',
-                    'event_user_days'
-                )
-                then 'unknown measure ' || measure || '.'
-            when
-                measure in ('event_days', 'event_users', 'event_user_days')
-                and subject not in (select subject from event_subjects)
-                then 'unknown event ' || subject || '.'
-            when measure = 'signal' and subject not in (select signal from signals)
-                then 'unknown signal ' || subject || '.'
-            when measure = 'health_score' and subject <> 'score'
-                then 'the subject of health_score is score.'
-            when
-                measure = 'milestone_days_overdue'
-                and subject <> 'any'
-                and subject not in (select milestone_id from milestone_catalog)
-                and (
-                    subject not like 'due_by:%'
-                    or {{ try_cast_to("replace(subject, 'due_by:', '')", 'bigint') }} is null
-                )
-                then 'unknown milestone ' || subject || '.'
-            when operator not in ('>=', '>', '<=', '<') then 'unknown operator ' || operator || '.'
-            when sustained_days < 1 then 'sustained_days must be at least 1.'
-            when measure <> 'signal' and holds_when_null
-                then 'only a signal can hold when it is not observed.'
-        end as problem,
-        'Use a rule of risk_rules.csv, a signal of signals.csv, for milestones any, '
-        || 'due_by:<day> or a milestone_id of milestone_catalog.csv, and for events an event type '
-        || 'or role:<role> of tracking_plan.csv or an event type of event_schemas.csv.' as remedy
-    from risk_criteria
+    left join risk_criteria
+        on risk_rules.rule_id = risk_criteria.rule_id
+    where risk_criteria.rule_id is null
     union all
     select
         'plays/risk_criteria.csv' as file_path,
         'rule_id ' || rule_id || ', subject ' || subject as row_key,
-        'the criterion stands more than once.' as problem,
-        'Keep one row.' as remedy
+        'unknown milestone ' || subject || '.' as problem,
+        'Use any, due_by:<day> or a milestone_id of milestone_catalog.csv.' as remedy
     from risk_criteria
-    group by
-        rule_id,
-        measure,
-        subject,
-        operator,
-        threshold,
-        within_days,
-        min_days,
-        sustained_days,
-        holds_when_null
-    having count(*) > 1
+    where
+        measure = 'milestone_days_overdue'
+        and subject <> 'any'
+        and not {{ matches('subject', '^due_by:[0-9]{1,4}$') }}
+        and subject not in (select milestone_id from milestone_catalog)
     union all
     select
         'plays/risk_criteria.csv' as file_path,
         'rule_id ' || rule_id || ', subject ' || subject as row_key,
-        case
-            when
-                within_days is not null
-                and measure not in ('event_days', 'event_users', 'event_user_days')
-                then 'within_days says nothing to ' || measure || '.'
-            when within_days not between 1 and 3650 then 'within_days must be 1 to 3650.'
-            when min_days is not null and measure <> 'event_user_days'
-                then 'min_days says nothing to ' || measure || '.'
-            when measure = 'event_user_days' and coalesce(min_days, 0) not between 1 and 3650
-                then 'min_days must be 1 to 3650.'
-            when min_days > within_days
-                then 'min_days days do not fit into within_days days.'
-            when
-                measure = 'event_days'
-                and (
-                    threshold > within_days
-                    or (operator in ('>', '<=') and threshold >= within_days)
-                )
-                then 'threshold days do not fit into within_days days.'
-        end as problem,
-        'Give within_days to event_days, event_users or event_user_days only, blank for ever, and '
-        || 'min_days to event_user_days only.' as remedy
+        'threshold days do not fit into within_days days.' as problem,
+        'Lower threshold or raise within_days.' as remedy
     from risk_criteria
-),
-
-alert_problems as (
+    where
+        measure = 'event_days'
+        and (
+            threshold > within_days
+            or (operator in ('>', '<=') and threshold >= within_days)
+        )
+    union all
     select
         'plays/alert_kinds.csv' as file_path,
-        'alert_kind ' || kinds.alert_kind as row_key,
-        'the kind needs exactly one row of band any.' as problem,
-        'Add or remove one.' as remedy
-    from (
-        select 'band_worse' as alert_kind
-        union all
-        select 'band_better' as alert_kind
-        union all
-        select 'band_new_version' as alert_kind
-        union all
-        select 'risk_began' as alert_kind
-        union all
-        select 'risk_cleared' as alert_kind
-        union all
-        select 'override_expiring' as alert_kind
-    ) as kinds
+        'alert_kind ' || alert_kind_names.alert_kind as row_key,
+        'the kind has no row of band any.' as problem,
+        'Add one.' as remedy
+    from alert_kind_names
     left join alert_kinds
-        on kinds.alert_kind = alert_kinds.alert_kind and alert_kinds.band = 'any'
-    group by kinds.alert_kind
-    having count(alert_kinds.alert_kind) <> 1
-    union all
-    select
-        'plays/alert_kinds.csv' as file_path,
-        'alert_kind ' || coalesce(alert_kind, 'nothing') || ', band ' || coalesce(band, 'nothing')
-            as row_key,
-        case
-            when coalesce(band, '') <> 'any' and band not in (select band from health_bands)
-                then 'unknown band ' || band || '.'
-            when band is null then 'the band is blank.'
-            when severity not in (select severity from risk_severities)
-                then 'unknown severity ' || severity || '.'
-            when alert_kind <> 'risk_began' and severity is null then 'the severity is blank.'
-            when alert_kind not in ('risk_began', 'risk_cleared') and owner_role is null
-                then 'the owner_role is blank.'
-            when alert_kind = 'override_expiring' and coalesce(notice_days, -1) < 0
-                then 'notice_days must be 0 or more.'
-        end as problem,
-        'Use any or a band of health_bands.csv and a severity of risk_severities.csv; only a risk '
-        || 'rule has a severity and an owner of its own.' as remedy
-    from alert_kinds
-    union all
-    select
-        'plays/alert_kinds.csv' as file_path,
-        'alert_kind ' || alert_kind || ', band ' || band as row_key,
-        'the pair stands more than once.' as problem,
-        'Keep one row.' as remedy
-    from alert_kinds
-    where band <> 'any'
-    group by alert_kind, band
-    having count(*) > 1
+        on alert_kind_names.alert_kind = alert_kinds.alert_kind and alert_kinds.band = 'any'
+    where alert_kinds.alert_kind is null
     union all
     select
         'plays/alert_routes.csv' as file_path,
         'severity ' || risk_severities.severity as row_key,
-        'the severity needs exactly one route of segment any.' as problem,
-        'Add or remove one.' as remedy
+        'the severity has no route of segment any.' as problem,
+        'Add one.' as remedy
     from risk_severities
     left join alert_routes
         on risk_severities.severity = alert_routes.severity and alert_routes.segment = 'any'
-    group by risk_severities.severity
-    having count(alert_routes.severity) <> 1
+    where alert_routes.severity is null
     union all
     select
-        'plays/alert_routes.csv' as file_path,
-        'severity ' || coalesce(severity, 'nothing') || ', segment ' || coalesce(segment, 'nothing')
-            as row_key,
-        case
-            when coalesce(severity, '') not in (select severity from risk_severities)
-                then 'unknown severity.'
-            when
-                coalesce(segment, '') <> 'any'
-                and coalesce(segment, '') not in (select segment from size_classes)
-                then 'unknown segment.'
-            when channel is null or coalesce(within_hours, 0) < 1
-                then 'channel and within_hours must be there, within_hours at least 1.'
-        end as problem,
-        'Use a severity of risk_severities.csv and any or a segment of size_classes.csv.' as remedy
-    from alert_routes
+        'plays/playbooks.csv' as file_path,
+        'play_id all' as row_key,
+        'all is the name of the sum of plays.' as problem,
+        'Choose another.' as remedy
+    from playbooks
+    where play_id = 'all'
     union all
     select
-        'plays/alert_routes.csv' as file_path,
-        'severity ' || severity || ', segment ' || segment as row_key,
-        'the pair stands more than once.' as problem,
-        'Keep one row.' as remedy
-    from alert_routes
-    where segment <> 'any'
-    group by severity, segment
-    having count(*) > 1
-),
-
-problems as (
-    select * from alert_problems
+        'plays/playbooks.csv' as file_path,
+        'tier ' || cast(tier as {{ dbt.type_string() }}) as row_key,
+        'the plays of the tier have several limits.' as problem,
+        'Give them the same cadence_limit, or none.' as remedy
+    from playbooks
+    group by tier
+    having count(distinct coalesce(cadence_limit, 0)) > 1
     union all
-    select * from window_problems
+    select
+        'plays/playbooks.csv' as file_path,
+        'play_id ' || playbooks.play_id as row_key,
+        'due_within_hours is more than half a year of business hours.' as problem,
+        'Lower it, or lengthen the shortest week of business_hours.csv.' as remedy
+    from playbooks
+    cross join shortest_weeks
+    where
+        playbooks.uses_business_hours
+        and playbooks.due_within_hours > 26 * shortest_weeks.week_hours
     union all
-    select * from rule_problems
+    select
+        'plays/play_triggers.csv' as file_path,
+        'trigger ' || one.trigger_name || ', play ' || one.play_id as row_key,
+        'two rows ask for the play at one age, from day '
+        || cast(one.from_day as {{ dbt.type_string() }}) || ' and from day '
+        || cast(other.from_day as {{ dbt.type_string() }}) || '.' as problem,
+        'Let the days or the segments of the two not overlap.' as remedy
+    from play_triggers as one
+    inner join play_triggers as other
+        on
+            one.trigger_type = other.trigger_type
+            and one.trigger_name = other.trigger_name
+            and one.play_id = other.play_id
+            and (one.segment = other.segment or one.segment = 'any')
+            and one.from_day <= coalesce(other.to_day, one.from_day)
+            and other.from_day <= coalesce(one.to_day, other.from_day)
+    group by one.trigger_name, one.play_id, one.from_day, one.segment, other.from_day
+    having
+        count(*) > 1
+        or max(case when one.segment <> other.segment then 1 else 0 end) = 1
+        or one.from_day < other.from_day
     union all
-    select * from criteria_problems
+    select
+        'plays/priority_terms.csv' as file_path,
+        'weight' as row_key,
+        'the weights sum to ' || cast(coalesce(sum(weight), 0) as {{ dbt.type_string() }}) || '.'
+            as problem,
+        'Change them so that they sum to 1.' as remedy
+    from priority_terms
+    having coalesce(sum(weight), 0) <> 1
     union all
-    select file_path, row_key, problem, remedy from playbooks_problems
+    select
+        'plays/priority_terms.csv' as file_path,
+        'term ' || term as row_key,
+        'worth_nothing_at and worth_all_at must differ.' as problem,
+        'Say where the term is worth nothing and where all.' as remedy
+    from priority_terms
+    where worth_nothing_at = worth_all_at
+    union all
+    select
+        'plays/outcome_settings.csv' as file_path,
+        'the only row' as row_key,
+        'power_z is not the quantile of power_target.' as problem,
+        'The standard normal quantile of 0.8 is 0.841621233572914.' as remedy
+    from outcome_settings
+    where abs({{ normal_cdf(as_double('power_z')) }} - power_target) > 0.000001
 )
 
 select * from problems
-where problem is not null

@@ -1,8 +1,12 @@
--- noqa: disable=RF02
+-- What no column tells alone: what the rows of seeds/reference must be together.
 with
 
 event_schemas as (
     select * from {{ ref('event_schemas') }}
+),
+
+event_types as (
+    select * from {{ ref('event_types') }}
 ),
 
 signals as (
@@ -17,28 +21,16 @@ sla_targets as (
     select * from {{ ref('sla_targets') }}
 ),
 
-exchange_rates as (
-    select * from {{ ref('exchange_rates') }}
+survey_scales as (
+    select * from {{ ref('survey_scales') }}
 ),
 
-lifecycle_stages as (
-    select * from {{ ref('lifecycle_stages') }}
+coverage_rules as (
+    select * from {{ ref('coverage_rules') }}
 ),
 
 excluded_days as (
     select * from {{ ref('excluded_days') }}
-),
-
-drift_settings as (
-    select * from {{ ref('drift_settings') }}
-),
-
-drift_thresholds as (
-    select * from {{ ref('drift_thresholds') }}
-),
-
-volume_rules as (
-    select * from {{ ref('volume_rules') }}
 ),
 
 validation_horizons as (
@@ -49,19 +41,125 @@ lift_targets as (
     select * from {{ ref('lift_targets') }}
 ),
 
-health_bands as (
-    select * from {{ ref('health_bands') }}
+timezones as (
+    select * from {{ ref('timezones') }}
 ),
 
-lookup_problems as (
+computed_signals as (
+    {% for signal in signal_columns() -%}
+    select '{{ signal }}' as signal
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- What can be summed over thousands of documents and annualised, and days that have a date on each engine.
+judged_bounds as (
     select
-        'reference/exchange_rates.csv' as file_path,
-        'currency ' || currency as row_key,
-        'a currency needs one positive rate.' as problem,
-        'Keep one row with a rate above 0.' as remedy
-    from exchange_rates
-    group by currency
-    having count(*) > 1 or min(coalesce(rate_to_reporting_currency, 0)) <= 0
+        'reference/event_schemas.csv' as file_path,
+        'source ' || source || ', event_type ' || event_type || ', payload_key ' || payload_key
+            as row_key,
+        case
+            when value_type = 'date'
+                then
+                    coalesce(
+                        {{ try_cast_to('min_value', 'date') }} >= cast('1900-01-01' as date)
+                        and {{ try_cast_to('max_value', 'date') }} <= cast('2199-12-31' as date)
+                        and min_value <= max_value
+                        and length(min_value) = 10
+                        and length(max_value) = 10, false
+                    )
+            else
+                coalesce(
+                    {{ try_cast_to('min_value', 'decimal(18, 6)') }} >= -100000000000
+                    and {{ try_cast_to('max_value', 'decimal(18, 6)') }} <= 100000000000
+                    and {{ try_cast_to('min_value', 'decimal(18, 6)') }}
+                    <= {{ try_cast_to('max_value', 'decimal(18, 6)') }}, false
+                )
+        end as is_sound
+    from event_schemas
+    where value_type in ('number', 'integer', 'date')
+),
+
+problems as (
+    select
+        file_path,
+        row_key,
+        'min_value and max_value are no bounds of its value_type.' as problem,
+        'Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, the '
+        || 'lower one first.' as remedy
+    from judged_bounds
+    where not is_sound
+    union all
+    select distinct
+        'reference/event_schemas.csv' as file_path,
+        'source ' || event_schemas.source || ', event_type ' || event_schemas.event_type as row_key,
+        'the stream has no such event type in event_types.csv.' as problem,
+        'Add a row there, or correct source.' as remedy
+    from event_schemas
+    left join event_types
+        on
+            event_schemas.source = event_types.source
+            and event_schemas.event_type = event_types.event_type
+    where event_types.event_type is null
+    union all
+    select
+        'reference/event_types.csv' as file_path,
+        'source ' || event_types.source || ', event_type ' || event_types.event_type as row_key,
+        'event_schemas.csv has no row of it' || coalesce(
+            ' that requires ' || event_types.document_key, ''
+        ) || '.' as problem,
+        'Add one there.' as remedy
+    from event_types
+    left join event_schemas
+        on
+            event_types.source = event_schemas.source
+            and event_types.event_type = event_schemas.event_type
+            and (
+                event_types.document_key is null
+                or (
+                    event_types.document_key = event_schemas.payload_key
+                    and event_schemas.is_required
+                )
+            )
+    where event_schemas.event_type is null
+    union all
+    select
+        'reference/event_types.csv' as file_path,
+        'document_key ' || document_key as row_key,
+        'no event type begins such a document.' as problem,
+        'Set begins_document to true on one row.' as remedy
+    from event_types
+    where document_key is not null
+    group by source, document_key
+    having sum(case when begins_document then 1 else 0 end) = 0
+    union all
+    select
+        'reference/event_types.csv' as file_path,
+        'source ' || source || ', event_type ' || event_type as row_key,
+        'it begins a document and document_key is blank.' as problem,
+        'Name the key, or set begins_document to false.' as remedy
+    from event_types
+    where begins_document and document_key is null
+    union all
+    select
+        'reference/signals.csv' as file_path,
+        'signal ' || computed_signals.signal as row_key,
+        'the signal has no row.' as problem,
+        'Add one.' as remedy
+    from computed_signals
+    left join signals
+        on computed_signals.signal = signals.signal
+    where signals.signal is null
+    union all
+    select
+        'reference/signals.csv' as file_path,
+        'signal ' || signals.signal as row_key,
+        'no model computes the signal.' as problem,
+        'Remove the row, or add the signal to macros/signal_value.sql and its models.' as remedy
+    from signals
+    left join computed_signals
+        on signals.signal = computed_signals.signal
+    where computed_signals.signal is null
     union all
     select
         'reference/size_classes.csv' as file_path,
@@ -69,187 +167,56 @@ lookup_problems as (
         'exactly one class must start at zero.' as problem,
         'Add or remove one.' as remedy
     from size_classes
-    having sum(case when min_seats = 0 and min_arr = 0 then 1 else 0 end) <> 1
+    having coalesce(sum(case when min_seats = 0 and min_arr = 0 then 1 else 0 end), 0) <> 1
+    union all
+    select
+        'reference/size_classes.csv' as file_path,
+        'segment ' || segment as row_key,
+        'any means every segment.' as problem,
+        'Choose another name.' as remedy
+    from size_classes
+    where segment = 'any'
     union all
     select
         'reference/sla_targets.csv' as file_path,
-        'priority ' || priorities.priority as row_key,
-        'the priority needs exactly one target.' as problem,
-        'Keep one row.' as remedy
-    from (
-        select 'low' as priority
-        union all
-        select 'normal' as priority
-        union all
-        select 'high' as priority
-        union all
-        select 'urgent' as priority
-    ) as priorities
-    left join sla_targets
-        on priorities.priority = sla_targets.priority
-    group by priorities.priority
-    having count(sla_targets.first_response_hours) <> 1
-    union all
-    select
-        'reference/sla_targets.csv' as file_path,
-        'is_default' as row_key,
-        'exactly one priority is that of a ticket without one.' as problem,
+        'column is_default' as row_key,
+        'exactly one priority must be the default.' as problem,
         'Set is_default to true on one row.' as remedy
     from sla_targets
-    having sum(case when is_default then 1 else 0 end) <> 1
+    having coalesce(sum(case when is_default then 1 else 0 end), 0) <> 1
     union all
     select
-        'reference/lifecycle_stages.csv' as file_path,
-        'from_day 0' as row_key,
-        'the first stage must start at day 0 and no two at the same day.' as problem,
-        'Correct from_day.' as remedy
-    from lifecycle_stages
-    having
-        coalesce(min(from_day), -1) <> 0
-        or count(distinct from_day) <> count(*)
-        or count(distinct stage) <> count(*)
+        'reference/survey_scales.csv' as file_path,
+        'kind ' || kind as row_key,
+        'detractor_highest and promoter_lowest must lie within the scale.' as problem,
+        'Let them go from lowest to highest.' as remedy
+    from survey_scales
+    where detractor_highest > highest or promoter_lowest > highest
     union all
     select
-        'reference/signals.csv' as file_path,
-        'signal ' || signal as row_key,
-        'the signal stands more than once.' as problem,
-        'Keep one row.' as remedy
-    from signals
-    group by signal
-    having count(*) > 1
-),
-
-monitoring_problems as (
+        'reference/coverage_rules.csv' as file_path,
+        'source ' || source as row_key,
+        'no row of subject any says the rule of the other subjects.' as problem,
+        'Add one.' as remedy
+    from coverage_rules
+    group by source
+    having sum(case when subject = 'any' then 1 else 0 end) = 0
+    union all
     select
         'reference/excluded_days.csv' as file_path,
-        'the row of event_type ' || coalesce(event_type, 'nothing') as row_key,
-        case
-            when
-                event_type is null
-                or excluded_from is null
-                or excluded_to is null
-                or reason is null
-                then 'a cell is blank that must be filled.'
-            when excluded_to < excluded_from then 'it ends before it starts.'
-            when event_type in (select event_type from event_schemas)
-                then 'only product events can be taken out, and this is one of another stream.'
-        end as problem,
-        'Fill in event_type (of a product event, or any), excluded_from, excluded_to, reason.'
-            as remedy
+        'event_type ' || event_type as row_key,
+        'only product events can be taken out, and this is one of another stream.' as problem,
+        'Name a product event, or any.' as remedy
     from excluded_days
-    union all
-    select
-        'reference/drift_settings.csv' as file_path,
-        'the only row' as row_key,
-        'there must be exactly one row, with numbers above 0.' as problem,
-        'Correct it.' as remedy
-    from drift_settings
-    having
-        count(*) <> 1
-        or coalesce(min(reference_weeks), 0) <= 0
-        or coalesce(min(min_accounts), 0) <= 0
-        or coalesce(min(bucket_count), 0) <= 0
-        or coalesce(min(smoothing), 0) <= 0
-        or coalesce(min(churn_horizon_days), 0) <= 0
-    union all
-    select
-        'reference/drift_thresholds.csv' as file_path,
-        'measure ' || measures.measure as row_key,
-        'the measure needs one row with warn_at up to alert_at and a noise_multiple.' as problem,
-        'Correct the row, or add it.' as remedy
-    from (
-        select 'psi' as measure
-        union all
-        select 'mean_shift' as measure
-        union all
-        select 'coverage' as measure
-        union all
-        select 'status_share' as measure
-        union all
-        select 'churn_rate' as measure
-        union all
-        select 'calibration' as measure
-    ) as measures
-    left join drift_thresholds
-        on
-            measures.measure = drift_thresholds.measure
-            and drift_thresholds.noise_multiple >= 0
-            and drift_thresholds.warn_at <= drift_thresholds.alert_at
-    group by measures.measure
-    having count(drift_thresholds.measure) <> 1
-    union all
-    select
-        'reference/volume_rules.csv' as file_path,
-        'source ' || sources.source as row_key,
-        'the stream needs one row without a blank, with min_reference_weeks from 1 to '
-        || 'reference_weeks.' as problem,
-        'Correct the row, or add it.' as remedy
-    from (
-        select distinct source from event_schemas
-        union distinct
-        select 'product' as source
-    ) as sources
-    left join volume_rules
-        on
-            sources.source = volume_rules.source
-            and volume_rules.min_reference_weeks between 1 and volume_rules.reference_weeks
-            and volume_rules.settle_days >= 0
-            and volume_rules.min_robust_z > 0
-            and volume_rules.min_ratio >= 1
-            and volume_rules.silent_days > 0
-            and volume_rules.silent_expected > 0
-            and volume_rules.report_days >= 0
-    group by sources.source
-    having count(volume_rules.source) <> 1
-),
-
-validation_problems as (
-    select
-        'reference/validation_horizons.csv' as file_path,
-        'horizon_days ' || cast(horizon_days as {{ dbt.type_string() }}) as row_key,
-        'the horizon stands ' || cast(count(*) as {{ dbt.type_string() }}) || ' times.' as problem,
-        'Keep one row.' as remedy
-    from validation_horizons
-    group by horizon_days
-    having count(*) > 1
-    union all
-    select
-        'reference/validation_horizons.csv' as file_path,
-        'horizon_days ' || coalesce(cast(horizon_days as {{ dbt.type_string() }}), 'nothing')
-            as row_key,
-        'a number is missing or out of range.' as problem,
-        'Let shares lie over 0 and sum to less than 1, and days, bins and minima be 1 or more.'
-            as remedy
-    from validation_horizons
-    where
-        not coalesce(
-            horizon_days >= 1
-            and lead_gap_days >= 0
-            and train_share > 0
-            and validation_share > 0
-            and train_share + validation_share < 1
-            and worst_share > 0
-            and worst_share <= 1
-            and probability_bins >= 1
-            and prior_weight >= 1
-            and min_observations >= 1
-            and min_churners >= 1
-            and min_auc >= 0
-            and min_recall >= 0
-            and min_high_risk_recall >= 0,
-            false
-        )
+    where event_type in (select event_type from event_schemas)
     union all
     select
         'reference/validation_horizons.csv' as file_path,
         'horizon_days ' || cast(horizon_days as {{ dbt.type_string() }}) as row_key,
-        'high_risk_band ' || coalesce(high_risk_band, 'nothing')
-        || ' is no band of health_bands.csv.' as problem,
-        'Name the band of the accounts at high risk.' as remedy
+        'train_share and validation_share leave nothing for the holdout.' as problem,
+        'Let them sum to less than 1.' as remedy
     from validation_horizons
-    where
-        high_risk_band is null
-        or high_risk_band not in (select health_bands.band from health_bands)
+    where train_share + validation_share >= 1
     union all
     select
         'reference/lift_targets.csv' as file_path,
@@ -257,19 +224,16 @@ validation_problems as (
         'they do not count from 1 without a gap.' as problem,
         'Number the rows 1, 2, 3 and so on.' as remedy
     from lift_targets
+    having max(bucket) <> count(*)
+    union all
+    select
+        'reference/timezones.csv' as file_path,
+        'the var default_timezone' as row_key,
+        'unknown timezone {{ var("default_timezone") }}.' as problem,
+        'Use a name of timezones.csv.' as remedy
+    from timezones
     having
-        coalesce(min(bucket), 0) <> 1
-        or max(bucket) <> count(*)
-        or count(distinct bucket) <> count(*)
-),
-
-problems as (
-    select file_path, row_key, problem, remedy from lookup_problems
-    union all
-    select file_path, row_key, problem, remedy from monitoring_problems
-    union all
-    select file_path, row_key, problem, remedy from validation_problems
+        coalesce(sum(case when timezone = '{{ var("default_timezone") }}' then 1 else 0 end), 0) = 0
 )
 
 select * from problems
-where problem is not null

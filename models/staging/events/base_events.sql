@@ -185,13 +185,8 @@ typed_values as (
             else true
         end as is_of_type,
         payload_values.allowed_values is null
-        or (
-            {{ dbt.position("'|'", 'payload_values.payload_value') }} = 0
-            and {{ dbt.position(
-                "'|' || payload_values.payload_value || '|'",
-                "'|' || payload_values.allowed_values || '|'"
-            ) }} > 0
-        ) as is_allowed,
+        or {{ is_listed('payload_values.payload_value', 'payload_values.allowed_values') }}
+            as is_allowed,
         case
             when payload_values.value_type in ('number', 'integer')
                 then

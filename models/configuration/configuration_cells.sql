@@ -1,0 +1,55 @@
+{%- set seeds = [
+    'activation_milestones', 'journeys', 'milestone_catalog', 'milestone_criteria', 'tracking_plan',
+    'arr_scenario_cohorts', 'arr_scenario_steps', 'arr_scenarios', 'expansion_bands',
+    'expansion_horizons', 'expansion_indicators', 'expansion_rubrics', 'expansion_settings',
+    'expansion_signals', 'expansion_triggers', 'alert_kinds', 'alert_routes', 'outcome_settings',
+    'play_economics', 'play_triggers', 'playbooks', 'priority_terms', 'risk_criteria', 'risk_rules',
+    'risk_severities', 'risk_windows', 'business_hours', 'column_checks', 'coverage_rules',
+    'drift_settings', 'drift_thresholds', 'event_schemas', 'event_types', 'exchange_rates',
+    'excluded_days', 'exclusion_rules', 'holidays', 'lifecycle_stages', 'lift_targets',
+    'manual_inputs', 'onboarding_experiments', 'onboarding_retention_assumptions',
+    'onboarding_retention_settings', 'opportunity_stages', 'reject_thresholds', 'retention_windows',
+    'signals', 'size_classes', 'sla_targets', 'survey_scales', 'task_outcomes', 'timezones',
+    'validation_horizons', 'volume_rules', 'health_bands', 'health_metrics',
+    'health_model_versions', 'health_weights', 'sync_destinations', 'sync_fields', 'sync_routes',
+    'sync_values'
+] -%}
+
+-- One row per cell of the seeds: the long form in which column_checks can say what a cell may hold.
+with
+
+checked_columns as (
+    select distinct
+        file_path,
+        column_name
+    from {{ ref('column_checks') }}
+),
+
+cells as (
+    {% for seed in seeds -%}
+    {% set shape = shape_of_seed(seed) -%}
+    select
+        '{{ shape.file_path }}' as file_path,
+        '{{ seed }}' as seed,
+        {{ row_key(shape.key) }} as row_key,
+        checked_columns.column_name,
+        case checked_columns.column_name
+            {% for column in shape.types -%}
+            when '{{ column }}' then cast(seed_rows.{{ column }} as {{ dbt.type_string() }})
+            {% endfor %}
+        end as cell,
+        case checked_columns.column_name
+            {% for column, type in shape.types.items()
+                if type in ('integer', 'bigint') or type.startswith('decimal') -%}
+            when '{{ column }}' then cast(seed_rows.{{ column }} as decimal(38, 15))
+            {% endfor %}
+            when 'none' then cast(null as decimal(38, 15))
+        end as number
+    from {{ ref(seed) }} as seed_rows
+    inner join checked_columns
+        on checked_columns.file_path = '{{ shape.file_path }}'
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select * from cells

@@ -127,37 +127,38 @@ cell_problems as (
             when 'filled' then column_name || ' says nothing' || condition || '.'
             when 'unknown' then 'unknown ' || column_name || ' ' || cell || condition || '.'
             when 'before'
-                then column_name || ' is ' || cell || ' and ' || other_column || ' is ' || other_cell
-                    || '.'
+                then column_name || ' is ' || cell || ' and ' || other_column || ' is '
+                    || other_cell || '.'
             else column_name || ' is ' || cell || condition || '.'
         end as problem,
         case fault
             when 'blank' then 'Fill it in.'
             when 'filled' then 'Leave it blank.'
             when 'beyond'
-                then 'It goes' || coalesce(' from ' || lowest, '') || coalesce(' to ' || highest, '')
-                    || '.'
+                then 'It goes' || coalesce(' from ' || lowest, '')
+                    || coalesce(' to ' || highest, '') || '.'
             when 'unknown'
                 then 'Use ' || coalesce(replace(accepted, '|', ', '), '')
                     || case when accepted is null or known_in is null then '' else ' or ' end
                     || coalesce('a value of ' || replace(known_in, '|', ', '), '') || '.'
             when 'before'
-                then 'Let ' || column_name || case when is_strict then ' be more' else ' be no less' end
+                then 'Let ' || column_name
+                    || case when is_strict then ' be more' else ' be no less' end
                     || ' than ' || other_column || '.'
         end as remedy
     from judged_cells
     where fault is not null
 ),
 
--- A row has one cell per column, so a key that has two of one stands twice.
+-- A row has one cell per column, so a key that has more than one of a column stands more than once.
 repeated_keys as (
-    select distinct
+    select
         file_path,
         row_key,
-        count(*) as row_count
+        count(*) / count(distinct column_name) as row_count
     from cells
-    group by file_path, row_key, column_name
-    having count(*) > 1
+    group by file_path, row_key
+    having count(*) > count(distinct column_name)
 ),
 
 repeated_values as (
@@ -202,7 +203,8 @@ problems as (
         2 as precedence,
         file_path,
         row_key,
-        'it stands ' || cast(row_count as {{ dbt.type_string() }}) || ' times.' as problem,
+        'it stands ' || cast(cast(row_count as bigint) as {{ dbt.type_string() }}) || ' times.'
+            as problem,
         'Keep one row.' as remedy
     from repeated_keys
     union all

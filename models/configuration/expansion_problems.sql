@@ -1,4 +1,4 @@
--- What no column tells alone: what the rows of seeds/expansion, and those on retention, must be together.
+-- What no column tells alone: what the rows of seeds/expansion, and of retention, must be together.
 -- noqa: disable=RF02
 with
 

@@ -52,7 +52,7 @@ computed_signals as (
     {% endfor %}
 ),
 
--- What can be summed over thousands of documents and annualised, and days that have a date on each engine.
+-- What can be summed over thousands of documents and annualised, and days of every engine.
 judged_bounds as (
     select
         'reference/event_schemas.csv' as file_path,
@@ -85,14 +85,15 @@ problems as (
         file_path,
         row_key,
         'min_value and max_value are no bounds of its value_type.' as problem,
-        'Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, the '
-        || 'lower one first.' as remedy
+        'Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, '
+        || 'the lower one first.' as remedy
     from judged_bounds
     where not is_sound
     union all
     select distinct
         'reference/event_schemas.csv' as file_path,
-        'source ' || event_schemas.source || ', event_type ' || event_schemas.event_type as row_key,
+        'source ' || event_schemas.source || ', event_type ' || event_schemas.event_type
+            as row_key,
         'the stream has no such event type in event_types.csv.' as problem,
         'Add a row there, or correct source.' as remedy
     from event_schemas
@@ -204,11 +205,11 @@ problems as (
     union all
     select
         'reference/excluded_days.csv' as file_path,
-        'event_type ' || event_type as row_key,
+        'event_type ' || excluded_days.event_type as row_key,
         'only product events can be taken out, and this is one of another stream.' as problem,
         'Name a product event, or any.' as remedy
     from excluded_days
-    where event_type in (select event_type from event_schemas)
+    where excluded_days.event_type in (select event_schemas.event_type from event_schemas)
     union all
     select
         'reference/validation_horizons.csv' as file_path,

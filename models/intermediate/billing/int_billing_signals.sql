@@ -65,7 +65,7 @@ subscribed_days as (
         change_days.date_day,
         cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr,
         cast(sum(subscription_periods.seats) as bigint) as seats,
-        cast(sum(subscription_periods.usage_cap) as decimal(18, 6)) as usage_cap,
+        cast(sum(subscription_periods.usage_cap) as decimal(24, 6)) as usage_cap,
         min(
             case
                 when subscription_periods.term_ends_on >= change_days.date_day

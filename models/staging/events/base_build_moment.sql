@@ -66,6 +66,10 @@ last_builds as (
     select max(build_number) as build_number from completed_builds
 ),
 
+last_runs as (
+    select max(run_number) as run_number from started_builds
+),
+
 this_run as (
     select
         started_builds.run_number,
@@ -73,9 +77,7 @@ this_run as (
         started_builds.definition,
         started_builds.moment
     from started_builds
-    inner join (
-        select max(run_number) as run_number from started_builds
-    ) as last_runs
+    inner join last_runs
         on started_builds.run_number = last_runs.run_number
 ),
 

@@ -155,7 +155,11 @@ payload_values as (
         case
             when raw_events.source = 'survey' and bounded_schemas.payload_key = 'score'
                 then {{ json_text('raw_events.payload', "'kind'") }}
-        end as score_kind
+        end as score_kind,
+        case
+            when bounded_schemas.is_money
+                then {{ json_text('raw_events.payload', "'currency'") }}
+        end as money_currency
     from {{ new_events }} as raw_events
     inner join bounded_schemas
         on
@@ -190,7 +194,8 @@ typed_values as (
         case
             when payload_values.value_type in ('number', 'integer')
                 then
-                    {{ try_cast_to('payload_values.payload_value', 'decimal(18, 6)') }}
+                    {{ as_double(try_cast_to('payload_values.payload_value', 'decimal(18, 6)')) }}
+                    * coalesce(money_rates.rate_to_reporting_currency, 1)
                     between coalesce(survey_scales.lowest, payload_values.lowest)
                     and coalesce(survey_scales.highest, payload_values.highest)
             when payload_values.value_type = 'date'
@@ -203,6 +208,8 @@ typed_values as (
         on
             payload_values.value_type = 'currency'
             and payload_values.payload_value = exchange_rates.currency
+    left join exchange_rates as money_rates
+        on payload_values.money_currency = money_rates.currency
     left join survey_scales
         on payload_values.score_kind = survey_scales.kind
 ),

@@ -10,6 +10,8 @@ ACCOUNTS ?= 500
 SEED ?= 7
 HORIZON ?= 30
 SEND ?=
+# The unit tests are for who changes the project: `make test` runs them.
+SELECTION := --selector nightly
 
 ifneq ($(CONNECTOR),)
 streams := $(CURDIR)/raw_$(CONNECTOR)
@@ -33,8 +35,7 @@ help:  ## List the targets
 
 build: streams  ## Install, make or find the raw streams, build everything, print a summary
 	@echo 'Building the marts from $(streams)'
-	@$(BIN)/dbt build --quiet --vars "{raw_path: '$(streams)'}"
-	@$(BIN)/python analyses/summary.py
+	@$(BIN)/python analyses/build.py $(SELECTION) --vars "{raw_path: '$(streams)'}"
 
 streams: .venv/installed
 ifneq ($(CONNECTOR),)
@@ -42,7 +43,10 @@ ifneq ($(CONNECTOR),)
 	@test -d connectors/$(CONNECTOR)/models || { echo 'No connector $(CONNECTOR). There are: $(notdir $(patsubst %/models/,%,$(wildcard connectors/*/models/)))'; exit 2; }
 	@cd connectors/$(CONNECTOR) && SOURCE='$(abspath $(SOURCE))' RAW='$(streams)' $(BIN)/dbt --quiet build
 else ifeq ($(RAW),)
-	@$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED)
+	@if [ "$$(cat $(streams)/made_of 2> /dev/null)" != '$(ACCOUNTS) $(SEED)' ] \
+		|| [ -n "$$(find simulator -name '*.py' -newer $(streams)/made_of)" ]; then \
+		$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED) \
+			&& echo '$(ACCOUNTS) $(SEED)' > $(streams)/made_of; fi
 endif
 
 replay: streams  ## Build the past in order into HISTORY=history.duckdb: is the score good as it was known then
@@ -61,9 +65,9 @@ calibrate: .venv/calibrated  ## Propose weights learned from the last build, in 
 sync: .venv/delivered  ## Show what changed since it was last acknowledged; SEND=yes sends it
 	@$(BIN)/python -m delivery sync $(if $(filter yes,$(SEND)),--send)
 
-test: .venv/tested  ## Lint, build the demo with its dbt tests, run pytest
+test: .venv/tested  ## Lint, build a small demo of its own with all dbt tests, run pytest
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory build ACCOUNTS=200
+	@$(MAKE) --no-print-directory build ACCOUNTS=200 SELECTION= streams=raw_test ONBOARDING_HEALTH_WAREHOUSE=test.duckdb
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile python_tests
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)
@@ -74,7 +78,7 @@ test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target a
 
 lint: .venv/tested  ## sqlfluff and ruff
 	@$(BIN)/ruff check .
-	@$(BIN)/sqlfluff lint --processes 0 models tests
+	@$(BIN)/python lint
 
 docs: .venv/installed  ## One offline page of documentation: target/static_index.html
 	@$(BIN)/dbt docs generate --static --quiet

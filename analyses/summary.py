@@ -1,11 +1,11 @@
-"""Prints what the last build says: accounts by band, time to value, the accounts most at risk, what there is to do."""
+"""Prints what the last build says: accounts by band, time to value, the accounts at risk, what there is to do, what warned."""
 
 from __future__ import annotations
 
-import os
 import sys
 
 import duckdb
+from opening import opened_or_exit, path_of_warehouse
 
 BANDS = """
     select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr
@@ -44,6 +44,13 @@ VERDICTS = """
     where predictor = 'score' and segment = 'all' and split = 'all' and population = 'all' and finding <> 'not_published'
     order by horizon_days, model_version, basis desc
 """
+MESSAGES = "select message from build_messages"
+WARNINGS = """
+    select place, sentence, mart, count(*) over (partition by topic)
+    from build_warnings
+    order by topic_order, place
+"""
+SHOWN = 5  # sentences a topic, as the macro say_warnings does it for dbt
 REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from stream_reconciliation"
 
 
@@ -85,17 +92,29 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
 
     rejected, raw = rows(REJECTED)[0]
     lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]
+
+    lines += ["", "Warnings"]
+    warned = [f"  {message}" for (message,) in rows(MESSAGES)]
+    for place, sentence, mart, count in rows(WARNINGS):
+        if place <= SHOWN:
+            warned.append(f"  {sentence}")
+        elif place == SHOWN + 1:
+            warned.append(f"  ... and {count - SHOWN} more like it in {mart}")
+    lines += warned or ["  none"]
     return "\n".join(lines)
 
 
 def main() -> None:
     """Print the summary of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names, and what to run next."""
-    path = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
-    if not os.path.exists(path):
-        sys.exit(f"No warehouse at {path}: run `make build` first.")
-    with duckdb.connect(path, read_only=True) as connection:
-        print(summary(connection))
-    print(f"\nWarehouse  {path}\nNext       duckdb {path} -c 'from current_account_health'   or   make docs, make test")
+    path = path_of_warehouse()
+    with opened_or_exit() as connection:
+        try:
+            said = summary(connection)
+        except duckdb.CatalogException:
+            sys.exit(f"The warehouse {path} holds no whole build of this version: run `make build` or `dbt build` first.")
+    head, warnings = said.split("\n\nWarnings\n")
+    print(f"{head}\n\nWarehouse  {path}\nNext       duckdb {path} -c 'from current_account_health'   or   make docs, make test")
+    print(f"\nWarnings\n{warnings}")
 
 
 if __name__ == "__main__":

@@ -156,3 +156,21 @@
         from {{ target.schema }}.base_coverage_entries
     ) as tracking
 {% endmacro %}
+
+{#- At the end of a build, what it has to say beyond its numbers: at most five sentences a topic. analyses/summary.py says the same. -#}
+{% macro say_warnings(results) %}
+    {% if not execute or flags.WHICH not in ('build', 'run') or not flags.PRINT %}{{ return('') }}{% endif %}
+    {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
+    {% if 'build_warnings' not in succeeded %}{{ return('') }}{% endif %}
+    {% set lines = [] %}
+    {% for message in run_query('select message from ' ~ target.schema ~ '.build_messages').columns[0].values() %}
+        {% do lines.append('  ' ~ message) %}
+    {% endfor %}
+    {% for place, sentence, mart, count in run_query(
+        'select place, sentence, mart, count(*) over (partition by topic) from ' ~ target.schema ~ '.build_warnings '
+        ~ 'order by topic_order, place'
+    ).rows if place <= 6 %}
+        {% do lines.append('  ' ~ (sentence if place <= 5 else '... and ' ~ (count - 5) ~ ' more like it in ' ~ mart)) %}
+    {% endfor %}
+    {% do print('\nWarnings\n' ~ (lines | join('\n') or '  none')) %}
+{% endmacro %}

@@ -7,6 +7,8 @@
 {% macro duckdb__replace(type) %}
     {% set existing = load_cached_relation(this) %}
     {% set relation = this.incorporate(type=type) %}
+    {#- A view that names no database is read in a copy of the file under any name. -#}
+    {% if type == 'view' %}{% set sql = sql | replace('"' ~ this.database ~ '".', '') %}{% endif %}
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') %}
         {% if existing %}drop {{ existing.type }} if exists {{ existing }};{% endif %}

@@ -66,8 +66,8 @@ new_events as (
     where {{ is_visible() }}
 ),
 
--- By hash alone, so that the few new ids are hashed and the many kept ones looked up. A hash that two
--- share by chance does no harm here.
+-- By hash alone, so that the few new ids are hashed and the many kept ones looked up. A hash that
+-- two share by chance does no harm here.
 new_hashes as (
     select {{ hash_of('event_id') }} as id_hash
     from new_events

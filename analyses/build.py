@@ -1,0 +1,52 @@
+"""Builds with dbt behind a progress bar and prints the summary: `python analyses/build.py` takes the options of `dbt build`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dbt.cli.main import dbtRunner
+from tqdm import tqdm
+
+# What macros say, and a seed that was edited and not loaded; the rest of dbt's lines is the progress.
+SAID = ("JinjaLogInfo", "JinjaLogWarning")
+
+
+def main() -> None:
+    """Build, print what dbt says on the way and the summary of it; ends the program with 1 where the build fails."""
+    shape = "{desc:<40.40} {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} {elapsed}"
+    bar = tqdm(bar_format=shape, mininterval=0.1 if sys.stderr.isatty() else 10)
+
+    def watch(event) -> None:
+        if event.info.name == "ConcurrencyLine":
+            bar.reset(total=event.data.node_count)
+        elif event.info.name == "NodeStart":
+            bar.set_description_str(event.data.node_info.node_name, refresh=False)
+        elif event.info.name == "NodeFinished":
+            bar.update()
+        elif event.info.name in SAID:
+            tqdm.write(event.info.msg)
+
+    interrupted = "Interrupted. What was built is kept: run the same command again, and it goes on from the last whole build."
+    try:
+        finished = dbtRunner(callbacks=[watch]).invoke(["--quiet", "--no-print", "build", *sys.argv[1:]])
+    except KeyboardInterrupt:
+        bar.close()
+        sys.exit(interrupted)
+    bar.close()
+    if isinstance(finished.exception, KeyboardInterrupt):
+        sys.exit(interrupted)
+    if not finished.success:
+        sys.exit("The build has failed, as said above. Once that is mended, run the same command again.")
+    for result in finished.result:
+        warned = result.status == "warn" and "model.onboarding_health.build_warnings" not in result.node.depends_on_nodes
+        if warned:
+            print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")
+    # A new process in the place of this one, in which dbt still holds the warehouse open.
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(Path(__file__).with_name("summary.py"))])
+
+
+if __name__ == "__main__":
+    main()

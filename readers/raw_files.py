@@ -307,8 +307,11 @@ def _mended_lines(path: str) -> str:
     return copy
 
 
-def _array_as_lines(path: str) -> str:
-    """A copy of an array of objects with one element a line; from one that can't be read to the next is one line."""
+def _array_as_lines(path: str) -> str | None:
+    """A copy of an array of objects with one element a line; from one that can't be read to the next is one line.
+
+    None where more follows the array: these are lines, of which the first is none of an object.
+    """
     with _open(path) as file:
         text = file.read().removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     blank, decoder, copy = re.compile(r"[\s,]*"), json.JSONDecoder(), _copy_path()
@@ -316,14 +319,14 @@ def _array_as_lines(path: str) -> str:
     with open(copy, "w", newline="", encoding="utf-8") as file:
         while True:
             start = blank.match(text, position).end()
-            if text.startswith("]", start) and not text[start + 1 :].strip():
-                return copy
+            if text.startswith("]", start):
+                return None if text[start + 1 :].strip() else copy
             if start >= len(text):
                 return copy
             try:
                 position = decoder.raw_decode(text, start)[1]
             except (ValueError, RecursionError):
-                following = re.compile(r"\}\s*,\s*(?=\{)").search(text, start)
+                following = re.compile(r"\}\s*,?\s*(?=\{)").search(text, start)
                 position = following.start() + 1 if following else len(text)
             element = " ".join(text[start:position].splitlines())
             try:
@@ -488,12 +491,11 @@ def _look_at_text(file: dict, format_: str, ending: str | None) -> None:
                 pass
             else:
                 raise CannotRead("it is CSV. Name it .csv")
-        if format_ == "json" and beginning.startswith(b"["):
-            file["format"], path = "array", _array_as_lines(path)
-        else:
-            file["format"] = "json"
-            if not is_plain:
-                path = _mended_lines(path)
+        array = _array_as_lines(path) if format_ == "json" and beginning.startswith(b"[") else None
+        if array:
+            file["format"], path = "array", array
+        elif not is_plain:
+            path = _mended_lines(path)
     file["read_from"] = path
 
 

@@ -403,36 +403,53 @@
     ) }}
 {% endmacro %}
 
-{#- The columns as `describe` tells them: {name: type}. Stops the build where they do not hold a stream. -#}
-{% macro raw_column_types(stream, format, described) %}
-    {% set problems = [] %}
-    {% set types = {} %}
-    {% for column in described.rows %}
-        {% do types.update({column[0]: column[1]}) %}
-    {% endfor %}
-    {#- A JSON line may leave out what is null; an empty JSON file has no keys at all. -#}
-    {% set is_empty = format == 'json' and types.keys() | list in ([], ['json']) %}
-    {% set can_lack = ['account_id', 'user_id', 'payload'] if format == 'json' else [] %}
-    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
-        {% set type = types.get(column, '') | lower %}
-        {% if not type %}
-            {% if not is_empty and column not in can_lack %}
-                {% do problems.append('column ' ~ column ~ ' is missing') %}
-            {% endif %}
-        {% elif column.endswith('_at') and not modules.re.match('timestamp|date$|varchar$|string$|json$', type) %}
-            {% do problems.append('column ' ~ column ~ ' is ' ~ types[column] ~ ' and not a timestamp') %}
-        {% elif not column.endswith('_at') and format != 'json' and modules.re.search('[(<\\[]|blob|binary', type) %}
-            {% do problems.append('column ' ~ column ~ ' is ' ~ types[column] ~ ' and not text') %}
-        {% endif %}
-    {% endfor %}
-    {% if problems %}
-        {{ exceptions.raise_compiler_error(
-            'The ' ~ stream ~ " stream in '" ~ var('raw_path') ~ '/' ~ stream ~ "' is misshapen: "
-            ~ problems | join('; ') ~ '. Found: ' ~ types.keys() | join(', ') ~ '. '
-            ~ expected_raw_columns()
-        ) }}
+{#- Spark lists the files itself, and leaves out names that begin with a dot or an underscore. Of a line that it can't read it knows the
+    file and the text, not the number. -#}
+{% macro spark__register_raw_streams() %}
+    {% set root = var('raw_path') %}
+    {% set house = target.schema %}
+    {% set unreadable = [] %}
+    {% do run_query('drop table if exists ' ~ house ~ '.build_messages') %}
+    {% do run_query('create table ' ~ house ~ '.build_messages (message string)') %}
+    {% if root %}
+        {% set files = spark__list_raw_files(root) %}
+        {% do run_query('create schema if not exists ' ~ var('raw_schema')) %}
+        {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] %}
+            {% set selects = [] %}
+            {% for format, ending in {
+                'parquet': '[.](parquet|pq)$', 'csv': '[.]csv([.]gz)?$', 'json': '[.](ndjson|jsonl|json)([.]gz)?$'
+            }.items() %}
+                {% set paths = [] %}
+                {% for file in files if '/' ~ stream ~ '/' in file and modules.re.search(ending, file | lower) %}
+                    {% do paths.append(file) %}
+                {% endfor %}
+                {% if paths %}
+                    {% set folder = spark__quoted(paths[0].rsplit('/' ~ stream ~ '/', 1)[0] ~ '/' ~ stream) %}
+                    {% set read = spark__raw_parquet(stream, folder) if format == 'parquet'
+                        else spark__raw_csv(stream, folder, paths | length) if format == 'csv'
+                        else spark__raw_json(stream, folder) %}
+                    {% do selects.append(read.rows) %}
+                    {% do unreadable.append(read.unreadable) if read.unreadable %}
+                {% endif %}
+            {% endfor %}
+            {% if not selects %}{% do missing_raw_stream(root, stream) %}{% endif %}
+            {% do run_query(
+                'create or replace view ' ~ var('raw_schema') ~ '.' ~ stream ~ '_events as ' ~ selects | join(' union all ')
+            ) %}
+        {% endfor %}
     {% endif %}
-    {{ return(types) }}
+    {% do unreadable.append(
+        "select '' as source, '' as file, '' as place, '' as problem, '' as text where false"
+    ) %}
+    {% do run_query(
+        'create or replace view ' ~ house ~ '.unreadable_rows as ' ~ unreadable | join(' union all ')
+    ) %}
+    {% for file, row_count, problem in run_query(
+        'select file, count(*), min(problem) from ' ~ house ~ '.unreadable_rows group by file order by file limit 20'
+    ).rows %}
+        {% do tell(file ~ ': ' ~ row_count ~ " rows can't be read and are refused: " ~ problem ~ '.') %}
+    {% endfor %}
+    {{ return('') }}
 {% endmacro %}
 
 {#- Only the names are read: `content` is left alone. -#}
@@ -441,42 +458,164 @@
         'create or replace temporary view raw_files using binaryFile options (path '
         ~ spark__quoted(root) ~ ", recursiveFileLookup 'true')"
     ) %}
-    {{ return(run_query('select path from raw_files order by path').columns[0].values()) }}
+    {% set files = run_query('select path from raw_files order by path').columns[0].values() %}
+    {% if not files %}{% do no_raw_events(root) %}{% endif %}
+    {% set unknown = [] %}
+    {% for file in files if modules.re.search('/(product|crm|support|billing|survey)/', file)
+        and not modules.re.search('[.](parquet|pq|(csv|ndjson|jsonl|json)([.]gz)?)$', file | lower)
+        or file.endswith('.GZ') %}
+        {% do unknown.append(file) %}
+    {% endfor %}
+    {% if unknown %}
+        {{ exceptions.raise_compiler_error(
+            (unknown | length) ~ " files can't be read on Spark, which reads .parquet, .pq, .csv, .ndjson, .jsonl and .json, the "
+            ~ 'last four also with .gz. Rename or unpack them, or move them away: ' ~ unknown[:20] | join(', ')
+        ) }}
+    {% endif %}
+    {{ return(files) }}
 {% endmacro %}
 
-{#- All files of one format are an external table. CSV files must agree in the order of their columns,
-    which Spark checks as it reads them. -#}
-{% macro spark__read_raw_files(stream, format, paths) %}
-    {% set table = var('raw_schema') ~ '.' ~ stream ~ '_' ~ format ~ '_files' %}
-    {% set reader = 'using ' ~ format ~ ' options (path ' ~ spark__quoted(paths[0].rsplit('/', 1)[0]) ~ ', ' ~ {
-        'parquet': "pathGlobFilter '*.parquet', mergeSchema 'true'",
-        'csv': "pathGlobFilter '*.{csv,csv.gz}', header 'true', multiLine 'true', escape '\"', enforceSchema 'false'",
-        'json': "pathGlobFilter '*.{ndjson,jsonl,ndjson.gz,jsonl.gz}'",
-    }[format] ~ ')' %}
+{#- All files of one format are an external table. -#}
+{% macro spark__raw_table(name, columns, format, folder, pattern, options='') %}
+    {% set table = var('raw_schema') ~ '.' ~ name %}
     {% do run_query('drop table if exists ' ~ table) %}
-    {% do run_query('create table ' ~ table ~ ' ' ~ reader) %}
-    {% set types = raw_column_types(stream, format, run_query('describe table ' ~ table)) %}
-    {% if format == 'json' %}
-        {% do run_query('drop table ' ~ table) %}
-        {% do run_query(
-            'create table ' ~ table ~ ' (event_id string, event_type string, account_id string, user_id string, '
-            ~ 'occurred_at string, loaded_at string, payload string) ' ~ reader
-        ) %}
-        {% do types.update({'occurred_at': 'string', 'loaded_at': 'string'}) %}
+    {% do try_or_compiler_error(
+        'The ' ~ format ~ ' files in ' ~ folder ~ ' do not agree in the types of their columns, or one is damaged. Write them again.',
+        run_query,
+        'create table ' ~ table ~ columns ~ ' using ' ~ format ~ ' options (path ' ~ folder ~ ", pathGlobFilter '" ~ pattern
+        ~ "', recursiveFileLookup 'true'" ~ options ~ ')'
+    ) %}
+    {{ return(table) }}
+{% endmacro %}
+
+{% macro spark__raw_parquet(stream, folder) %}
+    {% set table = spark__raw_table(
+        stream ~ '_parquet_files', '', 'parquet', folder, '*.{[pP][aA][rR][qQ][uU][eE][tT],[pP][qQ]}', ", mergeSchema 'true'"
+    ) %}
+    {% set types = {} %}
+    {% for column in run_query('describe table ' ~ table).rows %}{% do types.update({column[0]: column[1]}) %}{% endfor %}
+    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+        {% set problem = 'is missing' if column not in types
+            else 'is ' ~ types[column] ~ ' and not text' if modules.re.search('[(<]|binary', types[column]) and 'decimal' not in types[column]
+            else 'is ' ~ types[column] ~ ' and not a timestamp' if column.endswith('_at') and types[column] == 'boolean' %}
+        {% if problem %}
+            {{ exceptions.raise_compiler_error(
+                'The Parquet files in ' ~ folder ~ ": column " ~ column ~ ' ' ~ problem ~ '. ' ~ expected_raw_columns()
+            ) }}
+        {% endif %}
+    {% endfor %}
+    {{ return({'rows': spark__envelope(types) ~ ' from ' ~ table}) }}
+{% endmacro %}
+
+{#- The delimiter and the columns are those of the header lines, which must be alike. -#}
+{% macro spark__raw_csv(stream, folder, file_count) %}
+    {% set pattern = '*.{[cC][sS][vV],[cC][sS][vV].gz}' %}
+    {% set lines = spark__raw_table(stream ~ '_csv_lines', ' (value string)', 'text', folder, pattern) %}
+    {% set names = ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+    {% set is_header = [] %}
+    {% for name in names %}{% do is_header.append("lower(value) like '%" ~ name ~ "%'") %}{% endfor %}
+    {% set headers = run_query(
+        "select lower(regexp_replace(value, '[\\ufeff\\r\\\"]', '')) as header, count(distinct _metadata.file_path) as files from "
+        ~ lines ~ ' where ' ~ is_header | join(' and ') ~ ' group by 1 order by 1'
+    ).rows %}
+    {% if headers | length != 1 or headers[0][1] != file_count %}
+        {{ exceptions.raise_compiler_error(
+            'The CSV files in ' ~ folder ~ ' must all begin with one and the same header line on Spark, with the columns '
+            ~ names | join(', ') ~ '. Write them alike.'
+        ) }}
     {% endif %}
+    {% set header = headers[0][0] %}
+    {% set delimiter = modules.re.search('[,;\t|]', header).group() %}
+    {% set columns = [] %}
+    {% for column in header.split(delimiter) %}
+        {% do columns.append('`' ~ (column | trim) ~ '` string') %}
+    {% endfor %}
+    {% set table = spark__raw_table(
+        stream ~ '_csv_files', ' (' ~ columns | join(', ') ~ ', _corrupt_record string)', 'csv', folder, pattern,
+        ", header 'true', multiLine 'true', escape '\"', enforceSchema 'true', mode 'PERMISSIVE', "
+        ~ "columnNameOfCorruptRecord '_corrupt_record', sep " ~ spark__quoted(delimiter)
+    ) %}
+    {% set is_bad = "_corrupt_record is not null or concat_ws('', " ~ names | join(', ') ~ ") like '%\ufffd%'" %}
+    {{ return({
+        'rows': spark__envelope({}) ~ ' from ' ~ table ~ ' where not (' ~ is_bad ~ ')',
+        'unreadable': spark__unreadable(
+            stream, table, is_bad,
+            "'it has more or fewer columns than the header, or is not UTF-8. Write it again'",
+            "coalesce(_corrupt_record, concat_ws(',', " ~ names | join(', ') ~ '))'
+        ),
+    }) }}
+{% endmacro %}
+
+{#- A line is judged as a payload is, so that both engines refuse the same. -#}
+{% macro spark__raw_json(stream, folder) %}
+    {% set table = spark__raw_table(
+        stream ~ '_json_lines', ' (value string)', 'text', folder,
+        '*.{[nN][dD][jJ][sS][oO][nN],[jJ][sS][oO][nN][lL],[jJ][sS][oO][nN],[nN][dD][jJ][sS][oO][nN].gz,[jJ][sS][oO][nN][lL].gz,[jJ][sS][oO][nN].gz}'
+    ) %}
+    {% set line = "regexp_replace(value, '^\ufeff', '')" %}
+    {% set is_bad = 'not ' ~ is_json_object(line) ~ " or value like '%\ufffd%'" %}
+    {% set has_text = "trim(both ' \\t\\r' from value) <> ''" %}
+    {% set values = [] %}
+    {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
+        {% do values.append("object['" ~ column ~ "'] as " ~ column) %}
+    {% endfor %}
+    {{ return({
+        'rows': spark__envelope({}) ~ ' from (select ' ~ values | join(', ') ~ ' from (select from_json(' ~ line
+        ~ ", 'map<string, string>') as object from " ~ table ~ ' where ' ~ has_text ~ ' and not (' ~ is_bad ~ ')))',
+        'unreadable': spark__unreadable(
+            stream, table, has_text ~ ' and (' ~ is_bad ~ ')',
+            "'it is no whole JSON object with each key once, or is not UTF-8. Write it again'", 'value'
+        ),
+    }) }}
+{% endmacro %}
+
+{% macro spark__unreadable(stream, table, is_bad, problem, text) %}
     {{ return(
-        'select cast(event_id as string) as event_id, cast(event_type as string) as event_type, '
-        ~ 'cast(account_id as string) as account_id, cast(user_id as string) as user_id, '
-        ~ spark__utc('occurred_at', types) ~ ', ' ~ spark__utc('loaded_at', types)
-        ~ ', cast(payload as string) as payload from ' ~ table
+        "select '" ~ stream ~ "' as source, '" ~ stream ~ "/' || substring_index(_metadata.file_path, '/" ~ stream
+        ~ "/', -1) as file, 'a row' as place, " ~ problem ~ ' as problem, left(' ~ text ~ ', 1000) as text from ' ~ table
+        ~ ' where ' ~ is_bad
     ) }}
 {% endmacro %}
 
-{#- A timestamp without a zone is of the session's zone, which is UTC. -#}
+{% macro spark__envelope(types) %}
+    {{ return(
+        'select ' ~ spark__id('event_id', types) ~ ', cast(event_type as string) as event_type, '
+        ~ spark__id('account_id', types) ~ ', ' ~ spark__id('user_id', types) ~ ', ' ~ spark__utc('occurred_at', types) ~ ', '
+        ~ spark__utc('loaded_at', types) ~ ', cast(payload as string) as payload'
+    ) }}
+{% endmacro %}
+
+{#- As duckdb__id. -#}
+{% macro spark__id(column, types) %}
+    {% set text = 'cast(' ~ column ~ ' as string)' %}
+    {% if modules.re.match('double|float|decimal', types.get(column, 'string')) %}
+        {{ return(
+            'case when ' ~ column ~ ' = floor(' ~ column ~ ') then cast(cast(' ~ column ~ ' as decimal(38, 0)) as string) '
+            ~ 'else nullif(' ~ text ~ ", 'NaN') end as " ~ column
+        ) }}
+    {% endif %}
+    {{ return('case when ' ~ text ~ " rlike '^-?[0-9]+[.]0$' then left(" ~ text ~ ', length(' ~ text ~ ') - 2) else '
+        ~ text ~ ' end as ' ~ column) }}
+{% endmacro %}
+
+{#- As duckdb__utc. A timestamp without a zone is of the session's zone, which is UTC. -#}
 {% macro spark__utc(column, types) %}
-    {% set moment = try_cast_to(column, 'timestamp') if types[column] == 'string'
-        else 'cast(' ~ column ~ ' as timestamp)' %}
-    {{ return(moment ~ ' as ' ~ column) }}
+    {% set type = types.get(column, 'string') %}
+    {% if modules.re.match('timestamp|date|void', type) %}
+        {{ return('cast(' ~ column ~ ' as timestamp) as ' ~ column) }}
+    {% endif %}
+    {% set number = 'try_cast(' ~ column ~ ' as double)' %}
+    {% set cases = [] %}
+    {% for factor in ['1e6', '1e3', '1e0', '1e-3'] %}
+        {% do cases.append(
+            'when ' ~ number ~ ' * ' ~ factor ~ ' >= 946684800e6 and ' ~ number ~ ' * ' ~ factor
+            ~ ' < 7258118400e6 then timestamp_micros(cast(round(' ~ number ~ ' * ' ~ factor ~ ') as bigint))'
+        ) %}
+    {% endfor %}
+    {% set moment = 'case ' ~ cases | join(' ') ~ ' end' %}
+    {{ return(
+        (moment if type != 'string' else 'coalesce(' ~ try_cast_to(column, 'timestamp') ~ ', ' ~ moment ~ ')') ~ ' as ' ~ column
+    ) }}
 {% endmacro %}
 
 {% macro spark__quoted(text) %}

@@ -169,7 +169,8 @@ volume_warnings as (
         || cast(first_day as {{ dbt.type_string() }}) || ' to '
         || cast(last_day as {{ dbt.type_string() }}) || ': '
         || cast(observed as {{ dbt.type_string() }}) || ' events, where some '
-        || cast(cast(expected as bigint) as {{ dbt.type_string() }}) || ' were expected.' as sentence
+        || cast(cast(expected as bigint) as {{ dbt.type_string() }})
+        || ' were expected.' as sentence
     from recent_anomalies
 ),
 

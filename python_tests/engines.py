@@ -27,8 +27,9 @@ FIRST, LATE, CHANGED = "the first build", "late rows and a merge", "a changed se
 LIVED = [FIRST, LATE, CHANGED][: int(os.environ.get("NIGHTS", "3"))]
 LAST = LIVED[-1]  # the night whose build runs the tests
 PASSED = ("success", "pass", "warn")
-# A company without a candidate has nothing to compare, and where nothing was sent nothing was delivered.
-EMPTY = ("health_version_comparison", "sync_deliveries")
+# A company without a candidate has nothing to compare, where nothing was sent nothing was delivered, and in 120 days nobody
+# has used the product long enough to be handed over.
+EMPTY = ("health_version_comparison", "sync_deliveries", "expansion_handoffs")
 
 # Values in JSON, per key: what is read as a number, a date, a whole number, a truth value, a text.
 AMOUNTS = [

@@ -789,7 +789,7 @@ def built(company, day):
 def test_a_completed_task_comes_back_with_its_outcome(seed):
     rng = random.Random(seed)
     company = company_strategy.random_company(
-        seed, n_accounts=12, n_days=150, dirt=0, duplicates=0, merges=0, special=0, churn=0.1
+        seed, n_accounts=12, n_days=150, dirt=0, duplicates=0, merges=0, special=0, churn=0.1, turns=0, outages=0
     )
     moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
     middle, end = moments[0] + 75 * DAY, moments[-1]
@@ -842,7 +842,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
 @pytest.mark.parametrize("seed", (5, 6, 7))
 def test_tasks_of_a_company_stay_in_later_builds(seed):
     company = company_strategy.random_company(
-        seed, n_accounts=8, n_days=110, dirt=0, duplicates=0, merges=0, edge_times=0.3
+        seed, n_accounts=8, n_days=110, dirt=0, duplicates=0, merges=0, edge_times=0.3, turns=0, outages=0
     )
     moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
     day = moments[0] + 50 * DAY

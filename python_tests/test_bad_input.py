@@ -143,10 +143,16 @@ def test_streams_without_rows_build(work):
     )
     finished = dbt(work)
     assert finished.returncode == 0, finished.stdout
+    plan = SEEDS["tracking_plan"]
+    subjects = {(row["source"], row["event_type"]) for row in SEEDS["event_types"]} | {("product", "users")}
+    subjects |= {("product", row["event_type"]) for row in plan} | {(stream, "any") for stream in STREAMS}
+    subjects |= {("product", f"role:{row['role']}") for row in plan if row["role"]}
     with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
         for mart, rows in warehouse.published(built).items():
             assert len(rows) == {
                 "stream_reconciliation": len(STREAMS),
+                "stream_coverage": len(subjects),
+                "build_warnings": 2,  # of product and support: nothing is known of use and of tickets
                 "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
                 "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
                 "intervention_outcomes": (len(SEEDS["playbooks"]) + 1) * (len(SEEDS["size_classes"]) + 1),

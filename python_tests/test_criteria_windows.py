@@ -62,7 +62,7 @@ def opinions(rng):
             below = {"operator": rng.choice(("<", ">=")), "rule_id": f"R{number} {phase}", "label": "counted"}
             rule_criteria.append(row | below)
     roles = {"dashboard_created": "core", "report_viewed": "core", "session_started": "login"}
-    plan = [row | {"role": roles.get(row["event_type"], "")} for row in SEEDS["tracking_plan"]]
+    plan = [row | {"role": roles.get(row["event_type"], ""), "product_category": "any"} for row in SEEDS["tracking_plan"]]
     plan += [
         SEEDS["tracking_plan"][0] | {"event_type": kind, "role": role}
         for kind, role in roles.items()

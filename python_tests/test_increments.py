@@ -103,6 +103,8 @@ def changed_opinion(rng):
     rows = [dict(row) for row in seeds[name]]
     row = rng.choice([row for row in rows if row[column] not in ("", "0")])
     row[column] = value
+    if value == "number":
+        row |= {"min_value": "-1000000000", "max_value": "1000000000"}
     return name, rows
 
 

@@ -148,7 +148,7 @@ recent_anomalies as (
         min(anomalies.date_day) as first_day,
         max(anomalies.date_day) as last_day,
         sum(anomalies.observed) as observed,
-        floor(sum(coalesce(anomalies.expected, 0))) as expected
+        cast(floor(sum(coalesce(anomalies.expected, 0))) as bigint) as expected
     from anomalies
     inner join volume_rules
         on anomalies.source = volume_rules.source
@@ -169,8 +169,7 @@ volume_warnings as (
         || cast(first_day as {{ dbt.type_string() }}) || ' to '
         || cast(last_day as {{ dbt.type_string() }}) || ': '
         || cast(observed as {{ dbt.type_string() }}) || ' events, where some '
-        || cast(cast(expected as bigint) as {{ dbt.type_string() }})
-        || ' were expected.' as sentence
+        || cast(expected as {{ dbt.type_string() }}) || ' were expected.' as sentence
     from recent_anomalies
 ),
 

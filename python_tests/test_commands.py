@@ -1,0 +1,133 @@
+"""The documented commands: what is wrong with the warehouse is one sentence, what warned is said, and a copied file is read."""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+import warehouse
+from warehouse import PROJECT
+
+SUMMARY = [sys.executable, str(PROJECT / "analyses/summary.py")]
+BUILD = [sys.executable, str(PROJECT / "analyses/build.py")]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with streams and a warehouse that was built from them, and what dbt said."""
+    folder = tmp_path_factory.mktemp("commands")
+    moment = datetime(2025, 3, 3, 9)
+    row = {"event_type": "account_created", "user_id": None, "payload": '{"name": "Alone"}'}
+    rows = [
+        row | {"event_id": f"e{n}", "account_id": "a", "occurred_at": moment, "loaded_at": moment + timedelta(days=n)}
+        for n in (0, 9)
+    ]
+    rows.append(rows[1] | {"event_id": "bad", "payload": "no object"})
+    for stream, frame in warehouse.raw_frames({"crm": rows}).items():
+        (folder / "raw" / stream).mkdir(parents=True)
+        frame.to_parquet(folder / "raw" / stream / "a.parquet")
+    (folder / "raw" / "crm" / "notes.txt").write_text("no events")
+    options = ["--vars", f"raw_path: {folder / 'raw'}", "--target-path", str(folder / "target"), "--log-path", str(folder)]
+    finished = warehouse.dbt(
+        "build", "--quiet", "--selector", "nightly", *options, ONBOARDING_HEALTH_WAREHOUSE=str(folder / "memory.duckdb")
+    )
+    assert finished.returncode == 0, finished.stdout
+    (folder / "said").write_text(finished.stdout)
+    return folder
+
+
+def run(command, path, *arguments, **environment):
+    """Run a command on a warehouse in the project's folder; returns the finished process with its text."""
+    environment = {**os.environ, "ONBOARDING_HEALTH_WAREHOUSE": str(path), **environment}
+    return subprocess.run([*command, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True)
+
+
+def dbt(work, path, **environment):
+    """Run dbt in a warehouse as far as its first query."""
+    options = ["--vars", f"raw_path: {work / 'raw'}", "--target-path", str(work / "target"), "--log-path", str(work)]
+    return run(
+        [sys.executable, "-m", "dbt.cli.main", "--quiet"], path, "run", "--select", "base_build_moment", *options, **environment
+    )
+
+
+def test_a_build_and_the_summary_end_with_what_warned(work):
+    said = (work / "said").read_text()
+    finished = run(SUMMARY, work / "memory.duckdb")
+    assert finished.returncode == 0, finished.stderr
+    for text in (said, finished.stdout):
+        warnings = text.rpartition("\nWarnings\n")[2]
+        assert "notes.txt" in warnings
+        assert "The crm stream refused 1 of 3 rows, more than 1 %: most as invalid_json (1)." in warnings
+        assert "have never come" in warnings
+    assert said.rpartition("\nWarnings\n")[2].strip() == finished.stdout.rpartition("\nWarnings\n")[2].strip()
+
+
+def test_more_than_five_warnings_of_a_topic_are_counted(work, tmp_path):
+    path = tmp_path / "memory.duckdb"
+    shutil.copy(work / "memory.duckdb", path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("delete from build_messages; delete from build_warnings")
+        connection.execute(
+            "insert into build_warnings select 'drift', 8, n, 'Drift ' || n, 'health_drift' from range(1, 9) as t (n)"
+        )
+    warnings = run(SUMMARY, path).stdout.rpartition("\nWarnings\n")[2]
+    assert warnings.split("\n")[4:6] == ["  Drift 5", "  ... and 3 more like it in health_drift"] and "Drift 6" not in warnings
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("delete from build_warnings")
+    assert run(SUMMARY, path).stdout.endswith("\nWarnings\n  none\n")
+
+
+def test_every_view_is_read_in_a_copy_under_another_name(work, tmp_path):
+    path = tmp_path / "another name.duckdb"
+    shutil.copy(work / "memory.duckdb", path)
+    with duckdb.connect(str(path), read_only=True) as connection:
+        views = connection.execute("select schema_name, view_name from duckdb_views() where not internal").fetchall()
+        assert len(views) > 20
+        for schema, view in views:
+            connection.execute(f'select count(*) from {schema}."{view}"')
+    assert run(SUMMARY, path).returncode == 0
+
+
+TROUBLES = {
+    "junk": ("junk.duckdb", {}, "is no DuckDB file"),
+    "no_folder": ("none/x.duckdb", {}, "There is no folder"),
+    "held": ("held.duckdb", {}, "is in use"),
+    "memory": ("new.duckdb", {"ONBOARDING_HEALTH_MEMORY": "lots"}, "ONBOARDING_HEALTH_MEMORY is lots"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("command", ["dbt", "build", "summary"])
+def test_what_is_wrong_with_the_warehouse_is_one_sentence(work, tmp_path, command, trouble):
+    name, environment, sentence = TROUBLES[trouble]
+    if command == "summary" and trouble in ("no_folder", "memory"):
+        sentence = "No warehouse at"
+    path = tmp_path / name
+    (tmp_path / "junk.duckdb").write_text("no database\n" * 1000)
+    with duckdb.connect(str(tmp_path / "held.duckdb")):
+        if command == "dbt":
+            finished = dbt(work, path, **environment)
+        elif command == "build":
+            finished = run(BUILD, path, "--target-path", str(work / "target"), "--log-path", str(work), **environment)
+        else:
+            finished = run(SUMMARY, path, **environment)
+    said = finished.stdout + finished.stderr
+    assert finished.returncode != 0 and sentence in said, said
+    assert "Traceback" not in said and said.count(sentence) == 1, said
+
+
+def test_the_summary_of_a_build_that_was_cut_short_says_what_to_run(tmp_path):
+    path = tmp_path / "memory.duckdb"
+    duckdb.connect(str(path)).close()
+    finished = run(SUMMARY, path)
+    assert finished.returncode == 1 and "make build" in finished.stderr and finished.stderr.count("\n") == 1
+
+
+def test_the_nightly_selector_leaves_out_the_unit_tests_and_nothing_else(work):
+    options = ["ls", "--quiet", "--target-path", str(work / "target"), "--log-path", str(work)]
+    everything, nightly = (warehouse.dbt(*options, *more).stdout.split() for more in ([], ["--selector", "nightly"]))
+    unit_tests = set(everything) - set(nightly)
+    assert len(unit_tests) > 100 and all("unit_test" in name for name in unit_tests) and set(nightly) < set(everything)

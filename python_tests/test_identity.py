@@ -596,6 +596,120 @@ def test_subscriptions_count_for_the_account_that_has_them(case):
 PUBLISHED = ("dim_accounts", "fct_account_signals", "fct_milestones", "stream_reconciliation")
 
 
+def first_difference(house, so_far):
+    """Where a warehouse built night by night first differs from one built at once from all rows so far; None where nowhere."""
+    with built(PUBLISHED, **so_far) as whole:
+        for mart in PUBLISHED:
+            query = f"select * from {mart} order by all"
+            found, expected = (one.execute(query).fetchall() for one in (house.connection, whole))
+            if found != expected:
+                return f"{mart}: {sorted({*found} ^ {*expected}, key=str)[:2]}"
+    return None
+
+
+def opened(event_id, user, day, account=None):
+    return event(event_id, "session_started", account, at(day), user)
+
+
+KNOWN_NOW = [identified("i", "u", "x", at(10), loaded=at(45))]
+
+# The rows of the first night, those that come late, and the accounts that are restated.
+LATE = {
+    "an identification makes one user of two": (
+        {"product": [opened("1", "x", 5, "a"), opened("2", "u", 5, "a"), opened("3", "u", 5, "b")]},
+        {"crm": KNOWN_NOW},
+        "a",
+    ),
+    "an identification gives events an account": (
+        {"crm": contacts("u", ("+", "a", at(1))), "product": [opened("1", "x", 5)]},
+        {"crm": KNOWN_NOW},
+        "a",
+    ),
+    "an identification moves events to another account": (
+        {
+            "crm": [*contacts("u", ("+", "a", at(1))), *contacts("v", ("+", "b", at(1))), identified("j", "v", "x", at(20))],
+            "product": [opened("1", "x", 5)],
+        },
+        {"crm": KNOWN_NOW},
+        "ab",
+    ),
+    "a contact gives the events before an identification an account": (
+        {"crm": [identified("i", "u", "x", at(30))], "product": [opened("1", "x", 5)]},
+        {"crm": [event("k", "contact_added", "a", at(20), "u", loaded=at(45))]},
+        "a",
+    ),
+    "a contact moves events": (
+        {"crm": contacts("u", ("+", "a", at(1))), "product": [opened("1", "u", 5)]},
+        {"crm": [event("k", "contact_added", "b", at(3), "u", loaded=at(45))]},
+        "ab",
+    ),
+    "a ticket moves": (
+        {"support": [ticket("1", "created", "a", at(5))]},
+        {"support": [event("2", "ticket_changed", "b", at(30), loaded=at(45), ticket_id="42")]},
+        "ab",
+    ),
+    "a third account begins the id that two have spoken of": (
+        {"support": [ticket("1", "created", "a", at(5)), ticket("2", "changed", "b", at(6))]},
+        {"support": [event("3", "ticket_created", "c", at(30), loaded=at(45), ticket_id="42")]},
+        "abc",
+    ),
+    "a beginning that comes late": (
+        {"support": [ticket("1", "created", "a", at(5)), ticket("2", "changed", "b", at(8))]},
+        {"support": [event("3", "ticket_created", "b", at(7), loaded=at(45), ticket_id="42")]},
+        "ab",
+    ),
+    "a beginning that turns out to be a copy": (
+        {"support": [event("1", "ticket_created", "a", at(5), loaded=at(9), ticket_id="42"), ticket("2", "changed", "b", at(8))]},
+        {"support": [event("1", "ticket_changed", "a", at(5), loaded=at(6), ticket_id="42")]},
+        "b",
+    ),
+    "a last event that turns out to be a copy": (
+        {"support": [ticket("1", "created", "a", at(5)), event("2", "ticket_changed", "b", at(6), loaded=at(9), ticket_id="42")]},
+        {"support": [event("2", "ticket_changed", "c", at(6), loaded=at(7), ticket_id="43")]},
+        "ab",
+    ),
+    "a subscription moves": (
+        {"billing": [event("1", "subscription_started", "a", at(5), subscription_id="1", **SUBSCRIPTION)]},
+        {"billing": [event("2", "subscription_changed", "b", at(20), None, at(45), subscription_id="1", **SUBSCRIPTION)]},
+        "ab",
+    ),
+    "an invoice moves": (
+        {"billing": [event("1", "invoice_issued", "a", at(5), invoice_id="1", due_on="2025-01-09", amount=9, currency="USD")]},
+        {"billing": [event("2", "invoice_paid", "b", at(20), None, at(45), invoice_id="1", amount=9, currency="USD")]},
+        "a",
+    ),
+    "a merge is taken the other way": (
+        {"crm": merges(("a", "b", 2)), "support": [ticket("1", "created", "a", at(5))]},
+        {"crm": [event("back", "account_merged", "b", at(20), loaded=at(45), into_account_id="a")]},
+        "ab",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_what_comes_late_restates_every_account_concerned(case):
+    first, late, restated = LATE[case]
+    everybody = created("a", "b", "c") + onboarded("a", "b", "c")
+    product = [*(opened(f"{account} {day}", "w", day, account) for account in "abc" for day in range(0, 44, 4))]
+    support = [  # so often that what comes late changes no stretch of the stream
+        ticket(f"c{day} {kind}", kind, "c", at(day), f"c{day}") for day in range(0, 45, 2) for kind in ("created", "changed")
+    ]
+    first = {"crm": everybody + first.get("crm", []), "product": product + first.get("product", []),
+             "support": support + first.get("support", []), "billing": first.get("billing", [])}  # fmt: skip
+    late = {"product": [opened("last", "w", 46, "c")], **late}
+    house = warehouse.Nightly(needed=PUBLISHED)
+    signals = "select account_id, fct_account_signals from fct_account_signals where date_day < '2025-02-10'"
+    house.load(warehouse.raw_frames(first))
+    house.build()
+    before = {(account, str(row)) for account, row in house.connection.execute(signals).fetchall()}
+    house.load(warehouse.raw_frames(late))
+    house.build()
+    after = {(account, str(row)) for account, row in house.connection.execute(signals).fetchall()}
+    assert {account for account, _ in before ^ after} == {*restated}
+    both = {stream: first.get(stream, []) + late.get(stream, []) for stream in warehouse.STREAMS}
+    assert first_difference(house, both) is None
+
+
 def drawn_company(rng):
     """Rows of (stream, event) in which five accounts share documents and users, are merged and become known late."""
     accounts, users, ids = "abcde", ("u", "v", "w", "x", "y"), ("1", "2", "3")
@@ -639,7 +753,7 @@ def drawn_company(rng):
     return rows
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_nights_equal_a_full_rebuild_whoever_is_who(seed):
     rng = random.Random(f"nights {seed}")
     nights = [defaultdict(list) for _ in range(6)]
@@ -654,9 +768,5 @@ def test_nights_equal_a_full_rebuild_whoever_is_who(seed):
             so_far[stream] += rows
         house.load(warehouse.raw_frames(night))
         house.build()
-        with built(PUBLISHED, **so_far) as whole:
-            for mart in PUBLISHED:
-                query = f"select * from {mart} order by all"
-                found, expected = (one.execute(query).fetchall() for one in (house.connection, whole))
-                differing = sorted({*found} ^ {*expected}, key=str)
-                assert not differing, f"night {number}, {mart}: {differing[:2]}"
+        difference = first_difference(house, so_far)
+        assert difference is None, f"night {number}: {difference}"

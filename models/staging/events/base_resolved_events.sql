@@ -58,11 +58,13 @@ judged as (
         payload,
         case
             when reject_reason is not null then reject_reason
-            -- It tells of a user, whoever the account is.
-            when
-                resolved_account_id is null
-                and not (source = 'crm' and coalesce(event_type, '') = 'user_identified')
-                then 'no_account'
+            -- An identification tells of a user, whoever the account is.
+            when resolved_account_id is null
+                then
+                    case
+                        when source = 'crm' and event_type = 'user_identified' then null
+                        else 'no_account'
+                    end
         end as reject_reason,
         rejected_key,
         read_problem,

@@ -10,7 +10,7 @@ import warehouse
 from simulator import dirt
 
 AWKWARD = ("merges", "movers")
-MONITORING = ("rejected_events", "stream_reconciliation")
+MONITORING = ("rejected_events", "stream_reconciliation", "stream_coverage", "account_merges", "build_warnings")
 
 
 @pytest.fixture(scope="module")

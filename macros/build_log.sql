@@ -159,7 +159,7 @@
 
 {#- At the end of a build, what it has to say beyond its numbers: at most five sentences a topic. analyses/summary.py says the same. -#}
 {% macro say_warnings(results) %}
-    {% if not execute or flags.WHICH not in ('build', 'run') or not flags.PRINT %}{{ return('') }}{% endif %}
+    {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
     {% if 'build_warnings' not in succeeded %}{{ return('') }}{% endif %}
     {% set lines = [] %}

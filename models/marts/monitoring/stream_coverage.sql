@@ -29,6 +29,9 @@ stretches as (
         subjects.source,
         subjects.subject,
         subjects.is_used,
+        row_number() over (
+            partition by subjects.source, subjects.subject order by coverage.observed_from
+        ) as stretch,
         coverage.observed_from,
         coverage.observed_until as ended_on,
         case
@@ -114,6 +117,7 @@ described as (
     select
         source,
         subject,
+        cast(stretch as bigint) as stretch,
         observed_from,
         observed_until,
         is_silent,

@@ -954,9 +954,10 @@ def usage_signals(account, seeds, coverage):
         if d > last_day:
             finished = measured.get(last_day, dict.fromkeys(s))
             for name in s:
-                s[name] = finished[name]
+                on_last_day = finished[name] if is_observed(name, last_day, account, coverage) else None
+                s[name] = on_last_day
                 if name in COUNTS:
-                    values = [value for value in (finished[name], measured[d][name]) if value is not None]
+                    values = [value for value in (on_last_day, measured[d][name]) if value is not None]
                     s[name] = max(values, default=None)
         for name in s:
             if not is_observed(name, d, account, coverage):

@@ -263,7 +263,8 @@ observed_signals as (
         {% for signal in counts -%}
         case
             when coalesce(observed.{{ signal }} > signals.started_on, true) then null
-            when complete.{{ signal }} > signals.{{ signal }} then complete.{{ signal }}
+            when signals.{{ signal }} is null or complete.{{ signal }} > signals.{{ signal }}
+                then complete.{{ signal }}
             else signals.{{ signal }}
         end as {{ signal }},
         {% endfor -%}

@@ -14,7 +14,7 @@ import pytest
 import warehouse
 from scipy import stats
 from statsmodels.stats import proportion
-from test_point_in_time import settled
+from test_point_in_time import NEVER_SILENT, settled
 
 DAY = datetime.timedelta(days=1)
 UTC = datetime.UTC
@@ -780,9 +780,8 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
 
 
 def built(company, day):
-    return warehouse.build(
-        warehouse.raw_frames(company), as_of=day, known_at=datetime.datetime.combine(day, datetime.time.max)
-    )
+    known_at = datetime.datetime.combine(day, datetime.time.max)
+    return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=NEVER_SILENT)
 
 
 @pytest.mark.parametrize("seed", (3, 4))
@@ -793,6 +792,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     )
     moments = sorted(row["occurred_at"].date() for rows in company.values() for row in rows)
     middle, end = moments[0] + 75 * DAY, moments[-1]
+    company, _ = settled(company, middle)
     with built(company, middle) as connection:
         before = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
     todo = sorted(task_id for task_id, task in before.items() if task["status"] in ("open", "overdue"))

@@ -119,20 +119,21 @@ def test_envelope(connector, request):
 def ravenstack_ends(tables):
     """RavenStack's subscriptions with `left`, the day of the account's last reported churn, and `end`.
 
-    `end` is that day, the first day for what starts later, or the table's own end where it is earlier.
+    `end` is that day, or the table's own end where it is earlier; `is_late` is what would start on that day or later.
     """
     ends = tables["subscriptions"].copy()
     ends["left"] = ends.account_id.map(tables["churn_events"].groupby("account_id").churn_date.max())
-    leaving = ends.left.where(~(ends.start_date > ends.left), ends.start_date)
-    is_earlier = ends.end_date.notna() & ~(leaving < ends.end_date)
-    ends["is_by_leaving"] = leaving.notna() & ~is_earlier
-    ends["end"] = ends.end_date.where(~ends.is_by_leaving, leaving)
+    is_earlier = ends.end_date.notna() & ~(ends.left < ends.end_date)
+    ends["is_by_leaving"] = ends.left.notna() & ~is_earlier
+    ends["end"] = ends.end_date.where(~ends.is_by_leaving, ends.left)
+    ends["is_late"] = ends.start_date >= ends.left
     return ends
 
 
 def test_ravenstack_counts(ravenstack, tables):
-    accounts, subscriptions = tables["accounts"], tables["subscriptions"]
+    accounts, subscriptions = tables["accounts"], ravenstack_ends(tables)
     usage, tickets = tables["feature_usage"], tables["support_tickets"]
+    contracts = subscriptions[~subscriptions.is_late]
     product = types(ravenstack["product"])
     assert product.pop("usage_error") == (usage.error_count > 0).sum()
     assert product == (usage.feature_name + "_used").value_counts().to_dict()
@@ -148,14 +149,14 @@ def test_ravenstack_counts(ravenstack, tables):
     }
     assert types(ravenstack["billing"]) == {
         "trial_started": accounts.is_trial.sum() + subscriptions.is_trial.sum(),
-        "subscription_started": (~subscriptions.is_trial).sum(),
-        "subscription_cancelled": ravenstack_ends(tables).end.count(),
+        "subscription_started": (~contracts.is_trial).sum(),
+        "subscription_cancelled": contracts.end.count(),
     }
     assert types(ravenstack["survey"]) == {
         "survey_sent": len(tickets),
         "survey_answered": tickets.satisfaction_score.count(),
     }
-    assert sum(map(len, ravenstack.values())) == 25000 + 7731 + 1100 + 6095 + 8759 + 3175
+    assert sum(map(len, ravenstack.values())) == 25000 + 7731 + 1100 + 6095 + 6150 + 3175
 
 
 def test_ravenstack_duplicates_and_orphans(ravenstack, tables):
@@ -171,10 +172,10 @@ def test_ravenstack_duplicates_and_orphans(ravenstack, tables):
 
 
 def test_ravenstack_values(ravenstack, tables):
-    subscriptions, tickets = tables["subscriptions"], tables["support_tickets"]
-    paid = subscriptions[~subscriptions.is_trial]
+    subscriptions, tickets = ravenstack_ends(tables), tables["support_tickets"]
+    paid = subscriptions[~subscriptions.is_trial & ~subscriptions.is_late]
     started = payloads(ravenstack["billing"], "subscription_started")
-    assert started.mrr.sum() == paid.mrr_amount.sum() == subscriptions.mrr_amount.sum()
+    assert started.mrr.sum() == paid.mrr_amount.sum() == subscriptions[~subscriptions.is_late].mrr_amount.sum()
     assert started.seats.sum() == paid.seats.sum()
     assert set(started.currency) == {"USD"}
     assert payloads(ravenstack["survey"], "survey_answered").score.sum() == (
@@ -206,8 +207,8 @@ def test_ravenstack_values(ravenstack, tables):
 def test_ravenstack_the_last_reported_churn_ends_every_subscription(ravenstack, tables):
     ends = ravenstack_ends(tables).set_index("subscription_id")
     by_leaving = ends[ends.is_by_leaving]
-    is_late = by_leaving.start_date >= by_leaving.left
-    assert (by_leaving.account_id.nunique(), (~is_late).sum(), is_late.sum()) == (352, 1985, 1401)
+    assert (by_leaving.account_id.nunique(), (~by_leaving.is_late).sum(), ends.is_late.sum()) == (352, 1985, 1409)
+    ends, by_leaving = ends[~ends.is_late], by_leaving[~by_leaving.is_late]
     found = payloads(ravenstack["billing"], "subscription_cancelled").set_index("subscription_id")
     assert found.index.is_unique
     assert found.effective_on.to_dict() == ends.end.dropna().to_dict()
@@ -220,11 +221,11 @@ def test_ravenstack_the_last_reported_churn_ends_every_subscription(ravenstack, 
 
 
 def test_ravenstack_starts_come_before_cancellations_of_their_day(ravenstack, tables):
-    one_day = ravenstack_ends(tables).query("start_date == end").subscription_id
+    one_day = ravenstack_ends(tables).query("start_date == end and not is_late").subscription_id
     billing = ravenstack["billing"]
     subscription_id = billing.event_id.str.split("-").str[:2].str.join("-")
     events = billing[subscription_id.isin(one_day)].sort_values(["occurred_at", "event_id"])
-    assert len(events) == 2 * len(one_day) == 2 * 1414
+    assert len(events) == 2 * len(one_day) == 2 * 5
     assert list(events.event_type == "subscription_cancelled") == [False, True] * len(one_day)
 
 

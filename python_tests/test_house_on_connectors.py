@@ -57,6 +57,8 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
     subscriptions = pd.read_csv(folder / "ravenstack_subscriptions.csv")
     usage = pd.read_csv(folder / "ravenstack_feature_usage.csv")
     errors = usage[usage.error_count > 0]
+    churns = pd.read_csv(folder / "ravenstack_churn_events.csv")
+    late = ravenstack_ends({"subscriptions": subscriptions, "churn_events": churns}).query("is_late").subscription_id
 
     duplicates = int(usage.usage_id.duplicated().sum()) + int(errors.usage_id.duplicated().sum())
     refused = counts(connection, "select source, reject_reason, count(*) from rejected_events group by all")
@@ -67,8 +69,10 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
     assert published == set(accounts.account_id) and not trial_only
 
     placed = usage.merge(subscriptions[["subscription_id", "account_id"]], on="subscription_id")
-    trials = accounts[accounts.is_trial].rename(columns={"signup_date": "start_date"})
-    starts = pd.concat([subscriptions, trials]).groupby("account_id").start_date.min()
+    signed_up = accounts.rename(columns={"signup_date": "start_date"})
+    sent = subscriptions[subscriptions.is_trial | ~subscriptions.subscription_id.isin(late)]
+    starts = pd.concat([sent, signed_up[signed_up.is_trial]]).groupby("account_id").start_date.min()
+    starts = starts.reindex(accounts.account_id).fillna(signed_up.set_index("account_id").start_date)
     # The earliest of a duplicated id is the one that stays.
     kept = [
         rows.sort_values("usage_date").drop_duplicates("usage_id") for rows in (placed, placed[placed.error_count > 0])
@@ -82,16 +86,16 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
 
 @pytest.fixture(scope="module")
 def paid():
-    """RavenStack's subscriptions that are no trials, with the day on which the account left."""
+    """RavenStack's contracts, which are no trials and begin before the account left, with the day on which it left."""
     tables = {
         name: pd.read_csv(source("ravenstack") / f"ravenstack_{name}.csv") for name in ("subscriptions", "churn_events")
     }
-    return ravenstack_ends(tables).query("not is_trial")
+    return ravenstack_ends(tables).query("not is_trial and not is_late")
 
 
 def churn_days(paid):
     """The day on which each account that had paid before its last reported churn left."""
-    return pd.to_datetime(paid[paid.start_date < paid.left].groupby("account_id").left.first())
+    return pd.to_datetime(paid.groupby("account_id").left.first()).dropna()
 
 
 def test_ravenstack_signals_agree_with_its_subscriptions(ravenstack, paid):
@@ -99,8 +103,8 @@ def test_ravenstack_signals_agree_with_its_subscriptions(ravenstack, paid):
     as_of = str(connection.execute("select max(as_of) from dim_accounts").fetchone()[0])
     running = paid[(paid.start_date <= as_of) & ~(paid.end <= as_of)]
     arr = (running.groupby("account_id").mrr_amount.sum() * 12).to_dict()
-    never = set(paid.account_id) - set(paid[paid.start_date < paid.end.fillna("9999")].account_id)
     found = dict(connection.execute("select account_id, arr from dim_accounts").fetchall())
+    never = set(found) - set(paid.account_id)
     assert {key for key, value in found.items() if value is None} == never
     expected = dict.fromkeys(set(found) - never, 0) | arr
     assert {key: float(value) for key, value in found.items() if value is not None} == expected
@@ -124,6 +128,12 @@ def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
     days = (submitted - start.reindex(submitted.index))[
         ~(left.reindex(submitted.index) < submitted) & (submitted >= start.reindex(submitted.index))
     ]
+    # More than a week in which nobody hands in ends what is observed: who began before it shows no first value after it.
+    handed_in_on = submitted.sort_values().drop_duplicates()
+    observed_until = handed_in_on[~(handed_in_on.shift(-1) - handed_in_on - 1 <= 7)].iloc[0]
+    late = (submitted.reindex(days.index) > observed_until) & (start.reindex(days.index) <= observed_until)
+    assert set(days.index[late]) == {141377, 1414443}
+    days = days[~late]
     found = dict(
         connection.execute(
             "select split_part(account_id, '-', 3)::int, days_to_value from fct_time_to_value"
@@ -162,9 +172,14 @@ def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
         "select account_id, score_date, horizon_days, score::double as score, has_churned "
         "from fct_health_outcomes where basis = 'restated' and outcome in ('churned', 'retained')"
     ).df()
-    days = (outcomes.account_id.map(churn_days(paid)) - outcomes.score_date).dt.days
-    assert (days.dropna() > 7).all()
-    assert (outcomes.has_churned == (days <= 7 + outcomes.horizon_days)).all()
+    # An account has left by the window's end if all that it had signed by then has ended.
+    closes = outcomes.score_date + pd.to_timedelta(7 + outcomes.horizon_days, unit="D")
+    contracts = paid.assign(start=pd.to_datetime(paid.start_date), until=pd.to_datetime(paid.end.fillna("2100-01-01")))
+    signed = outcomes.assign(row=outcomes.index, closes=closes).merge(contracts[["account_id", "start", "until"]])
+    left = signed[signed.start <= signed.closes].groupby("row").until.max().reindex(outcomes.index)
+    left = left.fillna(pd.Timestamp("2100-01-01"))
+    assert (left > outcomes.score_date + pd.Timedelta(days=7)).all()
+    assert (outcomes.has_churned == (left <= closes)).all() and outcomes.has_churned.any()
     said = connection.execute(
         "select horizon_days, observations, churners, auc, auc_lower, auc_upper, finding, verdict from health_validation "
         "where basis = 'restated' and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'"

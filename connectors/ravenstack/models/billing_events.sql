@@ -23,27 +23,25 @@ reported as (
     from churn_events
 ),
 
--- What would start after the account left ends on the day of its start, so that it never runs.
-leaving as (
+-- What would start on the day that the account left or later never ran: it is no contract.
+contracts as (
     select
         subscriptions.*,
         reported.reason_code,
-        case
-            when reported.left_on is not null
-                then greatest(reported.left_on, try_cast(subscriptions.start_date as date))
-        end as left_on
+        reported.left_on
     from subscriptions
     left join reported
         on subscriptions.account_id = reported.account_id and reported.recency = 1
+    where coalesce(try_cast(subscriptions.start_date as date) < reported.left_on, true)
 ),
 
 ends as (
     select
-        leaving.*,
+        contracts.*,
         coalesce(
             try_cast(end_date as date) > left_on, end_date is null and left_on is not null
         ) as is_ended_by_leaving
-    from leaving
+    from contracts
 ),
 
 effective as (
@@ -93,7 +91,7 @@ started as (
             'mrr', try_cast(mrr_amount as decimal(18, 2)),
             'currency', 'USD'
         ) as payload
-    from subscriptions
+    from contracts
     where try_cast(is_trial as boolean) is not true
 ),
 

@@ -173,7 +173,8 @@ def test_a_replay_of_the_past_publishes_nothing():
 
 
 def test_a_full_refresh_keeps_the_records_and_no_build_goes_on_from_an_empty_one(tmp_path):
-    for stream, frame in warehouse.raw_frames(company_strategy.random_company(4, n_accounts=2, n_days=60)).items():
+    company = company_strategy.random_company(4, n_accounts=2, n_days=60, churn=1, turns=0)
+    for stream, frame in warehouse.raw_frames(company).items():
         (tmp_path / "raw" / stream).mkdir(parents=True)
         frame.to_parquet(tmp_path / "raw" / stream / "events.parquet")
     path = str(tmp_path / "memory.duckdb")

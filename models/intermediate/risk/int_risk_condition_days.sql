@@ -9,7 +9,8 @@ signal_coverage as (
     select * from {{ ref('base_signal_coverage') }}
 ),
 
--- Less than a threshold says something of a window that was wholly observed only.
+-- Less than a threshold says something of a window that was wholly observed only. That signal is a
+-- column: with a condition of its own in the join below, DuckDB pairs all days in a later build.
 conditions as (
     select
         risk_conditions.condition_number,
@@ -19,6 +20,7 @@ conditions as (
         risk_conditions.threshold,
         risk_conditions.sustained_days,
         risk_conditions.holds_when_null,
+        max(signals.signal) as observed_signal,
         max(signals.window_days) as observed_window_days,
         min(risk_conditions.from_day) - risk_conditions.sustained_days + 1 as from_day,
         max(risk_conditions.to_day) as to_day
@@ -100,8 +102,7 @@ signal_values as (
             ) <= 0
     left join signal_coverage
         on
-            conditions.observed_window_days is not null
-            and conditions.subject = signal_coverage.signal
+            conditions.observed_signal = signal_coverage.signal
             and account_signals.date_day = signal_coverage.date_day
     where
         conditions.observed_window_days is null

@@ -67,11 +67,11 @@ def test_later_events_change_no_row(company, seed):
 def settled(company, day):
     """The company without what rightly restates the past, every event loaded as it occurred.
 
-    The company has no turns, so no later decision speaks of earlier days. Left out are changed attributes and merges
-    (what the account is goes for all its days), cancellations dated back, a visitor who says later who they are (their
-    days until then are that person's), tickets that move to another account (with all their days), and accounts whose
-    onboarding or first contract (their start and their segment) comes after the day, or which stop being trials (they
-    enter the marts with all their days).
+    What later decisions say of earlier days stays in: draw the company with turns=0 to be without them. Left out are
+    changed attributes and merges (what the account is goes for all its days), cancellations dated back, a visitor who
+    says later who they are (their days until then are that person's), tickets that move to another account (with all
+    their days), and accounts whose onboarding or first contract (their start and their segment) comes after the day, or
+    which stop being trials (they enter the marts with all their days).
     """
     first = defaultdict(dict)
     for rows in company.values():

@@ -9,8 +9,9 @@ signal_coverage as (
     select * from {{ ref('base_signal_coverage') }}
 ),
 
--- Less than a threshold says something of a window that was wholly observed only. That signal is a
--- column: with a condition of its own in the join below, DuckDB pairs all days in a later build.
+-- Less than a threshold says something only of a window that was wholly observed. The signal to be
+-- observed is a column, so that the join to its coverage has nothing but equalities: with another
+-- condition in it, DuckDB compared each day with each in a later build.
 conditions as (
     select
         risk_conditions.condition_number,

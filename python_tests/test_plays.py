@@ -374,7 +374,9 @@ class World:
             for spell in spells:
                 head, account = spell["head"], accounts[account_id]
                 over_on = spell.get("over_on", FOREVER)
-                if spell["opens_on"] >= over_on or spell["opens_on"] > self.as_of:
+                done_on = spell["completion"] and spell["completion"][0].date()
+                is_served = spell["opens_on"] < over_on or spell["opens_on"] == over_on == done_on
+                if not is_served or spell["opens_on"] > self.as_of:
                     continue
                 book = books[head["play_id"]]
                 opened_at = midnight(spell["opens_on"] + DAY)
@@ -526,7 +528,7 @@ class History:
         self.tiers = {row["play_id"]: int(row["tier"]) for row in self.seeds["playbooks"]}
         edges = {"red": 0, "yellow": 50, "green": 70}
         self.as_of, step = FIRST + 200 * DAY, rng.choice((Decimal("0.01"), Decimal(5)))
-        self.accounts, self.scores, self.treated, self.tasks = {}, {}, set(), []
+        self.accounts, self.left, self.scores, self.treated, self.tasks = {}, {}, {}, set(), []
         for number in range(rng.choice((2, 30, 120))):
             account, segment = f"a{number}", rng.choice(SEGMENTS[: rng.choice((1, 3))])
             churned_on = rng.choice((None, FIRST + rng.randrange(30, 200) * DAY))
@@ -543,7 +545,7 @@ class History:
                 self.treated.add((account, FIRST + rng.randrange(200) * DAY))
             for _ in range(rng.choice((0, 0, 1, 2))):
                 at = midnight(FIRST) + datetime.timedelta(seconds=rng.randrange(200 * 86400))
-                if at.date() >= (churned_on or FOREVER):
+                if at.date() >= (churned_on or FOREVER) and rng.random() < 0.8:
                     continue
                 outcome = rng.choice(("done", "done", "no answer", None))
                 if outcome != "no answer":
@@ -561,7 +563,13 @@ class History:
                         "is_high_risk": rng.random() < 0.5,
                     }
                 )
+            self.left[account] = [(FIRST - 100 * DAY, churned_on)]
+            if churned_on and rng.random() < 0.3:
+                self.left[account].append((churned_on + rng.randrange(1, 60) * DAY, None))
         self.waiting = [(rng.choice(("waiting", "never_opened")), rng.choice(plays), rng.choice(SEGMENTS)) for _ in range(9)]
+
+    def is_live(self, account, day):
+        return any(start <= day < (end or FOREVER) for start, end in self.left[account])
 
     def pairs(self):
         """The treated tasks with their matches: the nearer neighbour in a list by score and id, the lower one of two as near."""
@@ -582,7 +590,8 @@ class History:
                     if date == before
                     and band == mine[1]
                     and self.accounts[other][0] == task["segment"]
-                    and not any(who == other and before <= on <= before + 37 * DAY for who, on in self.treated)
+                    and self.is_live(other, day)
+                    and not any(who == other and before <= on <= end for who, on in self.treated)
                 )
                 below = [one for one in pool if one < (mine[0], account)][-1:]
                 above = [one for one in pool if one > (mine[0], account)][:1]
@@ -590,6 +599,7 @@ class History:
                 assert not pool or abs(best[0] - mine[0]) == min(abs(score - mine[0]) for score, _ in pool)
                 match = best[1]
                 comparison = "no_match" if match is None else "window_open" if end > self.as_of else "compared"
+                comparison = comparison if self.is_live(account, day) else "not_at_risk"
             pair = task | {"comparison": comparison, "control_account_id": match, "score_date": before}
             for name, who in (("", account), ("control_", match)):
                 compared = comparison == "compared"
@@ -598,10 +608,9 @@ class History:
                     for (other, date), (_, band) in self.scores.items()
                     if other == who and band == "green" and before < date <= end
                 ]
-                left = self.accounts[who][1] if compared else None
                 changed = self.scores.get((who, last)) if compared else None
                 pair[f"{name}converted"] = int(bool(green)) if compared and mine[1] != "green" else None
-                pair[f"{name}churned"] = int(bool(left and day < left <= end)) if compared else None
+                pair[f"{name}churned"] = int(not self.is_live(who, end)) if compared else None
                 pair[f"{name}score_change"] = changed[0] - self.scores[who, before][0] if changed else None
             found[task["task_id"]] = pair
         return found
@@ -610,7 +619,8 @@ class History:
         moment = midnight(self.as_of + DAY)
         columns = "as_of date, known_at timestamp, as_of_ends_at timestamp"
         fill(connection, "base_build_moment", columns, [(self.as_of, moment, moment)])
-        fill(connection, "int_accounts", "account_id varchar, churned_on date", [(a, c) for a, (_, c) in self.accounts.items()])
+        periods = [(account, *period) for account, spans in self.left.items() for period in spans]
+        fill(connection, "int_subscription_periods", "account_id varchar, starts_on date, ends_on date", periods)
         fill(connection, "int_treated_days", "account_id varchar, treated_on date", sorted(self.treated))
         fill(
             connection, "int_health_scores",
@@ -696,7 +706,7 @@ def outcomes_of(history, pairs, play, segment):
         "median_hours_to_action": round(float(np.median(hours)) + 1e-7, 2) if hours else None,
         "high_risk_count": len(calls),
         "high_risk_in_time_count": len(in_time),
-        "unmatched_count": sum(pair["comparison"] in ("no_match", "not_scored") for pair in inside),
+        "unmatched_count": sum(pair["comparison"] in ("no_match", "not_scored", "not_at_risk") for pair in inside),
         "window_open_count": sum(pair["comparison"] == "window_open" for pair in inside),
         **{
             f"{turn}_count": sum(

@@ -58,8 +58,11 @@ pair_counts as (
         scopes.segment_scope,
         sum(case when pairs.comparison = 'compared' then 1 else 0 end) as compared_count,
         sum(case when pairs.comparison = 'window_open' then 1 else 0 end) as window_open_count,
-        sum(case when pairs.comparison in ('no_match', 'not_scored') then 1 else 0 end)
-            as unmatched_count,
+        sum(
+            case
+                when pairs.comparison in ('no_match', 'not_scored', 'not_at_risk') then 1 else 0
+            end
+        ) as unmatched_count,
         min(case when pairs.comparison = 'window_open' then pairs.window_ends_on end)
             as first_window_ends_on,
         count(pairs.converted) as pair_count,

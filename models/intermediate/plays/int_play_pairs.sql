@@ -17,8 +17,8 @@ outcome_settings as (
     select * from {{ ref('outcome_settings') }}
 ),
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
+subscription_periods as (
+    select * from {{ ref('int_subscription_periods') }}
 ),
 
 treated_days as (
@@ -131,28 +131,87 @@ followed as (
     from marks
 ),
 
--- A treatment comes up to a week after the score before it.
+treatment_days as (
+    select distinct
+        segment,
+        band,
+        score_date,
+        treated_on,
+        window_ends_on
+    from measured
+    where score is not null
+),
+
+-- For each day of treatment a list of its own: nobody treats these from the score to the end of
+-- the window.
 untreated as (
-    select judged.*
-    from judged
-    cross join outcome_settings
+    select
+        judged.*,
+        treatment_days.treated_on,
+        treatment_days.window_ends_on
+    from treatment_days
+    inner join judged
+        on
+            treatment_days.score_date = judged.score_date
+            and treatment_days.segment = judged.segment
+            and treatment_days.band = judged.band
     inner join followed
         on
             judged.account_id = followed.account_id
             and judged.score_date = followed.marked_on
             and followed.mark = 0
-    where
+    where coalesce(followed.next_treated_on > treatment_days.window_ends_on, true)
+),
+
+windows as (
+    select account_id, treated_on, window_ends_on from measured
+    union distinct
+    select account_id, treated_on, window_ends_on from untreated
+),
+
+-- What is known at the window's end and no later: the ends of the terms that began by then.
+states as (
+    select
+        windows.account_id,
+        windows.treated_on,
         coalesce(
-            followed.next_treated_on
-            > {{ add_days('judged.score_date', 'outcome_settings.window_days + 7') }},
-            true
-        )
+            max(
+                case
+                    when subscription_periods.starts_on <= windows.treated_on
+                        then coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))
+                end
+            ) <= windows.treated_on, false
+        ) as has_left,
+        case
+            when
+                max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date)))
+                <= windows.window_ends_on
+                then 1
+            else 0
+        end as churned
+    from windows
+    left join subscription_periods
+        on
+            windows.account_id = subscription_periods.account_id
+            and windows.window_ends_on >= subscription_periods.starts_on
+    group by windows.account_id, windows.treated_on, windows.window_ends_on
+),
+
+-- Who left between the score and the treatment can no longer churn after it.
+candidates as (
+    select untreated.*
+    from untreated
+    inner join states
+        on
+            untreated.account_id = states.account_id
+            and untreated.treated_on = states.treated_on
+    where not states.has_left
 ),
 
 lined_up as (
     select
         task_id,
-        score_date,
+        treated_on,
         segment,
         band,
         score,
@@ -164,23 +223,23 @@ lined_up as (
     union all
     select
         cast(null as {{ dbt.type_string() }}) as task_id,
-        score_date,
+        treated_on,
         segment,
         band,
         score,
         account_id,
         account_id as control_account_id,
         score as control_score
-    from untreated
+    from candidates
 ),
 
 {%- set below %}over (
-            partition by score_date, segment, band order by score, account_id
+            partition by treated_on, segment, band order by score, account_id
             rows between unbounded preceding and current row
         )
 {%- endset %}
 {%- set above %}over (
-            partition by score_date, segment, band order by score desc, account_id desc
+            partition by treated_on, segment, band order by score desc, account_id desc
             rows between unbounded preceding and current row
         )
 {%- endset %}
@@ -215,8 +274,11 @@ matched as (
         matches.control_account_id,
         controls.score as control_score,
         controls.next_top_on as control_next_top_on,
+        states.churned,
+        control_states.churned as control_churned,
         case
             when measured.score is null then 'not_scored'
+            when states.has_left then 'not_at_risk'
             when matches.control_account_id is null then 'no_match'
             when measured.window_ends_on > build_moment.as_of then 'window_open'
             else 'compared'
@@ -229,6 +291,14 @@ matched as (
         on
             matches.control_account_id = controls.account_id
             and measured.score_date = controls.score_date
+    inner join states
+        on
+            measured.account_id = states.account_id
+            and measured.treated_on = states.treated_on
+    left join states as control_states
+        on
+            matches.control_account_id = control_states.account_id
+            and measured.treated_on = control_states.treated_on
 ),
 
 pairs as (
@@ -258,28 +328,9 @@ pairs as (
                         when matched.control_next_top_on <= matched.window_ends_on then 1 else 0
                     end
         end as control_converted,
-        case
-            when matched.comparison = 'compared'
-                then
-                    case
-                        when
-                            accounts.churned_on > matched.treated_on
-                            and accounts.churned_on <= matched.window_ends_on
-                            then 1
-                        else 0
-                    end
-        end as churned,
-        case
-            when matched.comparison = 'compared'
-                then
-                    case
-                        when
-                            control_accounts.churned_on > matched.treated_on
-                            and control_accounts.churned_on <= matched.window_ends_on
-                            then 1
-                        else 0
-                    end
-        end as control_churned,
+        case when matched.comparison = 'compared' then matched.churned end as churned,
+        case when matched.comparison = 'compared' then matched.control_churned end
+            as control_churned,
         case when matched.comparison = 'compared' then last_scores.score - matched.score end
             as score_change,
         case
@@ -287,10 +338,6 @@ pairs as (
                 then control_last_scores.score - matched.control_score
         end as control_score_change
     from matched
-    inner join accounts
-        on matched.account_id = accounts.account_id
-    left join accounts as control_accounts
-        on matched.control_account_id = control_accounts.account_id
     left join judged as last_scores
         on
             matched.account_id = last_scores.account_id

@@ -215,6 +215,7 @@ scheduled as (
     from served
 ),
 
+-- Who does a task on the day on which it opens was handed it: that task opened.
 tasks as (
     select
         scheduled.task_id,
@@ -235,7 +236,13 @@ tasks as (
         scheduled.over_on,
         scheduled.over_by,
         case
-            when scheduled.opens_on >= scheduled.over_on then 'never_opened'
+            when
+                scheduled.opens_on > scheduled.over_on
+                or (
+                    scheduled.opens_on = scheduled.over_on
+                    and coalesce(cast(scheduled.completed_at as date) <> scheduled.opens_on, true)
+                )
+                then 'never_opened'
             when scheduled.opens_on > build_moment.as_of then 'waiting'
             else 'opened'
         end as turn,

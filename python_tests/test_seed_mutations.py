@@ -87,7 +87,7 @@ OPTIONAL = {
     "holidays": {"holiday"},
     "lift_targets": {"published_lift"},
     "manual_inputs": {"stale_after_days"},
-    "onboarding_retention_assumptions": {"baseline_annual_churn"},
+    "onboarding_retention_assumptions": {"baseline_annual_arr_loss"},
     "signals": {"observed_by", "window_days", "observed_over"},
     "survey_scales": {"detractor_highest", "promoter_lowest"},
     "health_metrics": {"age_signal", "lower_bound", "upper_bound"},

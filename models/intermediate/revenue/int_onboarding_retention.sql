@@ -54,12 +54,16 @@ completers as (
         'completed_onboarding' as comparison,
         false as is_randomised,
         account_id,
-        landmark_on,
+        landmark_on as followed_from,
+        landmark_on as starts_by,
+        {{ add_days('landmark_on', 'settings.follow_up_days') }} as window_ends_on,
         case
-            when {{ ratio('reached_weight', 'weight') }} >= min_weight_share then 'with'
+            when {{ ratio('reached_weight', 'weight') }} >= completion.min_weight_share
+                then 'with'
             else 'without'
         end as onboarding
     from completion
+    cross join onboarding_retention_settings as settings
     where weight > 0
 ),
 
@@ -81,7 +85,11 @@ arms as (
         ordered_assignments.experiment_id as comparison,
         true as is_randomised,
         ordered_assignments.account_id,
-        {{ add_days('ordered_assignments.assigned_on', 'settings.by_day') }} as landmark_on,
+        ordered_assignments.assigned_on as followed_from,
+        {{ add_days('ordered_assignments.assigned_on', 'settings.by_day') }} as starts_by,
+        {{ add_days(
+            'ordered_assignments.assigned_on', 'settings.by_day + settings.follow_up_days'
+        ) }} as window_ends_on,
         case
             when ordered_assignments.variant = onboarding_experiments.treatment_variant then 'with'
             else 'without'
@@ -109,35 +117,56 @@ windows as (
         compared.is_randomised,
         compared.account_id,
         compared.onboarding,
-        compared.landmark_on,
-        accounts.segment,
-        {{ add_days('compared.landmark_on', 'settings.follow_up_days') }} as window_ends_on
+        compared.followed_from,
+        compared.starts_by,
+        compared.window_ends_on,
+        accounts.segment
     from compared
     inner join accounts
         on compared.account_id = accounts.account_id
-    cross join onboarding_retention_settings as settings
+),
+
+-- What an arm pays later is also what the experiment did to it, so its start is what it paid first.
+first_paid as (
+    select
+        windows.comparison,
+        windows.account_id,
+        min(measured_signals.date_day) as first_paid_on
+    from windows
+    inner join measured_signals
+        on
+            windows.account_id = measured_signals.account_id
+            and windows.followed_from <= measured_signals.date_day
+            and windows.starts_by >= measured_signals.date_day
+    where measured_signals.arr > 0
+    group by windows.comparison, windows.account_id
 ),
 
 followed as (
     select
         windows.*,
+        first_paid.first_paid_on,
         windows.window_ends_on <= build_moment.as_of as is_over,
         coalesce(starts.arr, 0) as start_arr,
         coalesce(ends.arr, 0) as end_arr
     from windows
     cross join build_moment
+    left join first_paid
+        on
+            windows.comparison = first_paid.comparison
+            and windows.account_id = first_paid.account_id
     left join measured_signals as starts
         on
-            windows.account_id = starts.account_id
-            and windows.landmark_on = starts.date_day
+            first_paid.account_id = starts.account_id
+            and first_paid.first_paid_on = starts.date_day
     left join measured_signals as ends
         on
             windows.account_id = ends.account_id
             and windows.window_ends_on = ends.date_day
-    where windows.landmark_on <= build_moment.as_of
+    where windows.followed_from <= build_moment.as_of
 ),
 
--- A randomised group counts whole, so that who pays at the landmark cannot tell the arms apart.
+-- A randomised group counts whole, so that who pays cannot tell the arms apart.
 retention as (
     select
         comparison,
@@ -145,15 +174,20 @@ retention as (
         account_id,
         segment,
         onboarding,
-        landmark_on,
+        followed_from,
+        first_paid_on,
         window_ends_on,
         is_over,
         cast(start_arr as decimal(18, 2)) as start_arr,
         case when is_over then cast(end_arr as decimal(18, 2)) end as end_arr,
-        case when is_over then cast(least(start_arr, end_arr) as decimal(18, 2)) end as kept_arr,
+        case
+            when not is_over then cast(null as decimal(18, 2))
+            when end_arr > 0 then cast(least(start_arr, end_arr) as decimal(18, 2))
+            else cast(0 as decimal(18, 2))
+        end as kept_arr,
         case when is_over then end_arr > 0 end as is_retained
     from followed
-    where is_randomised or start_arr > 0
+    where is_randomised or first_paid_on is not null
 )
 
 select * from retention

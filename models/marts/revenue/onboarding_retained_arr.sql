@@ -24,45 +24,105 @@ totals as (
         is_randomised,
         cohort_segment,
         cast(sum(case when not is_over then 1 else 0 end) as bigint) as open_accounts,
-        {%- for onboarding in ('with', 'without') %}
-        cast(
-            sum(case when is_over and onboarding = '{{ onboarding }}' then 1 else 0 end) as bigint
-        ) as {{ onboarding }}_accounts,
-        cast(
-            sum(case when is_retained and onboarding = '{{ onboarding }}' then 1 else 0 end)
-            as bigint
-        ) as {{ onboarding }}_retained,
-        cast(
-            sum(case when is_over and onboarding = '{{ onboarding }}' then start_arr else 0 end)
-            as decimal(18, 2)
-        ) as {{ onboarding }}_arr,
-        cast(
-            sum(case when is_over and onboarding = '{{ onboarding }}' then kept_arr else 0 end)
-            as decimal(18, 2)
-        ) as {{ onboarding }}_kept_arr,
-        {%- endfor %}
         min(window_ends_on) as first_window_ends_on
     from by_segment
     group by comparison, is_randomised, cohort_segment
 ),
 
+over_accounts as (
+    select
+        by_segment.*,
+        sum(start_arr) over (partition by comparison, cohort_segment, onboarding) as arm_arr,
+        sum(kept_arr) over (partition by comparison, cohort_segment, onboarding) as arm_kept_arr
+    from by_segment
+    where is_over
+),
+
+-- Each account as a share of its arm's ARR: its weight, and how far it is off what the arm kept.
+weighted as (
+    select
+        over_accounts.*,
+        {{ round_half_up(
+            as_double('start_arr') ~ ' / nullif(' ~ as_double('arm_arr') ~ ', 0)', 12
+        ) }} as arr_share,
+        {{ round_half_up(
+            '(' ~ as_double('kept_arr') ~ ' - ' ~ as_double('start_arr') ~ ' * '
+            ~ as_double('arm_kept_arr') ~ ' / nullif(' ~ as_double('arm_arr') ~ ', 0)) / nullif('
+            ~ as_double('arm_arr') ~ ', 0)', 12
+        ) }} as residual_share
+    from over_accounts
+),
+
+arms as (
+    select
+        comparison,
+        cohort_segment,
+        onboarding,
+        cast(count(*) as bigint) as accounts,
+        cast(sum(case when start_arr > 0 then 1 else 0 end) as bigint) as paying_accounts,
+        cast(sum(case when is_retained then 1 else 0 end) as bigint) as retained,
+        cast(sum(start_arr) as decimal(18, 2)) as arr,
+        cast(sum(kept_arr) as decimal(18, 2)) as kept_arr,
+        {{ as_double('sum(kept_arr)') }} / nullif({{ as_double('sum(start_arr)') }}, 0)
+            as gross_share,
+        {{ as_double('sum(arr_share * arr_share)') }} as squared_shares,
+        {{ as_double('sum(residual_share * residual_share)') }} as variance
+    from weighted
+    group by comparison, cohort_segment, onboarding
+),
+
+-- As many accounts of one size as would tell as much (Kish, Survey Sampling, 1965), or fewer where
+-- the linearised variance of the ratio is larger (Korn and Graubard, 1998).
+effective as (
+    select
+        arms.*,
+        case
+            when variance > gross_share * (1 - gross_share) * squared_shares
+                then gross_share * (1 - gross_share) / nullif(variance, 0)
+            else 1 / nullif(squared_shares, 0)
+        end as effective_accounts
+    from arms
+),
+
+compared as (
+    select
+        totals.*
+        {%- for onboarding in ('with', 'without') %},
+        coalesce({{ onboarding }}_arms.accounts, 0) as {{ onboarding }}_accounts,
+        coalesce({{ onboarding }}_arms.paying_accounts, 0) as {{ onboarding }}_paying_accounts,
+        coalesce({{ onboarding }}_arms.retained, 0) as {{ onboarding }}_retained,
+        coalesce({{ onboarding }}_arms.arr, 0) as {{ onboarding }}_arr,
+        coalesce({{ onboarding }}_arms.kept_arr, 0) as {{ onboarding }}_kept_arr,
+        {{ onboarding }}_arms.gross_share as {{ onboarding }}_gross,
+        {{ onboarding }}_arms.effective_accounts as {{ onboarding }}_effective
+        {%- endfor %}
+    from totals
+    {%- for onboarding in ('with', 'without') %}
+    left join effective as {{ onboarding }}_arms
+        on
+            totals.comparison = {{ onboarding }}_arms.comparison
+            and totals.cohort_segment = {{ onboarding }}_arms.cohort_segment
+            and {{ onboarding }}_arms.onboarding = '{{ onboarding }}'
+    {%- endfor %}
+),
+
 assumed as (
     select
-        totals.*,
+        compared.*,
         assumptions.assumption,
         assumptions.causal_share,
-        assumptions.baseline_annual_churn
-    from totals
+        assumptions.baseline_annual_arr_loss
+    from compared
     cross join onboarding_retention_assumptions as assumptions
-    where not totals.is_randomised
+    where not compared.is_randomised
     union all
     select
-        totals.*,
+        compared.*,
         'randomised' as assumption,
         cast(1 as decimal(9, 6)) as causal_share,
-        cast(null as decimal(9, 6)) as baseline_annual_churn
-    from totals
-    where totals.is_randomised
+        cast(null as decimal(9, 6)) as baseline_annual_arr_loss
+    from compared
+    where compared.is_randomised
 ),
 
 proportions as (
@@ -72,16 +132,25 @@ proportions as (
         settings.by_day,
         settings.follow_up_days,
         settings.min_accounts,
+        case
+            when assumed.is_randomised then settings.by_day + settings.follow_up_days
+            else settings.follow_up_days
+        end as followed_days,
         {%- for onboarding in ('with', 'without') %}
         {{ as_double(onboarding ~ '_retained') }} / nullif({{ onboarding }}_accounts, 0)
-            as {{ onboarding }}_share,
+            as {{ onboarding }}_logo,
         {{ wilson_bound(onboarding ~ '_retained', onboarding ~ '_accounts', '-') }}
-            as {{ onboarding }}_lower,
+            as {{ onboarding }}_logo_lower,
         {{ wilson_bound(onboarding ~ '_retained', onboarding ~ '_accounts', '+') }}
-            as {{ onboarding }}_upper,
+            as {{ onboarding }}_logo_upper,
+        {%- set effectively_kept = onboarding ~ '_gross * ' ~ onboarding ~ '_effective' %}
+        {{ wilson_bound(effectively_kept, onboarding ~ '_effective', '-') }}
+            as {{ onboarding }}_gross_lower,
+        {{ wilson_bound(effectively_kept, onboarding ~ '_effective', '+') }}
+            as {{ onboarding }}_gross_upper,
         {%- endfor %}
         power(
-            1 - {{ as_double('baseline_annual_churn') }},
+            1 - {{ as_double('baseline_annual_arr_loss') }},
             {{ as_double('settings.follow_up_days') }} / 365
         ) as baseline_share
     from assumed
@@ -89,37 +158,45 @@ proportions as (
 ),
 
 -- R. G. Newcombe, Interval estimation for the difference between independent proportions (1998),
--- method 10.
+-- method 10; of the kept ARR as of the logos, by the accounts that count.
 differences as (
     select
-        proportions.*,
-        with_share - without_share as difference,
-        with_share - without_share - sqrt(
-            (with_share - with_lower) * (with_share - with_lower)
-            + (without_upper - without_share) * (without_upper - without_share)
-        ) as difference_lower,
-        with_share - without_share + sqrt(
-            (with_upper - with_share) * (with_upper - with_share)
-            + (without_share - without_lower) * (without_share - without_lower)
-        ) as difference_upper
+        proportions.*
+        {%- for weighting in ('logo', 'gross') %},
+        with_{{ weighting }} - without_{{ weighting }} as {{ weighting }}_difference,
+        with_{{ weighting }} - without_{{ weighting }} - sqrt(
+            (with_{{ weighting }} - with_{{ weighting }}_lower)
+            * (with_{{ weighting }} - with_{{ weighting }}_lower)
+            + (without_{{ weighting }}_upper - without_{{ weighting }})
+            * (without_{{ weighting }}_upper - without_{{ weighting }})
+        ) as {{ weighting }}_difference_lower,
+        with_{{ weighting }} - without_{{ weighting }} + sqrt(
+            (with_{{ weighting }}_upper - with_{{ weighting }})
+            * (with_{{ weighting }}_upper - with_{{ weighting }})
+            + (without_{{ weighting }} - without_{{ weighting }}_lower)
+            * (without_{{ weighting }} - without_{{ weighting }}_lower)
+        ) as {{ weighting }}_difference_upper
+        {%- endfor %}
     from proportions
 ),
 
 attributed as (
     select
         differences.*,
-        coalesce(baseline_share, without_share) as counterfactual_share,
+        coalesce(baseline_share, without_gross) as counterfactual_share,
         {{ as_double('causal_share') }}
         * case
-            when baseline_share is null then difference else with_share - baseline_share
+            when baseline_share is null then gross_difference else with_gross - baseline_share
         end as attributed_difference,
         {{ as_double('causal_share') }}
         * case
-            when baseline_share is null then difference_lower else with_lower - baseline_share
+            when baseline_share is null then gross_difference_lower
+            else with_gross_lower - baseline_share
         end as attributed_lower,
         {{ as_double('causal_share') }}
         * case
-            when baseline_share is null then difference_upper else with_upper - baseline_share
+            when baseline_share is null then gross_difference_upper
+            else with_gross_upper - baseline_share
         end as attributed_upper
     from differences
 ),
@@ -135,8 +212,8 @@ priced as (
             as retained_arr_upper,
         case
             when with_accounts + without_accounts = 0 then 'too_young'
-            when with_accounts < min_accounts then 'too_few_with'
-            when without_accounts < min_accounts then 'too_few_without'
+            when with_paying_accounts < min_accounts then 'too_few_with'
+            when without_paying_accounts < min_accounts then 'too_few_without'
             when attributed_lower > 0 then 'retains'
             when attributed_upper < 0 then 'loses'
             else 'no_clear_difference'
@@ -155,22 +232,32 @@ retained as (
         by_day,
         follow_up_days,
         causal_share,
-        baseline_annual_churn,
+        baseline_annual_arr_loss,
         open_accounts,
         with_accounts,
         with_retained,
-        {{ round_half_up('with_share', 12) }} as with_retention,
+        {{ round_half_up('with_logo', 12) }} as with_logo_retention,
+        with_paying_accounts,
+        {{ round_half_up('with_effective', 6) }} as with_effective_accounts,
         with_arr,
-        {{ ratio('with_kept_arr', 'with_arr') }} as with_gross_retention,
+        with_kept_arr,
+        {{ round_half_up('with_gross', 12) }} as with_gross_retention,
         without_accounts,
         without_retained,
-        {{ round_half_up('without_share', 12) }} as without_retention,
+        {{ round_half_up('without_logo', 12) }} as without_logo_retention,
+        without_paying_accounts,
+        {{ round_half_up('without_effective', 6) }} as without_effective_accounts,
         without_arr,
-        {{ ratio('without_kept_arr', 'without_arr') }} as without_gross_retention,
-        {{ round_half_up('difference', 12) }} as retention_difference,
-        {{ round_half_up('difference_lower', 12) }} as difference_lower,
-        {{ round_half_up('difference_upper', 12) }} as difference_upper,
-        {{ round_half_up('counterfactual_share', 12) }} as counterfactual_retention,
+        without_kept_arr,
+        {{ round_half_up('without_gross', 12) }} as without_gross_retention,
+        {%- for weighting in ('logo', 'gross') %}
+        {{ round_half_up(weighting ~ '_difference', 12) }} as {{ weighting }}_retention_difference,
+        {{ round_half_up(weighting ~ '_difference_lower', 12) }}
+            as {{ weighting }}_difference_lower,
+        {{ round_half_up(weighting ~ '_difference_upper', 12) }}
+            as {{ weighting }}_difference_upper,
+        {%- endfor %}
+        {{ round_half_up('counterfactual_share', 12) }} as counterfactual_gross_retention,
         {{ round_half_up('attributed_difference', 12) }} as attributed_difference,
         retained_arr,
         retained_arr_lower,
@@ -183,13 +270,13 @@ retained as (
                     || cast(first_window_ends_on as {{ dbt.type_string() }})
             when 'too_few_with'
                 then
-                    'too few accounts with the onboarding: '
-                    || cast(with_accounts as {{ dbt.type_string() }})
+                    'too few paying accounts with the onboarding: '
+                    || cast(with_paying_accounts as {{ dbt.type_string() }})
                     || ', needs ' || cast(min_accounts as {{ dbt.type_string() }})
             when 'too_few_without'
                 then
-                    'too few accounts without it: '
-                    || cast(without_accounts as {{ dbt.type_string() }})
+                    'too few paying accounts without it: '
+                    || cast(without_paying_accounts as {{ dbt.type_string() }})
                     || ', needs ' || cast(min_accounts as {{ dbt.type_string() }})
             else
                 case finding
@@ -201,7 +288,7 @@ retained as (
                 || cast(retained_arr_lower as {{ dbt.type_string() }}) || ' to '
                 || cast(retained_arr_upper as {{ dbt.type_string() }}) || ') of '
                 || cast(with_arr as {{ dbt.type_string() }}) || ' in '
-                || cast(follow_up_days as {{ dbt.type_string() }}) || ' days'
+                || cast(followed_days as {{ dbt.type_string() }}) || ' days'
         end as verdict
     from priced
 )

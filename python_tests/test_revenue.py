@@ -84,7 +84,7 @@ def built(seed, free):
     }
     for name, frame in tables.items():
         connection.register(name, frame)
-    connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of")
+    connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of, date '{AS_OF}' as over_on")
     connection.execute(
         "create table stg_billing__subscriptions as select * replace (cast(effective_on as date) as effective_on, "
         "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr) from events"
@@ -96,7 +96,7 @@ def built(seed, free):
     connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
-    for model in (*MODELS, "revenue_retention"):
+    for model in (*MODELS, "revenue_retention", "retention_bridge"):
         connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
     return connection, ledger(events), segment
 
@@ -175,7 +175,7 @@ def test_retention_is_that_of_the_ledger(company):
     rows = connection.execute(
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
         "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, net_retention, gross_retention, "
-        "annual_logo_churn, start_arr_per_account, end_arr_per_account from revenue_retention"
+        "coalesce(annual_logo_churn, -1), start_arpa_annual, end_arpa_annual from revenue_retention"
     ).fetchall()
     ends = month_ends()
     seen = set()
@@ -193,13 +193,65 @@ def test_retention_is_that_of_the_ledger(company):
         kept, lost = sum(min(a, b or 0) for a, b in pairs), [a for a, b in pairs if b is None]
         assert measured[:6] == [len(pairs), len(lost), start, end, kept, sum(lost)]
         days = (ends[number] - ends[number - window]).days
-        yearly = 1 - (1 - len(lost) / len(pairs)) ** (365 / days)
+        yearly = 1 - (1 - len(lost) / len(pairs)) ** (365 / days) if number < max(ends) else -1
         assert [float(value) for value in measured[6:10]] == pytest.approx(
             [float(end / start), float(kept / start), yearly, float(start / len(pairs))], abs=1e-6
         )
         paying = len(pairs) - len(lost)
         assert measured[10] is None if not paying else float(measured[10]) == pytest.approx(float(end / paying), abs=1e-6)
     assert ("all", "all", 12, max(ends)) in seen
+
+
+def test_the_bridge_from_the_waterfall_to_retention_closes_to_the_cent(company):
+    """Its sums are those of arr_waterfall, its others and what cancels out those of the ledger, account by account."""
+    connection, arr, segment = company
+    first = first_months(arr)
+    waterfall = {
+        row[:2]: row[2:]
+        for row in connection.execute(
+            "select segment, 12 * year(month_start) + month(month_start), start_arr, new_arr + reactivation_arr + expansion_arr, "
+            "contraction_arr + churned_arr, end_arr from arr_waterfall"
+        ).fetchall()
+    }
+    rows = connection.execute(
+        "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), waterfall_start_arr, "
+        "others_start_arr, start_arr, waterfall_gained_arr, others_gained_arr, waterfall_lost_arr, others_lost_arr, netted_arr, "
+        "expansion_arr, lost_arr, end_arr, others_end_arr, waterfall_end_arr from retention_bridge"
+    ).fetchall()
+    for name, cohort, window, number, *amounts in rows:
+        (
+            all_start, others_start, start, all_gained, others_gained, all_lost, others_lost, netted, expansion, lost, end,
+            others_end, all_end,
+        ) = amounts  # fmt: skip
+        assert all_gained - others_gained - netted == expansion
+        assert all_lost - others_lost - netted == lost
+        assert start + expansion - lost == end
+        assert others_start + others_gained - others_lost == others_end
+        if cohort == "all":
+            months = [waterfall.get((name, month), (0, 0, 0, 0)) for month in range(number - window + 1, number + 1)]
+            assert all_gained == sum(month[1] for month in months)
+            assert all_lost == sum(month[2] for month in months)
+            assert all_start == (months[0][0] if (name, number - window + 1) in waterfall else all_start)
+            assert all_end == (months[-1][3] if (name, number) in waterfall else all_end)
+        expected = [0, 0, 0]
+        for account in first:
+            joined = f"{(first[account] - 1) // 12}-{(first[account] - 1) % 12 + 1:02d}-01"
+            if name not in ("all", segment[account]) or cohort not in ("all", joined):
+                continue
+            ends = [arr.get((account, month)) for month in range(number - window, number + 1)]
+            gained = fallen = 0
+            for before, after in zip(ends, ends[1:], strict=False):
+                if before is None or after is None:
+                    gained, fallen = gained + (after or 0), fallen + (before or 0)
+                else:
+                    gained, fallen = gained + max(after - before, 0), fallen + max(before - after, 0)
+            if (ends[0] or 0) > 0:
+                expected[2] += min(gained, fallen)
+            else:
+                expected[0] += ends[0] or 0
+                expected[1] += ends[-1] or 0
+        assert [others_start, others_end, netted] == expected
+    assert len(rows) == connection.execute("select count(*) from revenue_retention").fetchone()[0] > 100
 
 
 def test_saas_metrics_finds_the_same():

@@ -26,7 +26,7 @@ dated as (
     from days
 ),
 
-months as (
+month_ends as (
     select
         month_start,
         max(date_day) as month_end,
@@ -35,6 +35,18 @@ months as (
         ) as month_number
     from dated
     group by month_start
+),
+
+months as (
+    select
+        month_ends.month_start,
+        month_ends.month_end,
+        month_ends.month_number,
+        cast({{ dbt.date_trunc('month', add_days('month_ends.month_end', 1)) }} as date)
+        > month_ends.month_start
+        and month_ends.month_end <= build_moment.over_on as is_complete
+    from month_ends
+    cross join build_moment
 )
 
 select * from months

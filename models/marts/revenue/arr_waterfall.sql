@@ -15,6 +15,7 @@ waterfall as (
         cohort_segment || '|' || cast(month_start as {{ dbt.type_string() }}) as waterfall_key,
         month_start,
         month_end,
+        is_complete,
         cohort_segment as segment,
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
         cast(sum(new_arr) as decimal(18, 2)) as new_arr,
@@ -33,9 +34,9 @@ waterfall as (
         cast(sum(case when movement = 'churn' then 0 else 1 end) as bigint) as end_accounts,
         {{ ratio(
             'sum(end_arr)', "sum(case when movement = 'churn' then 0 else 1 end)"
-        ) }} as arr_per_account
+        ) }} as arpa_annual
     from by_segment
-    group by cohort_segment, month_start, month_end
+    group by cohort_segment, month_start, month_end, is_complete
 )
 
 select * from waterfall

@@ -74,6 +74,7 @@ movements as (
         named.account_id,
         months.month_start,
         months.month_end,
+        months.is_complete,
         accounts.segment,
         accounts.product_category,
         first_months.month_start as cohort_month,

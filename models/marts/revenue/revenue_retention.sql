@@ -33,6 +33,7 @@ windows as (
         retention_windows.window_months,
         ends.month_start,
         ends.month_end,
+        ends.is_complete,
         {{ days_between('starts.month_end', 'ends.month_end') }} as window_days,
         arr_months.arr as start_arr,
         coalesce(later.arr, 0) as end_arr,
@@ -81,6 +82,7 @@ totals as (
         window_months,
         month_start,
         month_end,
+        is_complete,
         max(window_days) as window_days,
         cast(count(*) as bigint) as start_accounts,
         cast(sum(case when has_churned then 1 else 0 end) as bigint) as churned_accounts,
@@ -89,7 +91,7 @@ totals as (
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
         cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr
     from by_cohort
-    group by cohort_segment, cohort, window_months, month_start, month_end
+    group by cohort_segment, cohort, window_months, month_start, month_end, is_complete
 ),
 
 retention as (
@@ -101,26 +103,39 @@ retention as (
         window_months,
         month_start,
         month_end,
+        is_complete,
         start_accounts,
         churned_accounts,
         start_arr,
+        cast(end_arr - kept_arr as decimal(18, 2)) as expansion_arr,
+        cast(start_arr - kept_arr - churned_arr as decimal(18, 2)) as contraction_arr,
+        churned_arr,
         end_arr,
         kept_arr,
-        churned_arr,
         {{ ratio('end_arr', 'start_arr') }} as net_retention,
         {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
-        {{ ratio('start_arr', 'start_accounts') }} as start_arr_per_account,
-        {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arr_per_account,
+        {{ ratio('start_arr', 'start_accounts') }} as start_arpa_annual,
+        {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arpa_annual,
         {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
-        {{ ratio('churned_arr', 'start_arr') }} as arr_churn,
-        {{ round_half_up(
-            '1 - power(1 - ' ~ as_double('churned_accounts') ~ ' / start_accounts, '
-            ~ as_double('365') ~ ' / window_days)', 6
-        ) }} as annual_logo_churn,
-        {{ round_half_up(
-            '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / ' ~ as_double('start_arr')
-            ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
-        ) }} as annual_arr_churn
+        {{ ratio('start_arr - kept_arr', 'start_arr') }} as gross_arr_churn,
+        {{ ratio('churned_arr', 'start_arr') }} as cancelled_arr_share,
+        {{ ratio('start_arr - kept_arr - churned_arr', 'start_arr') }} as contracted_arr_share,
+        case
+            when is_complete
+                then
+                    {{ round_half_up(
+                        '1 - power(1 - ' ~ as_double('churned_accounts') ~ ' / start_accounts, '
+                        ~ as_double('365') ~ ' / window_days)', 6
+                    ) }}
+        end as annual_logo_churn,
+        case
+            when is_complete
+                then
+                    {{ round_half_up(
+                        '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / '
+                        ~ as_double('start_arr') ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
+                    ) }}
+        end as annual_cancelled_arr_share
     from totals
 )
 

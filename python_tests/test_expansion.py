@@ -240,12 +240,13 @@ def test_rates_equal_those_counted_from_scores_and_opportunities(short_house):
     changes = defaultdict(list)
     for row in rows(short_house, "select * from stg_crm__opportunities where kind = 'expansion'"):
         changes[row["opportunity_id"]].append(row)
-    wins = defaultdict(list)
+    ended = defaultdict(list)
     for history in changes.values():
         history.sort(key=lambda row: (row["occurred_at"], row["loaded_at"], row["event_id"]))
-        if history[-1]["stage"] == "closed_won":
-            first = next(row for row in history if row["stage"] == "closed_won")
-            wins[history[-1]["account_id"]].append(first["occurred_at"].date())
+        stage = history[-1]["stage"]
+        if stage in ("closed_won", "closed_lost"):
+            first = next(row for row in history if row["stage"] == stage)
+            ended[history[-1]["account_id"]].append((stage, history[0]["occurred_at"].date(), first["occurred_at"].date()))
     first_dates = {}
     for row in rows(
         short_house,
@@ -258,15 +259,16 @@ def test_rates_equal_those_counted_from_scores_and_opportunities(short_house):
     for (account, population, band), day in first_dates.items():
         for horizon in (7, 30, 60):
             end, gone = day + horizon * DAY, accounts[account]["churned_on"]
-            won = sorted((date - day).days for date in wins[account] if day < date <= end)
+            own = [(stage, (closed - day).days) for stage, opened, closed in ended[account] if day < opened and closed <= end]
+            won = sorted(days for stage, days in own if stage == "closed_won")
             if end > as_of:
                 outcome, added = "open", None
             else:
                 final = Decimal(0) if gone and gone <= end else arr[account, end]
                 added = max(final - arr[account, day], Decimal(0))
-                outcome = "won" if won else "grew" if added else "false"
+                outcome = ("won" if won else "grew") if added else "false"
             for segment in (accounts[account]["segment"], "all"):
-                leads[population, band, segment, horizon].append((outcome, won[0] if won else None, added))
+                leads[population, band, segment, horizon].append((outcome, won[0] if won else None, added, len(won), len(own)))
     found = rows(short_house, "select * from expansion_kpis")
     assert {(row["population"], row["band"], row["segment"], row["horizon_days"]) for row in found} == set(leads)
     for row in found:
@@ -278,11 +280,16 @@ def test_rates_equal_those_counted_from_scores_and_opportunities(short_house):
             len(members), len(closed), len(won), len(failed)
         ]  # fmt: skip
         if not closed:
-            assert row["finding"] == "too_young" and row["win_rate"] is row["arr_added"] is row["win_rate_upper"] is None
+            assert row["finding"] == "too_young" and row["expansion_rate"] is row["arr_added"] is row["lead_to_win_rate"] is None
             continue
-        for name, count in (("win_rate", len(won)), ("false_positive_rate", len(failed))):
+        for name, count in (
+            ("lead_to_win_rate", len(won)), ("expansion_rate", len(closed) - len(failed)), ("false_positive_rate", len(failed))
+        ):  # fmt: skip
             measured = [float(row[key]) for key in (name, f"{name}_lower", f"{name}_upper")]
             assert measured == pytest.approx([count / len(closed), *wilson(count, len(closed))], abs=1e-9)
+        wins, ends = sum(member[3] for member in closed), sum(member[4] for member in closed)
+        assert [row["won_opportunities"], row["won_opportunities"] + row["lost_opportunities"]] == [wins, ends]
+        assert row["win_rate"] is None if not ends else float(row["win_rate"]) == pytest.approx(wins / ends, abs=1e-9)
         assert row["arr_added"] == sum(member[2] for member in closed)
         days = sorted(member[1] if member[0] == "won" else math.inf for member in closed)
         middle = days[len(days) // 2]

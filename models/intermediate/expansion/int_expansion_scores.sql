@@ -179,7 +179,7 @@ banded as (
         scored.*,
         expansion_bands.band,
         expansion_bands.hands_over,
-        expansion_bands.expected_conversion,
+        expansion_bands.expected_expansion_rate,
         expansion_bands.expected_uplift,
         case
             when scored.status <> 'scored' then scored.status
@@ -241,7 +241,7 @@ scores as (
         banded.score,
         banded.band,
         banded.hands_over,
-        banded.expected_conversion,
+        banded.expected_expansion_rate,
         banded.expected_uplift,
         banded.indicators_agreeing,
         banded.days_persisted,

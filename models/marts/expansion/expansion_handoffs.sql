@@ -60,7 +60,7 @@ handoffs as (
         expansion_bands.owner_role,
         scores.owner_id,
         expansion_bands.action,
-        scores.expected_conversion,
+        scores.expected_expansion_rate,
         scores.expected_uplift,
         scores.expected_arr
     from scores

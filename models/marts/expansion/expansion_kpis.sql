@@ -23,7 +23,8 @@ closed as (
         by_segment.*,
         row_number() over (
             partition by population, band, cohort_segment, horizon_days
-            order by coalesce(days_to_win, horizon_days + 1), account_id
+            order by
+                case when outcome = 'won' then days_to_win else horizon_days + 1 end, account_id
         ) as place,
         count(*) over (
             partition by population, band, cohort_segment, horizon_days
@@ -39,8 +40,12 @@ medians as (
         band,
         cohort_segment,
         horizon_days,
-        max(case when 2 * place >= places + 1 and 2 * place < places + 3 then days_to_win end)
-            as median_days_to_win
+        max(
+            case
+                when outcome = 'won' and 2 * place >= places + 1 and 2 * place < places + 3
+                    then days_to_win
+            end
+        ) as median_days_to_win
     from closed
     group by population, band, cohort_segment, horizon_days
 ),
@@ -58,6 +63,10 @@ totals as (
         cast(sum(case when outcome = 'arr_grew' then 1 else 0 end) as bigint) as arr_grew_leads,
         cast(sum(case when outcome in ('churned', 'no_expansion') then 1 else 0 end) as bigint)
             as false_positives,
+        cast(sum(case when outcome = 'window_open' then 0 else won_opportunities end) as bigint)
+            as won_opportunities,
+        cast(sum(case when outcome = 'window_open' then 0 else lost_opportunities end) as bigint)
+            as lost_opportunities,
         {{ ratio(
             "sum(case when outcome = 'won' then days_to_win end)",
             "sum(case when outcome = 'won' then 1 else 0 end)"
@@ -74,12 +83,24 @@ measured as (
     select
         totals.*,
         medians.median_days_to_win,
-        expansion_bands.expected_conversion,
+        expansion_bands.expected_expansion_rate,
         expansion_settings.min_leads,
         {{ round_half_up(as_double('won_leads') ~ ' / nullif(closed_leads, 0)', 12) }}
-            as win_rate,
-        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '-'), 12) }} as win_rate_lower,
-        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '+'), 12) }} as win_rate_upper,
+            as lead_to_win_rate,
+        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '-'), 12) }}
+            as lead_to_win_rate_lower,
+        {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '+'), 12) }}
+            as lead_to_win_rate_upper,
+        {{ round_half_up(as_double('won_leads + arr_grew_leads') ~ ' / nullif(closed_leads, 0)', 12) }}
+            as expansion_rate,
+        {{ round_half_up(wilson_bound('won_leads + arr_grew_leads', 'closed_leads', '-'), 12) }}
+            as expansion_rate_lower,
+        {{ round_half_up(wilson_bound('won_leads + arr_grew_leads', 'closed_leads', '+'), 12) }}
+            as expansion_rate_upper,
+        {{ round_half_up(
+            as_double('won_opportunities') ~ ' / nullif(won_opportunities + lost_opportunities, 0)',
+            12
+        ) }} as win_rate,
         {{ round_half_up(as_double('false_positives') ~ ' / nullif(closed_leads, 0)', 12) }}
             as false_positive_rate,
         {{ round_half_up(wilson_bound('false_positives', 'closed_leads', '-'), 12) }}
@@ -104,26 +125,26 @@ found as (
         case
             when closed_leads = 0 then 'too_young'
             when closed_leads < min_leads then 'too_few_leads'
-            when expected_conversion is null then 'measured'
-            when win_rate_upper < expected_conversion then 'below_expected'
-            when win_rate_lower > expected_conversion then 'above_expected'
+            when expected_expansion_rate is null then 'measured'
+            when expansion_rate_upper < expected_expansion_rate then 'below_expected'
+            when expansion_rate_lower > expected_expansion_rate then 'above_expected'
             else 'as_expected'
         end as finding,
-        cast(won_leads as {{ dbt.type_string() }}) || ' of '
-        || cast(closed_leads as {{ dbt.type_string() }}) || ' won within '
+        cast(won_leads + arr_grew_leads as {{ dbt.type_string() }}) || ' of '
+        || cast(closed_leads as {{ dbt.type_string() }}) || ' expanded within '
         || cast(horizon_days as {{ dbt.type_string() }}) || ' days, '
-        || cast({{ round_half_up('100 * ' ~ as_double('win_rate'), 1) }} as {{ dbt.type_string() }})
+        || cast({{ round_half_up('100 * ' ~ as_double('expansion_rate'), 1) }} as {{ dbt.type_string() }})
         || ' % ('
         || cast(
-            {{ round_half_up('100 * ' ~ as_double('win_rate_lower'), 1) }}
+            {{ round_half_up('100 * ' ~ as_double('expansion_rate_lower'), 1) }}
             as {{ dbt.type_string() }}
         ) || ' to '
         || cast(
-            {{ round_half_up('100 * ' ~ as_double('win_rate_upper'), 1) }}
+            {{ round_half_up('100 * ' ~ as_double('expansion_rate_upper'), 1) }}
             as {{ dbt.type_string() }}
         ) || ' %)' as rate_words,
         cast(
-            {{ round_half_up('100 * ' ~ as_double('expected_conversion'), 1) }}
+            {{ round_half_up('100 * ' ~ as_double('expected_expansion_rate'), 1) }}
             as {{ dbt.type_string() }}
         ) || ' %' as expected_words
     from measured
@@ -143,10 +164,16 @@ kpis as (
         won_leads,
         arr_grew_leads,
         false_positives,
+        expansion_rate,
+        expansion_rate_lower,
+        expansion_rate_upper,
+        expected_expansion_rate,
+        lead_to_win_rate,
+        lead_to_win_rate_lower,
+        lead_to_win_rate_upper,
+        won_opportunities,
+        lost_opportunities,
         win_rate,
-        win_rate_lower,
-        win_rate_upper,
-        expected_conversion,
         false_positive_rate,
         false_positive_rate_lower,
         false_positive_rate_upper,

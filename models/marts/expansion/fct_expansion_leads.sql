@@ -20,7 +20,6 @@ scores as (
 
 opportunities as (
     select * from {{ ref('int_expansion_opportunities') }}
-    where outcome = 'won'
 ),
 
 expansion_horizons as (
@@ -87,18 +86,21 @@ windows as (
     cross join expansion_horizons
 ),
 
-wins as (
+-- An opportunity that was open before the lead is not its doing.
+opened_after as (
     select
         windows.account_id,
         windows.population,
         windows.band,
         windows.horizon_days,
-        min(opportunities.closed_on) as won_on
+        min(case when opportunities.outcome = 'won' then opportunities.closed_on end) as won_on,
+        sum(case when opportunities.outcome = 'won' then 1 else 0 end) as won_opportunities,
+        sum(case when opportunities.outcome = 'lost' then 1 else 0 end) as lost_opportunities
     from windows
     inner join opportunities
         on
             windows.account_id = opportunities.account_id
-            and windows.lead_on < opportunities.closed_on
+            and windows.lead_on < opportunities.opened_on
             and windows.window_ends_on >= opportunities.closed_on
     group by
         windows.account_id,
@@ -110,7 +112,9 @@ wins as (
 followed as (
     select
         windows.*,
-        wins.won_on,
+        opened_after.won_on,
+        coalesce(opened_after.won_opportunities, 0) as won_opportunities,
+        coalesce(opened_after.lost_opportunities, 0) as lost_opportunities,
         starts.arr as arr_at_lead,
         case
             when windows.window_ends_on > windows.as_of then null
@@ -128,12 +132,12 @@ followed as (
         on
             windows.account_id = ends.account_id
             and windows.window_ends_on = ends.date_day
-    left join wins
+    left join opened_after
         on
-            windows.account_id = wins.account_id
-            and windows.population = wins.population
-            and windows.band = wins.band
-            and windows.horizon_days = wins.horizon_days
+            windows.account_id = opened_after.account_id
+            and windows.population = opened_after.population
+            and windows.band = opened_after.band
+            and windows.horizon_days = opened_after.horizon_days
 ),
 
 leads as (
@@ -147,13 +151,15 @@ leads as (
         window_ends_on,
         case
             when window_ends_on > as_of then 'window_open'
-            when won_on is not null then 'won'
+            when arr_at_end > arr_at_lead and won_on is not null then 'won'
             when arr_at_end > arr_at_lead then 'arr_grew'
             when has_churned then 'churned'
             else 'no_expansion'
         end as outcome,
         won_on,
         cast({{ days_between('lead_on', 'won_on') }} as integer) as days_to_win,
+        cast(won_opportunities as bigint) as won_opportunities,
+        cast(lost_opportunities as bigint) as lost_opportunities,
         arr_at_lead,
         arr_at_end,
         case

@@ -64,10 +64,10 @@ expansion_scores as (
         held_share,
         core_share,
         triggers,
-        expected_conversion,
+        expected_expansion_rate,
         expected_uplift,
         {{ round_half_up(
-            as_double('expected_conversion') ~ ' * ' ~ as_double('expected_uplift'), 2
+            as_double('expected_expansion_rate') ~ ' * ' ~ as_double('expected_uplift'), 2
         ) }} as expected_arr,
         is_qualified,
         qualified_since,

@@ -23,7 +23,8 @@
         'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
         'replies_per_ticket_90d', 'expansion_requests_90d',
         'is_subscribed', 'arr', 'seats', 'days_overdue', 'days_to_renewal', 'usage_cap_share_30d',
-        'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_best_score_180d', 'days_since_nps', 'csat_90d', 'days_since_csat',
+        'nps_answers_180d', 'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_dropped_users_180d', 'days_since_nps',
+        'csat_90d', 'csat_score_90d', 'days_since_csat',
         'survey_response_rate_90d', 'note_sentiment_90d', 'days_since_note',
     ] + (['milestone_completion', 'days_since_milestone'] if with_milestones else [])) -}}
 {% endmacro %}

@@ -1262,10 +1262,23 @@ def billing_signals(account, bills, usage, coverage):
     return signals
 
 
+def dropped_users(answers, scale):
+    """How many users fell from a good NPS answer to a bad last one, None where nobody answered twice. answers: events."""
+    of_user = defaultdict(list)
+    for event in sorted(answers, key=lambda e: e.business):
+        if event.user_id is not None:
+            of_user[event.user_id].append(as_number(event.get("score")))
+    twice = [scores for scores in of_user.values() if len(scores) > 1]
+    if not twice:
+        return None
+    return sum(scores[-1] < scale["dropped_below"] and max(scores[:-1]) >= scale["dropped_from"] for scores in twice)
+
+
 def engagement_signals(account, seeds):
     """{day: {signal: value}} of the survey and note signals; section 4, engagement."""
-    scale = next(row for row in seeds["survey_scales"] if row["kind"] == "nps")
-    detractor_highest, promoter_lowest = Fraction(scale["detractor_highest"]), Fraction(scale["promoter_lowest"])
+    scales = {row["kind"]: {key: Fraction(value) for key, value in row.items() if key != "kind" and value}
+              for row in seeds["survey_scales"]}
+    scale, satisfied_lowest = scales["nps"], scales["csat"]["satisfied_lowest"]
     own = [e for e in account.events if e.occurred_at.date() >= account.started_on]
     own.sort(key=lambda e: e.business)
 
@@ -1296,20 +1309,22 @@ def engagement_signals(account, seeds):
                           if e.get("kind") == kind] for kind in ("nps", "csat")}
         nps, csat = recent(answers["nps"], d, 180), recent(answers["csat"], d, 90)
         sentiments = recent(notes, d, 90)
-        promoters = sum(score >= promoter_lowest for _, score in nps)
-        detractors = sum(score <= detractor_highest for _, score in nps)
+        promoters = sum(score >= scale["promoter_lowest"] for _, score in nps)
+        detractors = sum(score <= scale["detractor_highest"] for _, score in nps)
         s = signals[d] = {}
-        s["nps_180d"] = ratio(100 * (promoters - detractors), len(nps))
+        s["nps_answers_180d"] = len(nps)
+        s["nps_180d"] = ratio(100 * (promoters - detractors), len(nps)) if len(nps) >= scale["min_answers"] else None
         s["nps_score_180d"] = mean(nps)
         by_day = {day: mean([pair for pair in nps if pair[0] == day]) for day, _ in nps}
         s["nps_last_score_180d"] = by_day[max(by_day)] if by_day else None
-        s["nps_best_score_180d"] = max(by_day.values(), default=None)
+        s["nps_dropped_users_180d"] = dropped_users(
+            [e for e in last.values() if e.get("kind") == "nps" and in_window(e.occurred_at.date(), d, 180)], scale)
         s["days_since_nps"] = since(nps, d)
-        s["csat_90d"] = mean(csat)
+        s["csat_90d"] = ratio(sum(score >= satisfied_lowest for _, score in csat), len(csat))
+        s["csat_score_90d"] = mean(csat)
         s["days_since_csat"] = since(csat, d)
-        s["survey_response_rate_90d"] = ratio(
-            sum(in_window(e.occurred_at.date(), d, 90) for e in last.values()),
-            sum(in_window(day, d, 90) for day in sent.values()))
+        asked = [key for key, day in sent.items() if in_window(day, d, 90)]
+        s["survey_response_rate_90d"] = ratio(sum(key in last for key in asked), len(asked))
         s["note_sentiment_90d"] = mean(sentiments)
         s["days_since_note"] = since(sentiments, d)
     return signals

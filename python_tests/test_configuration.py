@@ -109,7 +109,7 @@ ROWS = [
     (lacking("event_schemas", event_type="trial_started") | lacking("tracking_plan", event_type="none"), "reference/event_types.csv, source billing, event_type trial_started: unknown event_type trial_started. Use a value of event_schemas.event_type."),
     (changed("size_classes", 1, min_seats="0", min_arr="0"), "reference/size_classes.csv, segment with min_seats 0 and min_arr 0: exactly one class must start at zero. Add or remove one."),
     (changed("sla_targets", 0, is_default="true"), "reference/sla_targets.csv, column is_default: exactly one priority must be the default. Set is_default to true on one row."),
-    (changed("survey_scales", 0, promoter_lowest="11"), "reference/survey_scales.csv, kind nps: detractor_highest and promoter_lowest must lie within the scale. Let them go from lowest to highest."),
+    (changed("survey_scales", 0, promoter_lowest="11"), "reference/survey_scales.csv, kind nps: a limit lies above the scale. Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest to highest."),
     (changed("validation_horizons", 0, train_share="0.9"), "reference/validation_horizons.csv, horizon_days 30: train_share and validation_share leave nothing for the holdout. Let them sum to less than 1."),
     (changed("lift_targets", 9, bucket="12"), "reference/lift_targets.csv, the buckets: they do not count from 1 without a gap. Number the rows 1, 2, 3 and so on."),
     (lacking("timezones", timezone="UTC"), "reference/timezones.csv, the var default_timezone: unknown timezone UTC. Use a name of timezones.csv."),

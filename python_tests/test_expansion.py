@@ -317,7 +317,7 @@ STEPS = {
     "seats": [Fraction(n) for n in (5, 9, 10, 11, 12, 13, 20)],
     "configuration_maturity": [Fraction(n, 8) for n in range(9)],
     "nps_180d": [Fraction(n) for n in (-50, 0, 29, 30, 50, 69, 70, 71, 100)],
-    "csat_90d": [Fraction(n, 4) for n in range(4, 21)],
+    "csat_score_90d": [Fraction(n, 4) for n in range(4, 21)],
     "expansion_requests_90d": [Fraction(n) for n in range(5)],
 }
 

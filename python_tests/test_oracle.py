@@ -78,7 +78,7 @@ def small_peer_groups():
         for name in ("health_weights", "health_bands")
     )
     for row in weights:
-        if row["model_version"] == "v2" and row["metric"] in ("dau_mau", "csat"):
+        if row["model_version"] == "v2" and row["metric"] in ("dau_mau", "csat_score"):
             row["weight"] = "0.10"
     own = [
         row | {"model_version": "v2", "upper_bound": "0.3"}

@@ -34,7 +34,7 @@ LEVELS = {
     "tickets_open": (0, 1),
     "tickets_awaiting_us": (0, 1),
     "nps_last_score_180d": (5, 8),
-    "nps_best_score_180d": (6, 9),
+    "nps_dropped_users_180d": (0, 1),
     "milestone_completion": (0.3, 0.8),
     "days_since_milestone": (10, 30),
 }

@@ -297,26 +297,24 @@ CASES = {
     "surveys": {
         "answered_twice": (
             [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-02 10:00:00", 3)],
-            {"nps_180d": -100, "survey_response_rate_90d": 1, "nps_best_score_180d": 3},
+            {"nps_score_180d": 3, "nps_answers_180d": 1, "survey_response_rate_90d": 1, "nps_dropped_users_180d": None},
         ),
         "corrected_on_a_later_day": (
             [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-20", 3)],
             {
-                "08-19 nps_180d": 100,
-                "nps_180d": -100,
+                "08-19 nps_score_180d": 9,
+                "nps_score_180d": 3,
                 "days_since_nps": 41,
                 "survey_response_rate_90d": 1,
-                "nps_best_score_180d": 3,
+                "nps_dropped_users_180d": None,
             },
         ),
         "corrected_months_later": (
             [start("03-03"), sent("03-05"), answer("03-06", 9), answer("07-20", 2)],
             {
-                "07-19 nps_180d": 100,
-                "07-19 nps_best_score_180d": 9,
+                "07-19 nps_score_180d": 9,
                 "07-19 survey_response_rate_90d": None,
-                "nps_180d": -100,
-                "nps_best_score_180d": 2,
+                "nps_score_180d": 2,
                 "survey_response_rate_90d": None,
             },
         ),  # fmt: skip
@@ -327,23 +325,64 @@ CASES = {
                 answer("08-02", 3, event_id="a9", loaded_at="08-03"),
                 answer("08-02", 9, event_id="z9", loaded_at="08-02"),
             ],
-            {"nps_180d": -100},
+            {"nps_score_180d": 3},
         ),  # fmt: skip
         "two_people": (
             [start("03-03"), sent("08-01"), sent("08-01", "ben"), answer("08-02", 9), answer("08-02", 3, "ben")],
-            {"nps_180d": 0, "survey_response_rate_90d": 1, "nps_score_180d": 6},
+            {"nps_answers_180d": 2, "nps_score_180d": 6, "survey_response_rate_90d": 1},
         ),
         "nobody_by_name": (
             [start("03-03"), sent("08-01", None), answer("08-02", 9, None), answer("08-03", 3, None)],
-            {"nps_180d": -100, "survey_response_rate_90d": 1},
+            {"nps_score_180d": 3, "survey_response_rate_90d": 1},
         ),
         "two_surveys": (
             [start("03-03"), sent("08-01"), sent("08-10", of="w"), answer("08-02", 9), answer("08-11", 3, of="w")],
-            {"nps_180d": 0, "nps_last_score_180d": 3, "nps_best_score_180d": 9, "survey_response_rate_90d": 1},
+            {"nps_score_180d": 6, "nps_last_score_180d": 3, "nps_dropped_users_180d": 1, "survey_response_rate_90d": 1},
         ),
         "two_kinds": (
             [start("03-03"), sent("08-01"), answer("08-02", 9), answer("08-03", 2, kind="csat")],
-            {"nps_180d": 100, "csat_90d": 2, "survey_response_rate_90d": 2},
+            {"nps_score_180d": 9, "csat_score_90d": 2, "csat_90d": 0, "survey_response_rate_90d": 1},
+        ),
+        "never_sent": ([start("03-03"), answer("08-02", 9)], {"nps_score_180d": 9, "survey_response_rate_90d": None}),
+        "satisfied": (
+            [start("03-03")]
+            + [answer("07-10", score, of=of, kind="csat") for of, score in zip("abcd", (3, 3, 3, 3), strict=True)]
+            + [answer("04-02", score, of=of, kind="csat") for of, score in zip("efgh", (5, 5, 1, 1), strict=True)],
+            {"04-09 csat_90d": 0.5, "04-09 csat_score_90d": 3, "csat_90d": 0, "csat_score_90d": 3},
+        ),
+        "asked_long_ago": (
+            [start("03-03"), sent("09-25", of="late")]
+            + [sent("07-01", of=str(n)) for n in range(10)]
+            + [answer("07-03", 9, of=str(n)) for n in range(3)],
+            {"09-24 survey_response_rate_90d": Decimal("0.3"), "survey_response_rate_90d": 0},
+        ),
+        "answered_after_a_while": (
+            [start("03-03"), sent("08-01"), sent("08-01", "ben"), answer("08-20", 9)],
+            {"08-19 survey_response_rate_90d": 0, "survey_response_rate_90d": 0.5},
+        ),
+        "nobody_dropped": (
+            [start("03-03"), answer("07-01", 8), answer("08-01", 5, "ben", of="w")],
+            {"nps_dropped_users_180d": None},
+        ),
+        "dropped": ([start("03-03"), answer("07-01", 8), answer("08-01", 5, of="w")], {"nps_dropped_users_180d": 1}),
+        "dropped_a_little": ([start("03-03"), answer("07-01", 8), answer("08-01", 6, of="w")], {"nps_dropped_users_180d": 0}),
+        "dropped_and_came_back": (
+            [start("03-03"), answer("07-01", 8), answer("08-01", 5, of="w"), answer("09-01", 8, of="x")],
+            {"08-31 nps_dropped_users_180d": 1, "nps_dropped_users_180d": 0},
+        ),
+        "dropped_long_ago": (
+            [start("03-03"), answer("03-10", 9), answer("08-01", 5, of="w")],
+            {"09-05 nps_dropped_users_180d": 1, "09-06 nps_dropped_users_180d": None},
+        ),
+        "few_answers": (
+            [start("03-03"), answer("07-01", 10), answer("07-01", 10, "ben"), answer("08-01", 0, "eve")],
+            {
+                "07-31 nps_answers_180d": 2,
+                "07-31 nps_180d": None,
+                "nps_answers_180d": 3,
+                "nps_180d": Decimal("33.333333"),
+                "03-04 nps_answers_180d": 0,
+            },
         ),
         "sent_again": (
             [start("03-03"), sent("06-01"), sent("08-01"), answer("08-02", 9)],
@@ -438,8 +477,8 @@ RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08")}
 DAY = datetime.timedelta(days=1)
 BILLING = ("is_subscribed", "arr", "seats", "days_overdue", "days_to_renewal")
 SURVEY = (
-    "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_best_score_180d", "days_since_nps", "csat_90d",
-    "days_since_csat", "survey_response_rate_90d",
+    "nps_answers_180d", "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_dropped_users_180d", "days_since_nps",
+    "csat_90d", "csat_score_90d", "days_since_csat", "survey_response_rate_90d",
 )  # fmt: skip
 
 
@@ -635,16 +674,22 @@ class Replay:
             by_day[event["day"]].append(event["score"])
         means = {since: share(sum(scores), len(scores)) for since, scores in by_day.items()}
         balance = sum((e["score"] >= 9) - (e["score"] <= 6) for e in nps)
-        both = ("nps", "csat")
+        of_user = defaultdict(list)
+        for event in decisions.in_business_order(e for e in nps if e["user_id"]):
+            of_user[event["user_id"]].append(event["score"])
+        fell = [scores[-1] < 6 and max(scores[:-1]) >= 8 for scores in of_user.values() if len(scores) > 1]
+        asked_lately = [key for key, event in asked.items() if (day - event["day"]).days < 90]
         return (
-            share(100 * balance, len(nps)),
+            len(nps),
+            share(100 * balance, len(nps)) if len(nps) >= 3 else None,
             share(sum(e["score"] for e in nps), len(nps)),
             means[max(means)] if means else None,
-            max(means.values(), default=None),
+            sum(fell) if fell else None,
             (day - max(means)).days if means else None,
+            share(sum(e["score"] >= 4 for e in csat), len(csat)),
             share(sum(e["score"] for e in csat), len(csat)),
             (day - max(e["day"] for e in csat)).days if csat else None,
-            share(len(within(given.values(), 90, *both)), len(within(asked.values(), 90, *both))),
+            share(sum(key in given for key in asked_lately), len(asked_lately)),
         )
 
     def days(self):

@@ -189,10 +189,15 @@ problems as (
     select
         'reference/survey_scales.csv' as file_path,
         'kind ' || kind as row_key,
-        'detractor_highest and promoter_lowest must lie within the scale.' as problem,
-        'Let them go from lowest to highest.' as remedy
+        'a limit lies above the scale.' as problem,
+        'Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest '
+        || 'to highest.' as remedy
     from survey_scales
-    where detractor_highest > highest or promoter_lowest > highest
+    where
+        detractor_highest > highest
+        or promoter_lowest > highest
+        or dropped_from > highest
+        or satisfied_lowest > highest
     union all
     select
         'reference/coverage_rules.csv' as file_path,

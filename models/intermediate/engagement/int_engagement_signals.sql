@@ -14,7 +14,12 @@ updates as (
 ),
 
 answers as (
-    select * from {{ ref('stg_survey__answers') }}
+    select answers.*
+    from {{ ref('stg_survey__answers') }} as answers
+    inner join updates
+        on
+            answers.account_id = updates.account_id
+            and cast(answers.occurred_at as date) >= updates.started_on
 ),
 
 notes as (
@@ -27,25 +32,41 @@ survey_scales as (
 ),
 
 -- A survey sent again to the same person is one survey, of the day on which it was first sent.
+sent_surveys as (
+    select
+        account_id,
+        survey_id,
+        kind,
+        user_id,
+        min(case when event_type = 'survey_sent' then cast(occurred_at as date) end) as sent_on,
+        min(case when event_type = 'survey_answered' then cast(occurred_at as date) end)
+            as first_answered_on
+    from answers
+    group by account_id, survey_id, kind, user_id
+),
+
+-- A survey that was answered before it was sent, by the clocks, counts as answered when sent.
 first_sent as (
     select
-        answers.account_id,
-        min(cast(answers.occurred_at as date)) as date_day
-    from answers
-    inner join updates
-        on
-            answers.account_id = updates.account_id
-            and cast(answers.occurred_at as date) >= updates.started_on
-    where answers.event_type = 'survey_sent'
-    group by answers.account_id, answers.survey_id, answers.kind, answers.user_id
+        account_id,
+        sent_on,
+        case when first_answered_on < sent_on then sent_on else first_answered_on end
+            as answered_on,
+        {{ add_days('sent_on', 90) }} as leaves_on
+    from sent_surveys
+    where sent_on is not null
 ),
 
 dated_answers as (
     select
         answers.account_id,
+        answers.user_id,
         answers.kind,
         answers.score,
         cast(answers.occurred_at as date) as date_day,
+        row_number() over (
+            partition by answers.account_id order by {{ in_business_order() }}
+        ) as place,
         lead(cast(answers.occurred_at as date)) over (
             partition by answers.account_id, answers.survey_id, answers.kind, answers.user_id
             order by {{ in_business_order() }}
@@ -58,9 +79,11 @@ dated_answers as (
 scaled_answers as (
     select
         dated_answers.account_id,
+        dated_answers.user_id,
         dated_answers.kind,
         dated_answers.score,
         dated_answers.date_day,
+        dated_answers.place,
         coalesce(dated_answers.corrected_on, cast('9999-12-31' as date)) as corrected_on,
         {{ add_days(
             'dated_answers.date_day', "case when dated_answers.kind = 'nps' then 180 else 90 end"
@@ -69,7 +92,9 @@ scaled_answers as (
             when dated_answers.score >= survey_scales.promoter_lowest then 1
             when dated_answers.score <= survey_scales.detractor_highest then -1
             else 0
-        end as balance
+        end as balance,
+        case when dated_answers.score >= survey_scales.satisfied_lowest then 1 else 0 end
+            as satisfied
     from dated_answers
     inner join survey_scales
         on dated_answers.kind = survey_scales.kind
@@ -79,21 +104,24 @@ scaled_answers as (
 facts as (
     select
         account_id,
-        date_day,
-        {{ add_days('date_day', 90) }} as leaves_on,
+        sent_on as date_day,
+        leaves_on,
         'survey_sent' as fact,
         0 as total,
-        0 as balance
+        0 as balance,
+        0 as satisfied
     from first_sent
     union all
     select
         account_id,
-        date_day,
-        least({{ add_days('date_day', 90) }}, corrected_on) as leaves_on,
+        answered_on as date_day,
+        leaves_on,
         'survey_answered' as fact,
         0 as total,
-        0 as balance
-    from scaled_answers
+        0 as balance,
+        0 as satisfied
+    from first_sent
+    where answered_on < leaves_on
     union all
     select
         account_id,
@@ -101,7 +129,8 @@ facts as (
         least(leaves_on, corrected_on) as leaves_on,
         kind as fact,
         score as total,
-        balance
+        balance,
+        satisfied
     from scaled_answers
     union all
     select
@@ -110,7 +139,8 @@ facts as (
         {{ add_days('cast(occurred_at as date)', 90) }} as leaves_on,
         'note' as fact,
         sentiment as total,
-        0 as balance
+        0 as balance,
+        0 as satisfied
     from notes
 ),
 
@@ -122,7 +152,8 @@ changes as (
         fact,
         1 as facts,
         total,
-        balance
+        balance,
+        satisfied
     from facts
     union all
     select
@@ -132,7 +163,8 @@ changes as (
         fact,
         -1 as facts,
         -total as total,
-        -balance as balance
+        -balance as balance,
+        -satisfied as satisfied
     from facts
     union all
     select
@@ -142,7 +174,8 @@ changes as (
         'none' as fact,
         0 as facts,
         0 as total,
-        0 as balance
+        0 as balance,
+        0 as satisfied
     from updates
 ),
 
@@ -156,7 +189,8 @@ counted_changes as (
         changes.fact,
         changes.facts,
         changes.total,
-        changes.balance
+        changes.balance,
+        changes.satisfied
     from changes
     inner join updates
         on
@@ -177,6 +211,7 @@ daily_changes as (
         sum(case when fact = 'nps' then balance else 0 end) as nps_balance,
         sum(case when fact = 'csat' then facts else 0 end) as csat_answers,
         sum(case when fact = 'csat' then total else 0 end) as csat_total,
+        sum(case when fact = 'csat' then satisfied else 0 end) as csat_satisfied,
         sum(case when fact = 'note' then facts else 0 end) as notes,
         sum(case when fact = 'note' then total else 0 end) as sentiment_total,
         max(case when fact = 'nps' then fact_on end) as last_nps_on,
@@ -198,6 +233,7 @@ running as (
         sum(nps_balance) {{ over_so_far() }} as nps_balance_180d,
         sum(csat_answers) {{ over_so_far() }} as csat_answers_90d,
         sum(csat_total) {{ over_so_far() }} as csat_total_90d,
+        sum(csat_satisfied) {{ over_so_far() }} as csat_satisfied_90d,
         sum(notes) {{ over_so_far() }} as notes_90d,
         sum(sentiment_total) {{ over_so_far() }} as sentiment_total_90d,
         max(last_nps_on) {{ over_so_far() }} as last_nps_on,
@@ -206,24 +242,32 @@ running as (
     from daily_changes
 ),
 
-nps_means as (
+answers_in_sight as (
     select
         running.account_id,
         running.date_day,
+        scaled_answers.user_id,
+        scaled_answers.score,
         scaled_answers.date_day as nps_on,
-        {{ ratio('sum(scaled_answers.score)', 'count(*)') }} as nps_mean
+        scaled_answers.place
     from running
-    inner join updates
-        on running.account_id = updates.account_id
     inner join scaled_answers
         on
             running.account_id = scaled_answers.account_id
             and scaled_answers.kind = 'nps'
-            and updates.started_on <= scaled_answers.date_day
             and running.date_day >= scaled_answers.date_day
             and running.date_day < scaled_answers.leaves_on
             and running.date_day < scaled_answers.corrected_on
-    group by running.account_id, running.date_day, scaled_answers.date_day
+),
+
+nps_means as (
+    select
+        account_id,
+        date_day,
+        nps_on,
+        {{ ratio('sum(score)', 'count(*)') }} as nps_mean
+    from answers_in_sight
+    group by account_id, date_day, nps_on
 ),
 
 nps_in_sight as (
@@ -231,9 +275,51 @@ nps_in_sight as (
         account_id,
         date_day,
         nps_mean as last_nps_mean,
-        max(nps_mean) over (partition by account_id, date_day) as best_nps_mean,
         row_number() over (partition by account_id, date_day order by nps_on desc) as recency
     from nps_means
+),
+
+answers_of_people as (
+    select
+        account_id,
+        date_day,
+        user_id,
+        score,
+        row_number() over (
+            partition by account_id, date_day, user_id order by place desc
+        ) as recency
+    from answers_in_sight
+    where user_id is not null
+),
+
+people as (
+    select
+        account_id,
+        date_day,
+        max(case when recency = 1 then score end) as last_score,
+        max(case when recency > 1 then score end) as best_earlier_score
+    from answers_of_people
+    group by account_id, date_day, user_id
+),
+
+drops as (
+    select
+        people.account_id,
+        people.date_day,
+        sum(
+            case
+                when
+                    people.last_score < survey_scales.dropped_below
+                    and people.best_earlier_score >= survey_scales.dropped_from
+                    then 1
+                else 0
+            end
+        ) as nps_dropped_users
+    from people
+    inner join survey_scales
+        on survey_scales.kind = 'nps'
+    where people.best_earlier_score is not null
+    group by people.account_id, people.date_day
 ),
 
 stretches as (
@@ -241,22 +327,33 @@ stretches as (
         running.account_id,
         running.date_day as first_day,
         running.last_day,
-        {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }} as nps_180d,
+        cast(running.nps_answers_180d as bigint) as nps_answers_180d,
+        case
+            when running.nps_answers_180d >= survey_scales.min_answers
+                then {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }}
+        end as nps_180d,
         {{ ratio('running.nps_total_180d', 'running.nps_answers_180d') }} as nps_score_180d,
         nps_in_sight.last_nps_mean as nps_last_score_180d,
-        nps_in_sight.best_nps_mean as nps_best_score_180d,
+        cast(drops.nps_dropped_users as bigint) as nps_dropped_users_180d,
         case when running.nps_answers_180d > 0 then running.last_nps_on end as last_nps_on,
-        {{ ratio('running.csat_total_90d', 'running.csat_answers_90d') }} as csat_90d,
+        {{ ratio('running.csat_satisfied_90d', 'running.csat_answers_90d') }} as csat_90d,
+        {{ ratio('running.csat_total_90d', 'running.csat_answers_90d') }} as csat_score_90d,
         case when running.csat_answers_90d > 0 then running.last_csat_on end as last_csat_on,
         {{ ratio('running.answered_90d', 'running.sent_90d') }} as survey_response_rate_90d,
         {{ ratio('running.sentiment_total_90d', 'running.notes_90d') }} as note_sentiment_90d,
         case when running.notes_90d > 0 then running.last_note_on end as last_note_on
     from running
+    inner join survey_scales
+        on survey_scales.kind = 'nps'
     left join nps_in_sight
         on
             running.account_id = nps_in_sight.account_id
             and running.date_day = nps_in_sight.date_day
             and nps_in_sight.recency = 1
+    left join drops
+        on
+            running.account_id = drops.account_id
+            and running.date_day = drops.date_day
 ),
 
 days as (
@@ -270,12 +367,14 @@ signals as (
     select
         account_id,
         date_day,
+        nps_answers_180d,
         nps_180d,
         nps_score_180d,
         nps_last_score_180d,
-        nps_best_score_180d,
+        nps_dropped_users_180d,
         {{ days_between('last_nps_on', 'date_day') }} as days_since_nps,
         csat_90d,
+        csat_score_90d,
         {{ days_between('last_csat_on', 'date_day') }} as days_since_csat,
         survey_response_rate_90d,
         note_sentiment_90d,

@@ -22,7 +22,7 @@
         'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'tickets_per_user_30d', 'first_response_hours_30d',
         'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
         'replies_per_ticket_90d', 'expansion_requests_90d',
-        'is_subscribed', 'arr', 'seats', 'days_overdue', 'days_to_renewal', 'usage_cap_share_30d',
+        'is_subscribed', 'arr', 'committed_arr', 'seats', 'days_overdue', 'days_to_renewal', 'usage_cap_share_30d',
         'nps_answers_180d', 'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_dropped_users_180d', 'days_since_nps',
         'csat_90d', 'csat_score_90d', 'days_since_csat',
         'survey_response_rate_90d', 'note_sentiment_90d', 'days_since_note',

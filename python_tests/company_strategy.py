@@ -278,6 +278,8 @@ class _Company:
                             (8, 4, 3, 1, 1, 0.5, 0.7, 0.7, 1))[0]
         if seats != "absent":
             terms["seats"] = seats
+        if self.chance(0.2):                                      # begins later, or is told late
+            terms["effective_on"] = (start + timedelta(days=rng.choice((-9, 0, 1, 20, 90)))).isoformat()
         if self.chance(0.6):
             terms["term_end"] = (start + timedelta(days=rng.choice((0, 14, 30, 90, 365)))).isoformat()
         if self.chance(0.4):

@@ -578,56 +578,143 @@ class Period:
         return self.starts_on <= day and (self.ends_on is None or day < self.ends_on)
 
 
-def terms_on(decisions, day):
-    """The event whose terms hold on a day by these decisions alone, None when none do; section 3.
+@dataclass
+class Terms:
+    """What a decision on a subscription says from first_on on, with what it omits of the terms before."""
 
-    decisions: Events of one subscription in business order.
-    """
-    for position in range(len(decisions) - 1, -1, -1):
-        event = decisions[position]
-        decided_on = event.occurred_at.date()
-        if event.event_type in SUBSCRIPTION_STARTS:
-            if decided_on <= day:
-                return event
+    account: str
+    decided_on: date
+    first_on: date
+    seats: int | None
+    arr: Fraction
+    term_end: date | None
+    usage_cap: Fraction | None
+
+
+@dataclass
+class Signed:
+    """The last signed terms of a subscription on the days begins <= d < ends (ends None: until now)."""
+
+    account: str
+    begins: date
+    ends: date | None
+    arr: Fraction
+    term_end: date | None
+
+
+def read_decisions(events, rates):
+    """[(day of the decision, Terms or None where it cancels, first day)] of one subscription, in business order."""
+    found, kept = [], {}
+    for event in sorted(events, key=lambda e: e.business):
+        day = event.occurred_at.date()
+        first_on = as_date(event.get("effective_on")) or day
+        if event.event_type == "subscription_cancelled":
+            found.append((day, None, first_on))
+            continue
+        if event.event_type == "subscription_started":
+            kept = {}
+        if event.event_type == "subscription_renewed":
+            kept.pop("term_end", None)
+        said = {"seats": as_integer(event.get("seats")), "usage_cap": as_number(event.get("usage_cap")),
+                "term_end": as_date(event.get("term_end"))}
+        if said["term_end"] is not None and said["term_end"] < first_on:
+            del said["term_end"]
+        kept = kept | {key: value for key, value in said.items() if value is not None}
+        arr = round_half_up(as_number(event.get("mrr")) * 12 * rates[event.get("currency")], 2)
+        terms = Terms(event.account, day, first_on, kept.get("seats"), arr, kept.get("term_end"), kept.get("usage_cap"))
+        found.append((day, terms, first_on))
+    return found
+
+
+def timeline(decisions):
+    """[(first day, Terms or None, day of the decision)] in order of days, as these decisions leave it; section 3."""
+    entries = []
+    for day, terms, first_on in decisions:
+        if terms is None:
+            entries = [entry for entry in entries
+                       if entry[0] < first_on and (entry[1] is not None or entry[0] <= day)]
         else:
-            ends_on = as_date(event.get("effective_on"))
-            if ends_on <= day:
-                return None
-            if decided_on <= day:
-                return terms_on(decisions[:position], decided_on)
-    return None
+            entries = [entry for entry in entries
+                       if entry[0] != first_on and (entry[1] is not None or entry[0] < first_on)]
+        entries = sorted([*entries, (first_on, terms, day)], key=lambda entry: entry[0])
+    return entries
 
 
-def periods(accepted, seeds):
-    """The periods of all subscriptions; section 3."""
+def lapse_of(stretches, cancelled_on, grace, as_of):
+    """First day without a term that nobody renewed, None where it goes on; section 3.
+
+    stretches: [(Terms, first day, first day after or None)], neighbours of one term_end. cancelled_on: day of the
+    cancellation that ends the last one, or None.
+    """
+    (terms, begins, _), (*_, until) = stretches[0], stretches[-1]
+    if grace is None or terms.term_end is None or terms.term_end < begins:
+        return None
+    known_on = terms.term_end + timedelta(days=grace) + ONE_DAY       # the first day after the grace
+    if as_of < known_on or (until is not None and until <= known_on):
+        return None
+    if cancelled_on is not None and cancelled_on < known_on:
+        return None
+    return terms.term_end + ONE_DAY
+
+
+def held_terms(decisions, grace, as_of):
+    """([(Terms, first day, first day after or None)], {id of Terms: lapsed on}) of one subscription, lapses applied."""
+    entries = timeline(decisions)
+    groups, before = [], None
+    for number, (day, terms, _) in enumerate(entries):
+        following = entries[number + 1] if number + 1 < len(entries) else (None, terms, None)
+        if terms is not None:
+            if before is None or before.term_end is None or before.term_end != terms.term_end:
+                groups.append([])
+            groups[-1].append((terms, day, following[0]))
+            cancelled_on = None if following[1] is not None else following[2]
+            groups[-1][-1] += (cancelled_on,)
+        before = terms
+    held, lapses = [], {}
+    for group in groups:
+        stretches = [row[:3] for row in group]
+        lapsed_on = lapse_of(stretches, group[-1][3], grace, as_of)
+        for terms, day, until in stretches:
+            if lapsed_on is not None:
+                lapses[id(terms)] = lapsed_on
+                until = min(until or lapsed_on, lapsed_on)
+            if until is None or day < until:
+                held.append((terms, day, until))
+    return held, lapses
+
+
+def subscriptions(accepted, seeds, as_of):
+    """([Period], [Signed]) of all subscriptions; section 3."""
     rates = {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
+    (settings,) = seeds["billing_settings"]
+    grace = int(settings["lapse_grace_days"]) if settings["lapse_grace_days"] else None
     by_subscription = defaultdict(list)
     for event in accepted:
         if event.event_type in (*SUBSCRIPTION_STARTS, "subscription_cancelled") and event.source == "billing":
             by_subscription[event.document].append(event)
 
-    def period(event, starts_on, ends_on):
-        return Period(event.account, starts_on, ends_on, as_integer(event.get("seats")),
-                      round_half_up(as_number(event.get("mrr")) * 12 * rates[event.get("currency")], 2),
-                      as_date(event.get("term_end")), as_number(event.get("usage_cap")))
+    def period(terms, starts_on, ends_on):
+        return Period(terms.account, starts_on, ends_on, terms.seats, terms.arr, terms.term_end, terms.usage_cap)
 
-    found = []
-    for decisions in by_subscription.values():
-        decisions.sort(key=lambda e: e.business)
-        edges = {e.occurred_at.date() for e in decisions}
-        edges |= {as_date(e.get("effective_on")) for e in decisions if e.event_type not in SUBSCRIPTION_STARTS}
-        edges = sorted(edges)
-        own = []
-        for starts_on, ends_on in zip(edges, [*edges[1:], None]):  # noqa: B905
-            event = terms_on(decisions, starts_on)
-            if event is not None:
-                own.append(period(event, starts_on, ends_on))
-        starts = [e for e in decisions if e.event_type in SUBSCRIPTION_STARTS]
-        if not own and starts:
-            first = min(starts, key=lambda e: e.business)
-            own.append(period(first, first.occurred_at.date(), first.occurred_at.date()))
-        found += own
-    return found
+    found, signed = [], []
+    for events in by_subscription.values():
+        decisions = read_decisions(events, rates)
+        held, lapses = held_terms(decisions, grace, as_of)
+        found += [period(*row) for row in held]
+        starts = [terms for _, terms, _ in decisions if terms is not None]
+        if not held and starts:
+            found.append(period(starts[0], starts[0].first_on, starts[0].first_on))
+        decided = [day for day, *_ in decisions]
+        for number, (day, until) in enumerate(zip(decided, [*decided[1:], None]), 1):  # noqa: B905
+            last = timeline(decisions[:number])[-1][1]
+            if last is None or until == day:
+                continue
+            lapsed_on = lapses.get(id(last))
+            if lapsed_on is not None:
+                until = min(until or lapsed_on, lapsed_on)
+            if until is None or day < until:
+                signed.append(Signed(last.account, day, until, last.arr, last.term_end))
+    return found, signed
 
 
 def total_seats(states, day):
@@ -679,6 +766,7 @@ class Account:
     first_seats_on: date | None
     events: list
     states: list
+    signed: list
 
     def spine(self):
         """Every day from started_on to ended_on."""
@@ -706,9 +794,12 @@ def is_on_excluded_day(event, seeds):
 
 def build_accounts(accepted, survivors, seeds, as_of):
     """Section 3: the in-scope accounts, sorted by id. accepted: Events; survivors: {account_id: canonical}."""
-    states_by_account = defaultdict(list)
-    for state in periods(accepted, seeds):
+    states_by_account, signed_by_account = defaultdict(list), defaultdict(list)
+    found, signed = subscriptions(accepted, seeds, as_of)
+    for state in found:
         states_by_account[state.account].append(state)
+    for terms in signed:
+        signed_by_account[terms.account].append(terms)
     events_by_account = defaultdict(list)
     for event in accepted:
         if not is_on_excluded_day(event, seeds):
@@ -746,7 +837,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
         if active and not any(s.covers(as_of) for s in active):
             churned_on = max(s.ends_on for s in active)
         account = Account(account_id, segment_of(states, seeds), category, started_at, started_at.date(), churned_on,
-                          max(started_at.date(), churned_on or as_of), None, events, states)
+                          max(started_at.date(), churned_on or as_of), None, events, states,
+                          signed_by_account[account_id])
         account.first_seats_on = next((d for d in account.spine() if (seats_on(states, d) or 0) > 0), None)
         accounts.append(account)
     return accounts
@@ -1253,8 +1345,11 @@ def billing_signals(account, bills, usage, coverage):
         if any(is_issued for is_issued, _ in owed):
             due_days = [due_on for _, due_on in owed if due_on is not None]
             s["days_overdue"] = max(0, (d - min(due_days)).days) if due_days else 0
-        s["days_to_renewal"] = min(((state.term_end - d).days for state in active
-                                    if state.term_end is not None and state.term_end >= d), default=None)
+        signed = [terms for terms in account.signed if terms.begins <= d and (terms.ends is None or d < terms.ends)]
+        was_signed = any(terms.begins <= d for terms in account.signed)
+        s["committed_arr"] = sum((terms.arr for terms in signed), Fraction(0)) if was_signed else None
+        s["days_to_renewal"] = min(((terms.term_end - d).days for terms in signed
+                                    if terms.term_end is not None and terms.term_end >= d), default=None)
         caps = [state.usage_cap for state in active if state.usage_cap is not None]
         s["usage_cap_share_30d"] = ratio(usage[d]["events_30d"], sum(caps)) if caps else None
         if not is_observed("usage_cap_share_30d", d, account, coverage):

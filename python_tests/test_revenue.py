@@ -16,11 +16,14 @@ AS_OF = datetime.date(2025, 3, 17)
 FIRST = datetime.date(2023, 10, 20)
 RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "JPY": Decimal("0.0065")}
 WINDOWS = (1, 3, 12)
-MODELS = ("int_subscription_periods", "int_billing_months", "int_arr_months", "fct_arr_movements", "arr_waterfall")
+MODELS = (
+    "int_subscription_decisions", "int_subscription_terms", "int_subscription_periods", "int_billing_months",
+    "int_arr_months", "fct_arr_movements", "arr_waterfall",
+)  # fmt: skip
 ORDER = {"subscription_started": 2, "subscription_changed": 3, "subscription_renewed": 4, "subscription_cancelled": 5}
 SUBSCRIPTION = (
     "event_id", "event_type", "account_id", "document", "subscription_id", "effective_on", "term_ends_on", "seats", "mrr",
-    "currency", "usage_cap", "business_order", "occurred_at", "loaded_at",
+    "currency", "usage_cap", "reason", "business_order", "occurred_at", "loaded_at",
 )  # fmt: skip
 
 
@@ -30,12 +33,14 @@ def history(rng, account, number, free):
     kind, currency = "subscription_started", rng.choice(list(RATES))
     while at.date() <= AS_OF:
         effective = at.date() + datetime.timedelta(days=rng.choice((0, 0, 1, 40, -40)))
+        if kind != "subscription_cancelled":
+            effective = max(FIRST, effective) if rng.random() < 0.2 else None
         mrr = Decimal(rng.choice((0, -1, 99, 100, 100, 250) if free else (99, 100, 250)))
         mrr += Decimal(rng.choice(("0", "0.01", "0.333333")))
         yield {
             "event_id": f"{rng.randrange(16**8):08x}", "event_type": kind, "account_id": account,
             "document": f"{account}-{number}", "subscription_id": str(number),
-            "effective_on": effective if kind == "subscription_cancelled" else None, "term_ends_on": None, "seats": 1,
+            "effective_on": effective, "reason": None, "term_ends_on": None, "seats": 1,
             "mrr": mrr, "currency": currency, "usage_cap": None, "business_order": ORDER[kind],
             "occurred_at": at, "loaded_at": at,
         }  # fmt: skip
@@ -93,6 +98,7 @@ def built(seed, free):
         "create table exchange_rates as select currency, cast(rate_to_reporting_currency as decimal(18, 6)) "
         "as rate_to_reporting_currency from rates"
     )
+    connection.execute("create table billing_settings as select 30 as lapse_grace_days, 0 as bridged_lapse_days")
     connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")

@@ -80,6 +80,7 @@ OPTIONAL = {
     "priority_terms": {"value_when_null"},
     "risk_criteria": {"within_days"},
     "risk_rules": {"to_day", "band_cap"},
+    "billing_settings": {"lapse_grace_days"},
     "coverage_rules": {"silent_after_days"},
     "drift_thresholds": {"fail_at"},
     "event_schemas": {"allowed_values"},

@@ -70,6 +70,7 @@ def answer(at, score, user="ana", of="v", kind="nps", **columns):
 
 
 RUNS = {"churned_on": None, "arr": 1200}
+RETURN = ("03 new", "06 churn", "07 reactivation")
 PAUSE = ("03 new", "05 contraction", "07 expansion")
 
 # kind -> case -> (events, right values): of dim_accounts, of the signals of the last day or of a day "07-01 arr", and
@@ -119,6 +120,126 @@ CASES = {
             RUNS,
         ),
         "of_nothing": ([start("03-03"), cancel("05-01", "05-01", of="other")], RUNS),
+    },
+    "what a change omits": {
+        "seats_kept": ([start("03-03"), change("05-05", 200, seats=None)], {"arr": 2400, "seats": 5}),
+        "seats_kept_by_a_renewal": ([start("03-03"), renew("05-05", 200, seats=None)], {"seats": 5}),
+        "seats_of_a_new_start": ([start("03-03"), cancel("05-01", "05-01"), start("06-01", seats=None)], {"seats": None}),
+        "seats_set_to_none_at_all": ([start("03-03"), change("05-05", seats=0)], {"seats": 0}),
+        "term_kept": (
+            [start("03-03", term_end="2025-12-31"), change("05-05", 200)],
+            {"days_to_renewal": 92, "05-04 days_to_renewal": 241},
+        ),
+        "term_of_a_renewal_without_an_end": (
+            [start("03-03", term_end="2025-12-31"), renew("05-05", 200)],
+            {"days_to_renewal": None, "05-04 days_to_renewal": 241},
+        ),
+    },
+    "renewals": {
+        "last_day_of_the_term": (
+            [start("03-03", term_end="2025-10-01")],
+            {"days_to_renewal": 1, "arr": 1200, "committed_arr": 1200},
+        ),
+        "notice_for_the_end_of_the_term": (
+            [start("03-03", term_end="2025-08-31"), cancel("06-01", "09-01")],
+            {
+                "churned_on": "2025-09-01",
+                "05-31 days_to_renewal": 92,
+                "06-01 days_to_renewal": None,
+                "05-31 committed_arr": 1200,
+                "06-01 committed_arr": 0,
+                "08-31 arr": 1200,
+                "arr": 0,
+            },
+        ),
+        "notice_withdrawn": (
+            [start("03-03", term_end="2025-12-31"), cancel("06-01", "12-31"), change("06-10")],
+            {"06-09 days_to_renewal": None, "06-09 committed_arr": 0, "days_to_renewal": 92, "committed_arr": 1200},
+        ),
+        "signed_ahead": (
+            [
+                start("03-03", term_end="2025-08-31"),
+                renew("06-15", 120, effective_on="2025-09-01", term_end="2026-08-31"),
+            ],
+            {
+                "06-14 committed_arr": 1200,
+                "06-15 committed_arr": 1440,
+                "06-14 days_to_renewal": 78,
+                "06-15 days_to_renewal": 442,
+                "08-31 arr": 1200,
+                "arr": 1440,
+                "movements": ("03 new", "09 expansion"),
+            },
+        ),
+        "signed_ahead_and_changed_before": (
+            [
+                start("03-03", term_end="2025-08-31"),
+                renew("06-15", 120, effective_on="2025-09-01", term_end="2026-08-31"),
+                change("07-01", 110),
+            ],
+            {"07-01 arr": 1320, "07-01 committed_arr": 1440, "arr": 1440},
+        ),
+        "signed_ahead_and_cancelled": (
+            [
+                start("03-03", term_end="2025-08-31"),
+                renew("06-15", 120, effective_on="2025-09-01", term_end="2026-08-31"),
+                cancel("07-01", "09-01"),
+            ],
+            {"churned_on": "2025-09-01", "07-01 committed_arr": 0, "08-31 arr": 1200},
+        ),
+        "signed_ahead_and_sent_again": (
+            [
+                start("03-03", term_end="2025-08-31"),
+                renew("06-15", 120, effective_on="2025-09-01", term_end="2026-08-31"),
+                renew("07-01", 130, effective_on="2025-09-01", term_end="2026-08-31"),
+            ],
+            {"06-30 committed_arr": 1440, "committed_arr": 1560, "arr": 1560},
+        ),
+        "lapsed": (
+            [start("03-03", term_end="2025-08-30")],
+            {
+                "churned_on": "2025-08-31", "08-30 arr": 1200, "arr": 0, "08-31 arr": 0, "08-31 committed_arr": 0,
+                "08-30 days_to_renewal": 0, "movements": ("03 new", "08 churn"),
+            },
+        ),  # fmt: skip
+        "in_its_grace": ([start("03-03", term_end="2025-08-31")], RUNS | {"days_to_renewal": None, "committed_arr": 1200}),
+        "renewed_in_its_grace": (
+            [start("03-03", term_end="2025-05-31"), renew("06-30", 120, term_end="2026-05-31")],
+            {"06-15 arr": 1200, "arr": 1440, "movements": ("03 new", "06 expansion")},
+        ),
+        "renewed_after_its_grace": (
+            [start("03-03", term_end="2025-05-31"), renew("07-02", 120, term_end="2026-05-31")],
+            {"05-31 arr": 1200, "06-15 arr": 0, "07-01 is_subscribed": 0, "arr": 1440, "movements": RETURN},
+        ),
+        "changed_in_its_grace": (
+            [start("03-03", term_end="2025-05-31"), change("06-15", 120)],
+            {"churned_on": "2025-06-01"},
+        ),
+        "runs_on_by_notice": (
+            [start("03-03", term_end="2025-05-31"), cancel("06-15", "08-01")],
+            {"churned_on": "2025-08-01"},
+        ),
+        "no_end_agreed": ([start("03-03")], RUNS),
+        "back_within_the_bridge": (
+            [start("03-03"), cancel("05-20", "05-20"), start("06-19", of="t")],
+            RUNS | {"06-01 arr": 0, "06-01 is_subscribed": 0, "movements": ("03 new",)},
+        ),
+        "back_after_the_bridge": (
+            [start("03-03"), cancel("05-20", "05-20"), start("06-20", of="t")],
+            RUNS | {"movements": ("03 new", "05 churn", "06 reactivation")},
+        ),
+        "start_ahead": (
+            [start("03-03", effective_on="2025-05-01")],
+            {"03-03 committed_arr": 1200, "03-03 arr": None, "04-30 is_subscribed": None, "05-01 arr": 1200} | RUNS,
+        ),
+        "start_ahead_of_today": (
+            [start("03-03", effective_on="2025-12-01")],
+            {"churned_on": None, "committed_arr": 1200, "arr": None, "movements": ()},
+        ),
+        "signed_late": (
+            [start("03-03"), renew("06-15", 120, effective_on="2025-06-01")],
+            {"05-31 arr": 1200, "06-01 arr": 1440, "06-14 committed_arr": 1200, "06-15 committed_arr": 1440},
+        ),
     },
     "first days": {
         "void_from_before_its_start": (
@@ -475,7 +596,10 @@ DAYS = 130
 NIGHTS = 4
 RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08")}
 DAY = datetime.timedelta(days=1)
-BILLING = ("is_subscribed", "arr", "seats", "days_overdue", "days_to_renewal")
+LAST_DAY = datetime.date.max
+SETTINGS = warehouse.seed_rows()["billing_settings"][0]
+GRACE, BRIDGED = int(SETTINGS["lapse_grace_days"]), int(SETTINGS["bridged_lapse_days"])
+BILLING = ("is_subscribed", "arr", "committed_arr", "seats", "days_overdue", "days_to_renewal")
 SURVEY = (
     "nps_answers_180d", "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_dropped_users_180d", "days_since_nps",
     "csat_90d", "csat_score_90d", "days_since_csat", "survey_response_rate_90d",
@@ -518,7 +642,8 @@ def drawn(rng):
                 else:
                     payload |= {"mrr": rng.choice((0, 10, 33.33, -5)), "currency": rng.choice(list(RATES))}
                     payload |= {"seats": 7} if rng.random() < 0.5 else {}
-                    payload |= {"term_end": on(moment, 5, 30, 400)} if rng.random() < 0.5 else {}
+                    payload |= {"term_end": on(moment, -9, 5, 30, 400)} if rng.random() < 0.5 else {}
+                    payload |= {"effective_on": on(moment, -20, 0, 3, 20, 60)} if rng.random() < 0.3 else {}
                 add("billing", f"subscription_{kind}", owner, moment, payload)
                 moment = near(moment)
                 kind = rng.choice(("changed", "renewed", "cancelled", "cancelled", "started"))
@@ -571,8 +696,10 @@ class Replay:
         self.events = decisions.in_business_order(event for event in self.events if event["account_id"] in known)
         for event in self.events:
             event["day"] = event["occurred_at"].date()
-            if event["event_type"] == "subscription_cancelled":
-                event["effective_on"] = datetime.date.fromisoformat(event["effective_on"])
+            if event["event_type"].startswith("subscription"):
+                stated = event.get("effective_on")
+                event["effective_on"] = datetime.date.fromisoformat(stated) if stated else None
+        self.signed = []
         self.periods = self.all_periods()
         self.accounts = {account: self.span(account, created) for account in known}
 
@@ -596,18 +723,35 @@ class Replay:
         """(account, first day, first day after or None, event of the terms) of every stretch of terms."""
         periods = []
         for events in self.documents("subscription_id", "subscription_started").values():
+            events = list(decisions.known_terms(events))
             entries = decisions.timeline(events)
             ends = [day for day, _ in entries[1:]] + [None]
+            lapses = decisions.lapses(events, GRACE, self.as_of)
             own = [
-                (terms["account_id"], day, end, terms)
+                (terms["account_id"], day, min(end or LAST_DAY, lapses[day]) if day in lapses else end, terms)
                 for (day, terms), end in zip(entries, ends, strict=True)
-                if terms and day != end
+                if terms and day < lapses.get(day, LAST_DAY)
             ]
             terms = [event for event in events if event["event_type"] != "subscription_cancelled"]
             if terms and not own:
-                own = [(terms[0]["account_id"], terms[0]["day"], terms[0]["day"], terms[0])]
+                first = terms[0]["effective_on"] or terms[0]["day"]
+                own = [(terms[0]["account_id"], first, first, terms[0])]
             periods += own
+            lapsed = {id(terms): lapses[day] for day, terms in entries if day in lapses}
+            self.signed += self.last_signed(events, lapsed)
         return periods
+
+    @staticmethod
+    def last_signed(events, lapsed):
+        """(account, first day, first day after or None, event of the terms) of what was signed last, day by day."""
+        for number, event in enumerate(events, 1):
+            until = events[number]["day"] if number < len(events) else None
+            last = decisions.timeline(events[:number])[-1][1]
+            lapsed_on = lapsed.get(id(last), LAST_DAY)
+            if last and until != event["day"] and event["day"] < lapsed_on:
+                until = min(until or LAST_DAY, lapsed_on)
+                until = None if until == LAST_DAY else until
+                yield last["account_id"], event["day"], until, last
 
     def covering(self, account, day):
         return [
@@ -622,6 +766,10 @@ class Replay:
         churned_on = max(period[2] for period in own) if own and not self.covering(account, self.as_of) else None
         return started_on, churned_on, max(churned_on or self.as_of, started_on)
 
+    @staticmethod
+    def amount(terms):
+        return half_up(12 * Decimal(str(terms["mrr"])) * RATES[terms["currency"]], 2)
+
     def billing(self, account, day):
         terms = self.covering(account, day)
         first = min((since for owner, since, *_ in self.periods if owner == account), default=None)
@@ -629,13 +777,15 @@ class Replay:
             subscribed = arr = seats = None
         else:
             subscribed = int(bool(terms))
-            amounts = (half_up(12 * Decimal(str(t["mrr"])) * RATES[t["currency"]], 2) for t in terms)
-            arr = half_up(sum(amounts), 2)
+            arr = half_up(sum(self.amount(t) for t in terms), 2)
             counts = [t["seats"] for t in terms if "seats" in t]
             seats = sum(counts) if counts else None if terms else 0
-        ends = [datetime.date.fromisoformat(t["term_end"]) for t in terms if "term_end" in t]
+        signed = [row for row in self.signed if row[0] == account and row[1] <= day]
+        running = [row[3] for row in signed if row[2] is None or day < row[2]]
+        committed = half_up(sum(self.amount(t) for t in running), 2) if signed else None
+        ends = [datetime.date.fromisoformat(t["term_end"]) for t in running if "term_end" in t]
         left = [(end - day).days for end in ends if end >= day]
-        return subscribed, arr, seats, self.overdue(account, day), min(left) if left else None
+        return subscribed, arr, committed, seats, self.overdue(account, day), min(left) if left else None
 
     def overdue(self, account, day):
         issued, late = False, [0]
@@ -701,6 +851,16 @@ class Replay:
                 signals[account, day] = self.billing(account, day) + self.survey(account, day)
         return signals
 
+    def bridged(self, account, day):
+        """The terms that count on a day for the months: those of the day, or of before an interruption that was short."""
+        terms = self.covering(account, day)
+        own = [period for period in self.periods if period[0] == account and period[1] != period[2]]
+        since = max((period[2] for period in own if period[2] and period[2] <= day), default=None)
+        back = min((period[1] for period in own if day < period[1] <= self.as_of), default=None)
+        if not terms and since and back and (back - since).days <= BRIDGED:
+            terms = [period[3] for period in own if period[2] == since]
+        return terms
+
     def movements(self):
         """(account, month) -> movement, start and end ARR, from the ARR and the terms at the ends of months."""
         first = min((since for _, since, *_ in self.periods), default=self.as_of)
@@ -710,8 +870,8 @@ class Replay:
         for account in self.accounts:
             before, start, paid = False, 0, False
             for day in ends:
-                after = bool(self.covering(account, day))
-                end = self.billing(account, day)[1] or 0
+                terms = self.bridged(account, day)
+                after, end = bool(terms), half_up(sum(self.amount(t) for t in terms), 2)
                 kind = None
                 if not paid:
                     kind = "new" if end else None
@@ -738,8 +898,7 @@ def check(connection, rows):
     assert {row[0]: row[1:] for row in spans} == replay.accounts
     periods = connection.execute("select account_id, starts_on, ends_on, arr from int_subscription_periods")
     expected = [
-        (account, since, end, half_up(12 * Decimal(str(terms["mrr"])) * RATES[terms["currency"]], 2))
-        for account, since, end, terms in joined(replay.periods)
+        (account, since, end, replay.amount(terms)) for account, since, end, terms in replay.periods
     ]
     assert sorted(map(plain, periods.fetchall()), key=str) == sorted(expected, key=str)
     signals = connection.execute(
@@ -755,16 +914,6 @@ def check(connection, rows):
     ).fetchall()
     assert {row[:2]: plain(row[2:]) for row in movements} == replay.movements()
     return replay
-
-
-def joined(periods):
-    """The periods with those of the same terms as one: a cancellation that leaves terms for a while parts no period."""
-    whole = []
-    for account, since, end, terms in periods:
-        if whole and whole[-1][3] is terms and whole[-1][2] == since:
-            account, since, *_ = whole.pop()
-        whole.append((account, since, end, terms))
-    return whole
 
 
 @pytest.mark.parametrize("seed", range(4))

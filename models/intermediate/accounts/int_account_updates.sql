@@ -356,8 +356,23 @@ complete_days as (
     where kind = 'complete' and source = 'product'
 ),
 
+-- What the last build did not know yet, as the grace was not over.
+lapses as (
+    select
+        terms.account_id,
+        terms.lapsed_on as date_day
+    from {{ ref('int_subscription_terms') }} as terms
+    cross join {{ ref('billing_settings') }} as billing_settings
+    cross join build_moment
+    where
+        {{ add_days('terms.lapsed_on', 'billing_settings.lapse_grace_days') }}
+        > build_moment.last_as_of
+),
+
 changes as (
     select account_id, date_day from new_product_events
+    union all
+    select account_id, date_day from lapses
     union all
     select account_id, date_day from other_events
     where is_new

@@ -1,5 +1,13 @@
 with
 
+build_moment as (
+    select * from {{ ref('base_build_moment') }}
+),
+
+billing_settings as (
+    select * from {{ ref('billing_settings') }}
+),
+
 accounts as (
     select * from {{ ref('int_accounts') }}
 ),
@@ -12,19 +20,62 @@ months as (
     select * from {{ ref('int_billing_months') }}
 ),
 
-arr_months as (
+ordered as (
     select
         subscription_periods.account_id,
-        months.month_number,
-        cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr
+        subscription_periods.starts_on,
+        max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))) over (
+            partition by subscription_periods.account_id
+            order by subscription_periods.starts_on, subscription_periods.document
+            rows between unbounded preceding and 1 preceding
+        ) as terms_ended_on
     from subscription_periods
+    cross join build_moment
+    where
+        subscription_periods.starts_on <= build_moment.as_of
+        and coalesce(subscription_periods.ends_on > subscription_periods.starts_on, true)
+),
+
+bridged_lapses as (
+    select
+        ordered.account_id,
+        ordered.terms_ended_on,
+        ordered.starts_on as restarts_on
+    from ordered
+    cross join billing_settings
+    where
+        ordered.terms_ended_on < ordered.starts_on
+        and {{ days_between('ordered.terms_ended_on', 'ordered.starts_on') }}
+        <= billing_settings.bridged_lapse_days
+),
+
+bridged_periods as (
+    select
+        subscription_periods.account_id,
+        subscription_periods.starts_on,
+        coalesce(bridged_lapses.restarts_on, subscription_periods.ends_on) as ends_on,
+        subscription_periods.arr
+    from subscription_periods
+    left join bridged_lapses
+        on
+            subscription_periods.account_id = bridged_lapses.account_id
+            and subscription_periods.ends_on = bridged_lapses.terms_ended_on
+    where coalesce(subscription_periods.ends_on > subscription_periods.starts_on, true)
+),
+
+arr_months as (
+    select
+        bridged_periods.account_id,
+        months.month_number,
+        cast(sum(bridged_periods.arr) as decimal(18, 2)) as arr
+    from bridged_periods
     inner join accounts
-        on subscription_periods.account_id = accounts.account_id
+        on bridged_periods.account_id = accounts.account_id
     inner join months
         on
-            subscription_periods.starts_on <= months.month_end
-            and coalesce(subscription_periods.ends_on > months.month_end, true)
-    group by subscription_periods.account_id, months.month_number
+            bridged_periods.starts_on <= months.month_end
+            and coalesce(bridged_periods.ends_on > months.month_end, true)
+    group by bridged_periods.account_id, months.month_number
 )
 
 select * from arr_months

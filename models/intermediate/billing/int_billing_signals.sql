@@ -13,6 +13,10 @@ subscription_periods as (
     select * from {{ ref('int_subscription_periods') }}
 ),
 
+signed_terms as (
+    select * from {{ ref('int_signed_terms') }}
+),
+
 invoices as (
     select * from {{ ref('int_invoices') }}
 ),
@@ -24,7 +28,11 @@ changes as (
     union distinct
     select account_id, ends_on as date_day from subscription_periods
     union distinct
-    select account_id, {{ add_days('term_ends_on', 1) }} as date_day from subscription_periods
+    select account_id, signed_from as date_day from signed_terms
+    union distinct
+    select account_id, signed_until as date_day from signed_terms
+    union distinct
+    select account_id, {{ add_days('term_ends_on', 1) }} as date_day from signed_terms
     union distinct
     select account_id, starts_on as date_day from invoices
     union distinct
@@ -65,13 +73,7 @@ subscribed_days as (
         change_days.date_day,
         cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr,
         cast(sum(subscription_periods.seats) as bigint) as seats,
-        cast(sum(subscription_periods.usage_cap) as decimal(24, 6)) as usage_cap,
-        min(
-            case
-                when subscription_periods.term_ends_on >= change_days.date_day
-                    then subscription_periods.term_ends_on
-            end
-        ) as renews_on
+        cast(sum(subscription_periods.usage_cap) as decimal(24, 6)) as usage_cap
     from change_days
     inner join subscription_periods
         on
@@ -79,6 +81,37 @@ subscribed_days as (
             and change_days.date_day >= subscription_periods.starts_on
             and change_days.date_day < coalesce(
                 subscription_periods.ends_on, cast('9999-12-31' as date)
+            )
+    group by change_days.account_id, change_days.date_day
+),
+
+first_signatures as (
+    select
+        account_id,
+        min(signed_from) as first_signed_on
+    from signed_terms
+    group by account_id
+),
+
+-- Notice leaves nothing signed, and a renewal signed ahead the term that it begins.
+signed_days as (
+    select
+        change_days.account_id,
+        change_days.date_day,
+        cast(sum(signed_terms.arr) as decimal(18, 2)) as committed_arr,
+        min(
+            case
+                when signed_terms.term_ends_on >= change_days.date_day
+                    then signed_terms.term_ends_on
+            end
+        ) as renews_on
+    from change_days
+    inner join signed_terms
+        on
+            change_days.account_id = signed_terms.account_id
+            and change_days.date_day >= signed_terms.signed_from
+            and change_days.date_day < coalesce(
+                signed_terms.signed_until, cast('9999-12-31' as date)
             )
     group by change_days.account_id, change_days.date_day
 ),
@@ -127,10 +160,14 @@ stretches as (
                 then 0
             else subscribed_days.seats
         end as seats,
+        case
+            when first_signatures.first_signed_on <= change_days.date_day
+                then coalesce(signed_days.committed_arr, cast(0 as decimal(18, 2)))
+        end as committed_arr,
         subscribed_days.usage_cap,
         coalesce(first_invoices.first_invoiced_on <= change_days.date_day, false) as is_invoiced,
         overdue_days.oldest_due_on,
-        subscribed_days.renews_on
+        signed_days.renews_on
     from change_days
     left join first_subscriptions
         on change_days.account_id = first_subscriptions.account_id
@@ -138,6 +175,12 @@ stretches as (
         on
             change_days.account_id = subscribed_days.account_id
             and change_days.date_day = subscribed_days.date_day
+    left join first_signatures
+        on change_days.account_id = first_signatures.account_id
+    left join signed_days
+        on
+            change_days.account_id = signed_days.account_id
+            and change_days.date_day = signed_days.date_day
     left join first_invoices
         on change_days.account_id = first_invoices.account_id
     left join overdue_days
@@ -159,6 +202,7 @@ signals as (
         date_day,
         is_subscribed,
         arr,
+        committed_arr,
         seats,
         usage_cap,
         case

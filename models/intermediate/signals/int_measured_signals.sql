@@ -68,6 +68,7 @@ joined as (
         support.expansion_requests_90d,
         billing.is_subscribed,
         billing.arr,
+        billing.committed_arr,
         billing.seats,
         billing.days_overdue,
         billing.days_to_renewal,

@@ -15,7 +15,9 @@ import pytest
 import warehouse
 
 AS_OF = datetime.date(2025, 9, 30)
-MODELS = ("dim_accounts", "fct_account_signals", "fct_arr_movements", "arr_waterfall", "revenue_retention")
+MODELS = (
+    "dim_accounts", "fct_account_signals", "fct_arr_movements", "arr_waterfall", "revenue_retention", "renewal_rates",
+)  # fmt: skip
 ORDER = {(row["source"], row["event_type"]): int(row["business_order"]) for row in warehouse.seed_rows()["event_types"]}
 
 
@@ -150,6 +152,7 @@ CASES = {
                 "06-01 committed_arr": 0,
                 "08-31 arr": 1200,
                 "arr": 0,
+                "renewals": ("churned unknown",),
             },
         ),
         "notice_withdrawn": (
@@ -169,6 +172,7 @@ CASES = {
                 "08-31 arr": 1200,
                 "arr": 1440,
                 "movements": ("03 new", "09 expansion"),
+                "renewals": ("renewed_early up", "open"),
             },
         ),
         "signed_ahead_and_changed_before": (
@@ -200,24 +204,28 @@ CASES = {
             {
                 "churned_on": "2025-08-31", "08-30 arr": 1200, "arr": 0, "08-31 arr": 0, "08-31 committed_arr": 0,
                 "08-30 days_to_renewal": 0, "movements": ("03 new", "08 churn"),
+                "renewals": ("lapsed unknown",),
             },
         ),  # fmt: skip
         "in_its_grace": ([start("03-03", term_end="2025-08-31")], RUNS | {"days_to_renewal": None, "committed_arr": 1200}),
         "renewed_in_its_grace": (
             [start("03-03", term_end="2025-05-31"), renew("06-30", 120, term_end="2026-05-31")],
-            {"06-15 arr": 1200, "arr": 1440, "movements": ("03 new", "06 expansion")},
+            {"06-15 arr": 1200, "arr": 1440, "movements": ("03 new", "06 expansion"), "renewals": ("renewed_late up", "open")},
         ),
         "renewed_after_its_grace": (
             [start("03-03", term_end="2025-05-31"), renew("07-02", 120, term_end="2026-05-31")],
-            {"05-31 arr": 1200, "06-15 arr": 0, "07-01 is_subscribed": 0, "arr": 1440, "movements": RETURN},
-        ),
+            {
+                "05-31 arr": 1200, "06-15 arr": 0, "07-01 is_subscribed": 0, "arr": 1440, "movements": RETURN,
+                "renewals": ("lapsed unknown", "open"),
+            },
+        ),  # fmt: skip
         "changed_in_its_grace": (
             [start("03-03", term_end="2025-05-31"), change("06-15", 120)],
-            {"churned_on": "2025-06-01"},
+            {"churned_on": "2025-06-01", "renewals": ("lapsed unknown",)},
         ),
         "runs_on_by_notice": (
             [start("03-03", term_end="2025-05-31"), cancel("06-15", "08-01")],
-            {"churned_on": "2025-08-01"},
+            {"churned_on": "2025-08-01", "renewals": ("churned unknown",)},
         ),
         "no_end_agreed": ([start("03-03")], RUNS),
         "back_within_the_bridge": (
@@ -554,6 +562,12 @@ def told(connection, account, name):
             [account],
         ).fetchall()
         return tuple(row[0] for row in rows)
+    if name == "renewals":
+        rows = connection.execute(
+            "select outcome, coalesce(repricing, churn_kind) from fct_renewals where account_id = ? order by term_starts_on",
+            [account],
+        ).fetchall()
+        return tuple(" ".join(word for word in row if word) for row in rows)
     if name in ("churned_on", "started_on", "segment", "arr"):
         (value,) = connection.execute(f"select {name} from dim_accounts where account_id = ?", [account]).fetchone()
         return str(value) if isinstance(value, datetime.date) else value

@@ -63,7 +63,8 @@ def _weekly(accounts, rate, rng):
 def crm(log, accounts, users, kind, rng):
     """Records of accounts, contacts, onboarding, opportunities, notes and tasks.
 
-    kind is 0 for a customer, 1 for an internal account and 2 for a test account.
+    kind is 0 for a customer, 1 for an internal account and 2 for a test account. Returns account and moment of the
+    expansions won.
     """
     n = len(accounts)
     every = np.arange(n)
@@ -120,6 +121,8 @@ def crm(log, accounts, users, kind, rng):
         at = _office(day, rng) + ((close - day) * share).astype(int) * DAY
         alive = at // DAY <= accounts.last_day[account]
         log.add("crm", "opportunity_stage_changed", account, at, alive, stage=stage, **deal)
+    sold = grows & won & (at // DAY < np.minimum(accounts.cancelled, accounts.last_day)[account])
+    sold = account[sold], at[sold]
 
     account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.25), rng)
     mood = np.tanh(0.6 * health + 0.4 * rng.normal(0, 1, len(day))).round(2)
@@ -132,6 +135,7 @@ def crm(log, accounts, users, kind, rng):
     account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.0005), rng)
     band = np.digitize(health, [-0.5, 0.5])
     log.add("crm", "health_overridden", account, _office(day, rng), band=band, expires=day + 30)
+    return sold
 
 
 def support(log, accounts, users, rng):
@@ -179,8 +183,11 @@ def support(log, accounts, users, rng):
     log.add("survey", "survey_answered", account, when, answered, score=score, **survey)
 
 
-def billing(log, accounts, rng):
-    """Trials, subscriptions with their changes, renewals and end, and monthly invoices."""
+def billing(log, accounts, sold, rng):
+    """Trials, subscriptions with their changes, renewals and end, and monthly invoices.
+
+    Each expansion sold (accounts and moments) is a subscription of its own from the next second on.
+    """
     n, days = len(accounts), accounts.days
     every = np.arange(n)
     currency, start = accounts.currency, accounts.subscribed
@@ -233,14 +240,23 @@ def billing(log, accounts, rng):
     extra = {"seats": np.maximum(1, accounts.seats // 5), "currency": currency, "plan": 3, "seq": 2}
     extra |= {"cents": extra["seats"] * accounts.price * 60, "term": -1, "cap": -1}
     log.add("billing", "subscription_started", every, _office(second, rng), has_second, **extra)
+    buyer, bought = sold
+    more = {"seats": np.maximum(1, accounts.seats[buyer] // 5), "currency": currency[buyer], "plan": 3}
+    more |= {"cents": more["seats"] * accounts.price[buyer] * 100, "term": -1, "cap": -1}
+    more["seq"] = 3 + np.arange(len(buyer)) - np.searchsorted(buyer, buyer)
+    log.add("billing", "subscription_started", buyer, bought + 1, **more)
     gone = {"effective": accounts.effective, "reason": rng.integers(0, 5, n)}
     notice = accounts.cancelled * DAY + rng.integers(19 * HOUR, 23 * HOUR, n)
     for seq, left in ((1, accounts.cancelled < NEVER), (2, has_second)):
         log.add("billing", "subscription_cancelled", every, notice + seq, left, seq=seq, **gone)
+    ends = {key: value[buyer] for key, value in gone.items()} | {"seq": more["seq"]}
+    left = accounts.cancelled[buyer] < NEVER
+    log.add("billing", "subscription_cancelled", buyer, notice[buyer] + more["seq"], left, **ends)
 
     day = start[:, None] + 30 * np.arange(days // 30 + 1)
     cents = seats_on(day) * (accounts.price * 100)[:, None]
     cents += np.where(has_second[:, None] & (second[:, None] <= day), extra["cents"][:, None], 0)
+    np.add.at(cents, buyer, (bought[:, None] // DAY < day[buyer]) * more["cents"][:, None])
     billed = (day <= accounts.last_day[:, None]).ravel()
     account, day, cents = np.repeat(every, day.shape[1])[billed], day.ravel()[billed], cents.ravel()
     health = accounts.health[account, day // 7]

@@ -69,9 +69,9 @@ class Run:
         accounts = self.everyone.slice(low, high)
         users = company.draw_users(accounts, self.rng(part, 1))
         log = lifecycle.Log(low, self.days)
-        lifecycle.crm(log, accounts, users, self.kind[low:high], self.rng(part, 2))
+        sold = lifecycle.crm(log, accounts, users, self.kind[low:high], self.rng(part, 2))
         lifecycle.support(log, accounts, users, self.rng(part, 3))
-        lifecycle.billing(log, accounts, self.rng(part, 4))
+        lifecycle.billing(log, accounts, sold, self.rng(part, 4))
         lifecycle.survey(log, accounts, users, self.rng(part, 5))
         events = product.simulate(accounts, users, self.rng(part, 6), self.activity)
         injected = []

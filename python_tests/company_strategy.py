@@ -343,6 +343,10 @@ class _Company:
         for paid, days in payments:
             self.add("billing", "invoice_paid", account_id, self.moment(max(0, day + days)),
                      {"invoice_id": invoice_id, "amount": paid / 100})
+        for kind in ("invoice_credited", "invoice_refunded", "invoice_written_off"):
+            if self.turn():
+                left = {} if kind == "invoice_written_off" else {"amount": rng.choice((0, part, cents - part, cents)) / 100}
+                self.add("billing", kind, account_id, self.moment(day + rng.randint(0, 60)), {"invoice_id": invoice_id} | left)
         if how == "void" or self.chance(0.05):
             self.add("billing", "invoice_voided", account_id, self.moment(day + rng.randint(0, 40)),
                      {"invoice_id": invoice_id})

@@ -1315,20 +1315,49 @@ def invoice_registry(accepted):
     return found
 
 
-def open_due_on(events, day):
-    """(was issued by the end of a day, due day if it is open then else None) of an invoice's events."""
+@dataclass
+class Bill:
+    """An invoice at the end of a day. owed: in its own currency, 0 where nothing is; is_paid: paid to the end."""
+
+    due_on: date
+    currency: str
+    owed: Fraction
+    is_paid: bool
+
+
+def bill_on(events, day):
+    """The Bill that an invoice's events leave at the end of a day, None before it is issued; section 4, billing."""
     past = [e for e in events if e.occurred_at.date() <= day]
     issued = [e for e in past if e.event_type == "invoice_issued"]
     if not issued:
-        return False, None
-    standing = [e for e in past if e.event_type in ("invoice_issued", "invoice_voided")][-1]
-    amount = as_number(issued[-1].get("amount"))
-    paid = sum((as_number(e.get("amount")) for e in past if e.event_type == "invoice_paid"), Fraction(0))
-    is_open = standing.event_type == "invoice_issued" and amount > 0 and paid < amount
-    return True, as_date(issued[-1].get("due_on")) if is_open else None
+        return None
+
+    def total(kind):
+        return sum((as_number(e.get("amount")) for e in past if e.event_type == kind), Fraction(0))
+
+    standing = [e for e in past if e.event_type in ("invoice_issued", "invoice_voided", "invoice_written_off")][-1]
+    amount, paid = as_number(issued[-1].get("amount")), total("invoice_paid")
+    left = amount - paid - total("invoice_credited")
+    stands = standing.event_type == "invoice_issued" and amount > 0
+    return Bill(as_date(issued[-1].get("due_on")), issued[-1].get("currency"), left if stands and left > 0 else Fraction(0),
+                stands and left <= 0 and paid > 0)
 
 
-def billing_signals(account, bills, usage, coverage):
+def paid_on(events, day):
+    """First day of those in a row up to this one at whose end the invoice is paid; None where it is not paid."""
+    if not bill_on(events, day).is_paid:
+        return None
+    days = sorted({e.occurred_at.date() for e in events if e.occurred_at.date() <= day}, reverse=True)
+    first = days[0]
+    for earlier in days[1:]:
+        bill = bill_on(events, earlier)
+        if bill is None or not bill.is_paid:
+            break
+        first = earlier
+    return first
+
+
+def billing_signals(account, bills, usage, coverage, rates):
     """{day: {signal: value}} of the billing signals. bills: the account's, from invoice_registry."""
     first_day = min((s.starts_on for s in account.states), default=None)
     signals = {}
@@ -1340,11 +1369,15 @@ def billing_signals(account, bills, usage, coverage):
             s["is_subscribed"] = 1 if active else 0
             s["arr"] = sum((state.arr for state in active), Fraction(0))
         s["seats"] = seats_on(account.states, d)
-        owed = [open_due_on(events, d) for events in bills]
-        s["days_overdue"] = None
-        if any(is_issued for is_issued, _ in owed):
-            due_days = [due_on for _, due_on in owed if due_on is not None]
-            s["days_overdue"] = max(0, (d - min(due_days)).days) if due_days else 0
+        issued = [(events, bill) for events, bill in ((events, bill_on(events, d)) for events in bills) if bill]
+        late = [bill for _, bill in issued if bill.owed and bill.due_on < d]
+        s["days_overdue"] = max([(d - bill.due_on).days for bill in late], default=0) if issued else None
+        s["overdue_amount"] = None
+        if issued:
+            s["overdue_amount"] = sum((round_half_up(bill.owed * rates[bill.currency], 2) for bill in late), Fraction(0))
+        paid = [(paid_on(events, d), bill.due_on) for events, bill in issued if bill.is_paid]
+        delays = [(on - due_on).days for on, due_on in paid if (d - on).days < 365]
+        s["payment_delay_days_365d"] = ratio(sum(delays), len(delays)) if delays else None
         signed = [terms for terms in account.signed if terms.begins <= d and (terms.ends is None or d < terms.ends)]
         was_signed = any(terms.begins <= d for terms in account.signed)
         s["committed_arr"] = sum((terms.arr for terms in signed), Fraction(0)) if was_signed else None
@@ -1429,11 +1462,12 @@ def build_signals(accounts, accepted, coverage, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
     tickets, bills = ticket_registry(accepted, seeds), invoice_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
+    rates = {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
     found = {}
     for account in accounts:
         usage = usage_signals(account, seeds, coverage)
         parts = [usage, support_signals(account, tickets[account.account_id], coverage, usage),
-                 billing_signals(account, bills[account.account_id], usage, coverage),
+                 billing_signals(account, bills[account.account_id], usage, coverage, rates),
                  engagement_signals(account, seeds)]
         found[account.account_id] = {}
         for d in account.spine():

@@ -39,6 +39,7 @@ FREE = {
     "risk_rules": {"rule", "owner_role", "source"},
     "risk_windows": {"risk_window"},
     "business_hours": {"country"},
+    "ageing_buckets": {"ageing_bucket"},
     "cancellation_reasons": {"reason"},
     "event_schemas": {"payload_key", "allowed_values"},
     "exchange_rates": {"currency"},

@@ -62,6 +62,18 @@ def void(at, of="i", **columns):
     return "billing", "invoice_voided", at, {"invoice_id": of}, columns
 
 
+def credit(at, amount, of="i", **columns):
+    return "billing", "invoice_credited", at, {"invoice_id": of, "amount": amount}, columns
+
+
+def refund(at, amount, of="i", **columns):
+    return "billing", "invoice_refunded", at, {"invoice_id": of, "amount": amount}, columns
+
+
+def write_off(at, of="i", **columns):
+    return "billing", "invoice_written_off", at, {"invoice_id": of}, columns
+
+
 def sent(at, user="ana", of="v", kind="nps", **columns):
     return "survey", "survey_sent", at, {"survey_id": of, "kind": kind}, {"user_id": user, **columns}
 
@@ -396,6 +408,38 @@ CASES = {
             [start("03-03"), issue("04-01", "05-01"), pay("04-20"), pay("06-01", -100), void("06-01")],
             {"days_overdue": 0},
         ),
+        "credited_in_part": (
+            [start("03-03"), issue("04-01", "05-01"), credit("05-11", 60)],
+            {"05-10 overdue_amount": 100, "05-11 overdue_amount": 40, "days_overdue": 152, "payment_delay_days_365d": None},
+        ),
+        "credited_and_paid": (
+            [start("03-03"), issue("04-01", "05-01"), credit("05-11", 60), pay("05-21", 40)],
+            {"05-20 payment_delay_days_365d": None, "days_overdue": 0, "overdue_amount": 0, "payment_delay_days_365d": 20},
+        ),
+        "credited_wholly": (
+            [start("03-03"), issue("04-01", "05-01"), credit("05-11", 100)],
+            {"days_overdue": 0, "overdue_amount": 0, "payment_delay_days_365d": None},
+        ),
+        "given_back": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), refund("06-01", 100)],
+            {"days_overdue": 0, "overdue_amount": 0, "payment_delay_days_365d": -11},
+        ),
+        "bounced_and_paid_again": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20"), pay("06-01", -100), pay("06-10")],
+            {"05-31 payment_delay_days_365d": -11, "06-01 payment_delay_days_365d": None, "payment_delay_days_365d": 40},
+        ),
+        "written_off": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-20", 30), write_off("08-01")],
+            {"07-31 overdue_amount": 70, "08-01 overdue_amount": 0, "days_overdue": 0, "payment_delay_days_365d": None},
+        ),
+        "written_off_and_issued_again": (
+            [start("03-03"), issue("04-01", "05-01"), write_off("08-01"), issue("08-10", "08-31")],
+            {"08-09 days_overdue": 0, "days_overdue": 30, "overdue_amount": 100},
+        ),
+        "one_early_one_late": (
+            [start("03-03"), issue("04-01", "05-01"), pay("04-21"), issue("05-01", "06-01", of="j"), pay("06-26", of="j")],
+            {"payment_delay_days_365d": 7.5},
+        ),
         "paid_before_it_was_issued": ([start("03-03"), pay("03-31"), issue("04-01", "05-01")], {"days_overdue": 0}),
         "paid_in_the_second_of_its_issue": (
             [start("03-03"), issue("04-01", "05-01", event_id="zi"), pay("04-01", event_id="ai")],
@@ -613,7 +657,10 @@ DAY = datetime.timedelta(days=1)
 LAST_DAY = datetime.date.max
 SETTINGS = warehouse.seed_rows()["billing_settings"][0]
 GRACE, BRIDGED = int(SETTINGS["lapse_grace_days"]), int(SETTINGS["bridged_lapse_days"])
-BILLING = ("is_subscribed", "arr", "committed_arr", "seats", "days_overdue", "days_to_renewal")
+BILLING = (
+    "is_subscribed", "arr", "committed_arr", "seats", "days_overdue", "overdue_amount", "payment_delay_days_365d",
+    "days_to_renewal",
+)  # fmt: skip
 SURVEY = (
     "nps_answers_180d", "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_dropped_users_180d", "days_since_nps",
     "csat_90d", "csat_score_90d", "days_since_csat", "survey_response_rate_90d",
@@ -672,8 +719,10 @@ def drawn(rng):
                     payload |= {"due_on": on(moment, -5, 0, 10, 60)}
                 elif kind == "paid":
                     payload["amount"] = rng.choice((100, 60, 40, -40, 99.99))
+                elif kind in ("credited", "refunded"):
+                    payload["amount"] = rng.choice((100, 60, 40))
                 add("billing", f"invoice_{kind}", owner, moment, payload)
-                moment, kind = near(moment), rng.choice(("issued", "paid", "paid", "voided"))
+                moment, kind = near(moment), rng.choice(("issued", "paid", "paid", "voided", "credited", "written_off", "refunded"))
                 owner = rng.choice((owner,) * 9 + tuple(accounts))
         for _ in range(rng.randrange(9)):
             moment, payload = at(), {"survey_id": rng.choice("vw"), "kind": rng.choice(("nps", "nps", "csat"))}
@@ -799,24 +848,44 @@ class Replay:
         committed = half_up(sum(self.amount(t) for t in running), 2) if signed else None
         ends = [datetime.date.fromisoformat(t["term_end"]) for t in running if "term_end" in t]
         left = [(end - day).days for end in ends if end >= day]
-        return subscribed, arr, committed, seats, self.overdue(account, day), min(left) if left else None
+        return subscribed, arr, committed, seats, *self.overdue(account, day), min(left) if left else None
 
     def overdue(self, account, day):
-        issued, late = False, [0]
+        """Days overdue, the amount, and the mean delay of what was paid in a year."""
+        issued, late, owed, delays = False, [0], 0, []
         for events in self.documents("invoice_id", "invoice_issued").values():
             issues = [event for event in events if event["event_type"] == "invoice_issued"]
-            seen = [event for event in issues if event["day"] <= day]
-            if not seen or issues[-1]["account_id"] != account:
-                continue
-            issued = True
-            paid = sum(
-                Decimal(str(event["amount"])) for event in events if event["event_type"] == "invoice_paid" and event["day"] <= day
-            )
-            words = [e["event_type"] for e in events if e["event_type"] != "invoice_paid" and e["day"] <= day]
-            amount = Decimal(str(seen[-1]["amount"]))
-            if words[-1] != "invoice_voided" and amount > 0 and paid < amount:
-                late.append((day - datetime.date.fromisoformat(seen[-1]["due_on"])).days)
-        return max(late) if issued else None
+            if issues[-1:] and issues[-1]["account_id"] == account and issues[0]["day"] <= day:
+                issued = True
+                left, due_on, _ = self.invoice(events, day)
+                if left > 0 and day > due_on:
+                    late.append((day - due_on).days)
+                    owed += left
+                paid_on = day
+                while self.invoice(events, paid_on)[2]:
+                    paid_on -= DAY
+                if paid_on < day and (day - paid_on).days <= 365:
+                    delays.append((paid_on + DAY - due_on).days)
+        return (max(late), float(owed), share(sum(delays), len(delays))) if issued else (None, None, None)
+
+    @staticmethod
+    def invoice(events, day):
+        """What is owed, when it is due, and whether it is paid to the end, at the end of a day."""
+        seen = [event for event in events if event["day"] <= day]
+        issues = [event for event in seen if event["event_type"] == "invoice_issued"]
+        if not issues:
+            return 0, None, False
+        due_on = datetime.date.fromisoformat(issues[-1]["due_on"])
+        sums = defaultdict(Decimal)
+        for event in seen:
+            sums[event["event_type"]] += Decimal(str(event.get("amount", 0)))
+        amount = Decimal(str(issues[-1]["amount"]))
+        last_issue = max(number for number, event in enumerate(seen) if event["event_type"] == "invoice_issued")
+        given_up = any(event["event_type"] in ("invoice_voided", "invoice_written_off") for event in seen[last_issue:])
+        if amount <= 0 or given_up:
+            return 0, due_on, False
+        left = amount - sums["invoice_paid"] - sums["invoice_credited"]
+        return max(left, 0), due_on, left <= 0 < sums["invoice_paid"]
 
     def survey(self, account, day):
         started_on = self.accounts[account][0]

@@ -220,29 +220,33 @@ def billing(log, accounts, sold, rng):
         end = np.where(annual, term_end, -1)
         return {"seats": count, "cents": count * accounts.price * 100, "term": end}
 
+    own = rng.spawn(1)[0]
     moment = _office(start, rng)
-    kwargs = state(start, term)
+    kwargs = state(start, term) | {"begins": -1}
     log.add("billing", "subscription_started", every, moment, **kwargs, **main)
     for step in range(steps):
         day, alive = change[:, step], change[:, step] < accounts.cancelled
         years = np.maximum(0, -(-(day + 1 - term) // 365))
         changed = alive & (seats[:, step + 1] != seats[:, step])
-        values = state(day, term + 365 * years) | main
+        values = state(day, term + 365 * years) | main | {"begins": -1}
         log.add("billing", "subscription_changed", every, _office(day, rng), changed, **values)
     for year in range(days // 365 + 1):
         day = term + 365 * year
-        values = state(day, day + 365)
-        alive = annual & (day < accounts.cancelled)
-        log.add("billing", "subscription_renewed", every, day * DAY + 60, alive, **values, **main)
+        u = own.random(n)
+        early, late = u < 0.3, u > 0.9
+        signed = day + np.where(early, -own.integers(5, 60, n), np.where(late, own.integers(3, 25, n), 0))
+        values = state(day, day + 365) | {"begins": np.where(early, day, -1)}
+        alive = annual & (np.maximum(day, signed) < accounts.cancelled)
+        log.add("billing", "subscription_renewed", every, signed * DAY + 60, alive, **values, **main)
 
     second = start + rng.integers(30, 150, n)
     has_second = (rng.random(n) < 0.12) & (second < accounts.cancelled)
     extra = {"seats": np.maximum(1, accounts.seats // 5), "currency": currency, "plan": 3, "seq": 2}
-    extra |= {"cents": extra["seats"] * accounts.price * 60, "term": -1, "cap": -1}
+    extra |= {"cents": extra["seats"] * accounts.price * 60, "term": -1, "cap": -1, "begins": -1}
     log.add("billing", "subscription_started", every, _office(second, rng), has_second, **extra)
     buyer, bought = sold
     more = {"seats": np.maximum(1, accounts.seats[buyer] // 5), "currency": currency[buyer], "plan": 3}
-    more |= {"cents": more["seats"] * accounts.price[buyer] * 100, "term": -1, "cap": -1}
+    more |= {"cents": more["seats"] * accounts.price[buyer] * 100, "term": -1, "cap": -1, "begins": -1}
     more["seq"] = 3 + np.arange(len(buyer)) - np.searchsorted(buyer, buyer)
     log.add("billing", "subscription_started", buyer, bought + 1, **more)
     gone = {"effective": accounts.effective, "reason": rng.integers(0, 5, n)}
@@ -269,7 +273,14 @@ def billing(log, accounts, sold, rng):
     log.add("billing", "invoice_voided", account, at + 2 * DAY, void, **bill)
     paid = ~void & (u > 0.02 + 0.02 * np.exp(-0.7 * health))
     wait = DAY * 16 * np.exp(0.55 * z - 0.35 * health)
-    log.add("billing", "invoice_paid", account, at + 60 + wait.astype(int), paid, **bill, **amount)
+    paid_at = at + 60 + wait.astype(int)
+    log.add("billing", "invoice_paid", account, paid_at, paid, **bill, **amount)
+    u = own.random(len(day))
+    corrected, given_up = paid & (u < 0.01), ~void & ~paid & (u < 0.3)
+    part = {"cents": amount["cents"] // 5}
+    log.add("billing", "invoice_credited", account, paid_at + DAY, corrected, **bill, **part)
+    log.add("billing", "invoice_refunded", account, paid_at + 3 * DAY, corrected, **bill, **part)
+    log.add("billing", "invoice_written_off", account, at + 150 * DAY, given_up, **bill)
 
 
 def survey(log, accounts, users, rng):

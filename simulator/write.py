@@ -75,6 +75,7 @@ _TERMS = {
     "currency": _CASH["currency"],
     "term_end": f"case when term >= 0 then {_day('term')} end",
     "usage_cap": "case when cap >= 0 then cap end",
+    "effective_on": f"case when begins >= 0 then {_day('begins')} end",
 }
 _INVOICE = {"invoice_id": _id("inv", "invoice", 9)}
 _SURVEY = {
@@ -139,6 +140,9 @@ PAYLOADS = {
     },
     "invoice_issued": _INVOICE | _CASH | {"due_on": _day("due")},
     "invoice_paid": _INVOICE | {"amount": _MONEY},
+    "invoice_credited": _INVOICE | {"amount": _MONEY},
+    "invoice_refunded": _INVOICE | {"amount": _MONEY},
+    "invoice_written_off": _INVOICE,
     "invoice_voided": _INVOICE,
     "survey_sent": _SURVEY,
     "survey_answered": _SURVEY | {"score": "score"},

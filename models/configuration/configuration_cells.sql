@@ -4,7 +4,7 @@
     'expansion_horizons', 'expansion_indicators', 'expansion_rubrics', 'expansion_settings',
     'expansion_signals', 'expansion_triggers', 'alert_kinds', 'alert_routes', 'outcome_settings',
     'play_economics', 'play_triggers', 'playbooks', 'priority_terms', 'risk_criteria', 'risk_rules',
-    'risk_severities', 'risk_windows', 'billing_settings', 'business_hours',
+    'risk_severities', 'risk_windows', 'ageing_buckets', 'billing_settings', 'business_hours',
     'cancellation_reasons', 'column_checks', 'coverage_rules', 'drift_settings', 'drift_thresholds', 'event_schemas', 'event_types', 'exchange_rates',
     'excluded_days', 'exclusion_rules', 'holidays', 'lifecycle_stages', 'lift_targets',
     'manual_inputs', 'onboarding_experiments', 'onboarding_retention_assumptions',

@@ -38,6 +38,8 @@ changes as (
     union distinct
     select account_id, {{ add_days('due_on', 1) }} as date_day from invoices
     where is_open
+    union distinct
+    select account_id, {{ add_days('paid_on', '365') }} as date_day from invoices
 ),
 
 -- Between two of them nothing changes but the days overdue and to renewal.
@@ -128,7 +130,8 @@ overdue_days as (
     select
         change_days.account_id,
         change_days.date_day,
-        min(invoices.due_on) as oldest_due_on
+        min(invoices.due_on) as oldest_due_on,
+        cast(sum(invoices.open_amount) as decimal(18, 2)) as overdue_amount
     from change_days
     inner join invoices
         on
@@ -137,6 +140,22 @@ overdue_days as (
             and change_days.date_day > invoices.due_on
             and change_days.date_day < coalesce(invoices.ends_on, cast('9999-12-31' as date))
     where invoices.is_open
+    group by change_days.account_id, change_days.date_day
+),
+
+payment_days as (
+    select
+        change_days.account_id,
+        change_days.date_day,
+        sum({{ days_between('invoices.due_on', 'invoices.paid_on') }}) as delay_days,
+        count(*) as paid_invoices
+    from change_days
+    inner join invoices
+        on
+            change_days.account_id = invoices.account_id
+            and change_days.date_day >= invoices.starts_on
+            and change_days.date_day < coalesce(invoices.ends_on, cast('9999-12-31' as date))
+            and change_days.date_day < {{ add_days('invoices.paid_on', '365') }}
     group by change_days.account_id, change_days.date_day
 ),
 
@@ -167,6 +186,9 @@ stretches as (
         subscribed_days.usage_cap,
         coalesce(first_invoices.first_invoiced_on <= change_days.date_day, false) as is_invoiced,
         overdue_days.oldest_due_on,
+        coalesce(overdue_days.overdue_amount, cast(0 as decimal(18, 2))) as overdue_amount,
+        {{ ratio('payment_days.delay_days', 'payment_days.paid_invoices') }}
+            as payment_delay_days_365d,
         signed_days.renews_on
     from change_days
     left join first_subscriptions
@@ -187,6 +209,10 @@ stretches as (
         on
             change_days.account_id = overdue_days.account_id
             and change_days.date_day = overdue_days.date_day
+    left join payment_days
+        on
+            change_days.account_id = payment_days.account_id
+            and change_days.date_day = payment_days.date_day
 ),
 
 days as (
@@ -208,6 +234,8 @@ signals as (
         case
             when is_invoiced then coalesce({{ days_between('oldest_due_on', 'date_day') }}, 0)
         end as days_overdue,
+        case when is_invoiced then overdue_amount end as overdue_amount,
+        payment_delay_days_365d,
         {{ days_between('date_day', 'renews_on') }} as days_to_renewal
     from days
 )

@@ -71,6 +71,8 @@ joined as (
         billing.committed_arr,
         billing.seats,
         billing.days_overdue,
+        billing.overdue_amount,
+        billing.payment_delay_days_365d,
         billing.days_to_renewal,
         {{ ratio('usage.events_30d', 'billing.usage_cap') }} as usage_cap_share_30d,
         engagement.nps_answers_180d,

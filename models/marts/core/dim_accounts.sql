@@ -17,6 +17,10 @@ measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
+billing_settings as (
+    select * from {{ ref('billing_settings') }}
+),
+
 lifecycle_stages as (
     select
         stage,
@@ -45,6 +49,19 @@ dimensions as (
         end as lifecycle_stage,
         measured_signals.seats,
         measured_signals.arr,
+        measured_signals.committed_arr,
+        measured_signals.days_overdue,
+        measured_signals.overdue_amount,
+        case
+            when measured_signals.days_overdue > billing_settings.unpaid_after_days
+                then measured_signals.arr
+            when measured_signals.arr is not null then cast(0 as decimal(18, 2))
+        end as unpaid_arr,
+        case
+            when measured_signals.days_overdue > billing_settings.long_unpaid_after_days
+                then measured_signals.arr
+            when measured_signals.arr is not null then cast(0 as decimal(18, 2))
+        end as long_unpaid_arr,
         accounts.started_at,
         accounts.started_on,
         accounts.churned_on,
@@ -52,6 +69,7 @@ dimensions as (
         build_moment.as_of
     from accounts
     cross join build_moment
+    cross join billing_settings
     inner join measured_signals
         on
             accounts.account_id = measured_signals.account_id

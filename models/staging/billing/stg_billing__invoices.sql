@@ -4,7 +4,14 @@ source as (
     select * from {{ ref('base_resolved_events') }}
     where
         source = 'billing'
-        and event_type in ('invoice_issued', 'invoice_paid', 'invoice_voided')
+        and event_type in (
+            'invoice_issued',
+            'invoice_paid',
+            'invoice_credited',
+            'invoice_refunded',
+            'invoice_written_off',
+            'invoice_voided'
+        )
         and reject_reason is null
 ),
 

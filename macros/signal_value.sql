@@ -16,7 +16,7 @@
         'active_users_1d', 'active_users_7d', 'active_users_30d', 'dau_mau_30d',
         'active_days_7d', 'active_days_30d', 'logins_per_active_user_7d',
         'login_change_7d', 'logins_baseline_share_7d', 'usage_growth_30d', 'core_events_7d', 'value_events_30d',
-        'features_used_30d', 'modules_used_30d', 'module_coverage_30d', 'depth_score_30d',
+        'metered_events_30d', 'features_used_30d', 'modules_used_30d', 'module_coverage_30d', 'depth_score_30d',
         'error_rate_7d', 'api_calls_per_day_7d', 'session_depth_30d',
         'guided_task_share', 'configuration_maturity', 'seats_used_share_30d',
         'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'tickets_per_user_30d', 'first_response_hours_30d',

@@ -1032,7 +1032,7 @@ def in_window(day, end, length):
 
 
 COUNTS = ("events_7d", "events_30d", "logins_7d", "logins_30d", "active_users_1d", "active_users_7d",
-          "active_users_30d", "active_days_7d", "active_days_30d", "core_events_7d", "value_events_30d",
+          "active_users_30d", "active_days_7d", "active_days_30d", "core_events_7d", "value_events_30d", "metered_events_30d",
           "features_used_30d", "modules_used_30d")
 
 
@@ -1131,6 +1131,7 @@ def measured_usage(account, seeds):
             s["usage_growth_30d"] = change(len(last_30), len(window(d - timedelta(days=30), 30)))
         s["core_events_7d"] = with_role(last_7, "core")
         s["value_events_30d"] = with_role(last_30, "value")
+        s["metered_events_30d"] = sum(is_true(plan.get(e.event_type, {}).get("is_metered", "")) for e in last_30)
         s["features_used_30d"] = distinct(last_30, "feature")
         s["modules_used_30d"] = distinct(last_30, "module")
         s["module_coverage_30d"] = at_most(1, ratio(s["modules_used_30d"], offered_modules))
@@ -1384,7 +1385,7 @@ def billing_signals(account, bills, usage, coverage, rates):
         s["days_to_renewal"] = min(((terms.term_end - d).days for terms in signed
                                     if terms.term_end is not None and terms.term_end >= d), default=None)
         caps = [state.usage_cap for state in active if state.usage_cap is not None]
-        s["usage_cap_share_30d"] = ratio(usage[d]["events_30d"], sum(caps)) if caps else None
+        s["usage_cap_share_30d"] = ratio(usage[d]["metered_events_30d"], sum(caps)) if caps else None
         if not is_observed("usage_cap_share_30d", d, account, coverage):
             s["usage_cap_share_30d"] = None
     return signals

@@ -722,7 +722,8 @@ def drawn(rng):
                 elif kind in ("credited", "refunded"):
                     payload["amount"] = rng.choice((100, 60, 40))
                 add("billing", f"invoice_{kind}", owner, moment, payload)
-                moment, kind = near(moment), rng.choice(("issued", "paid", "paid", "voided", "credited", "written_off", "refunded"))
+                moment = near(moment)
+                kind = rng.choice(("issued", "paid", "paid", "voided", "credited", "written_off", "refunded"))
                 owner = rng.choice((owner,) * 9 + tuple(accounts))
         for _ in range(rng.randrange(9)):
             moment, payload = at(), {"survey_id": rng.choice("vw"), "kind": rng.choice(("nps", "nps", "csat"))}

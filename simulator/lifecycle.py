@@ -207,7 +207,7 @@ def billing(log, accounts, sold, rng):
     annual = rng.random(n) < 0.6
     early = accounts.start < 14
     term = start + np.where(early, rng.integers(60, 366, n), 365)
-    cap = np.where(rng.random(n) < 0.3, accounts.seats * rng.integers(12, 40, n), -1)
+    cap = np.where(rng.random(n) < 0.3, accounts.seats * rng.integers(12, 40, n) // 5, -1)
     main = {"seq": 1, "currency": currency, "cap": cap, **plan}
 
     def seats_on(day):

@@ -36,7 +36,10 @@ numbered as (
             partition by document order by decision_number
         ) as start_number,
         sum(
-            case when event_type in ('subscription_started', 'subscription_renewed') then 1 else 0 end
+            case
+                when event_type in ('subscription_started', 'subscription_renewed') then 1
+                else 0
+            end
         ) over (partition by document order by decision_number) as term_number
     from decisions
 ),

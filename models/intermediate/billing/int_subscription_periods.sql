@@ -23,7 +23,8 @@ periods as (
         subscription_id,
         starts_on,
         case
-            when lapsed_on < coalesce(ends_on, cast('9999-12-31' as date)) then lapsed_on else ends_on
+            when lapsed_on < coalesce(ends_on, cast('9999-12-31' as date)) then lapsed_on
+            else ends_on
         end as ends_on,
         term_ends_on,
         notice_on,

@@ -17,6 +17,7 @@ usage_days as (
         cast(sum(user_days.login_events) as integer) as login_events,
         cast(sum(user_days.core_events) as integer) as core_events,
         cast(sum(user_days.value_events) as integer) as value_events,
+        cast(sum(user_days.metered_events) as integer) as metered_events,
         cast(sum(user_days.error_events) as integer) as error_events,
         cast(sum(user_days.api_call_events) as integer) as api_call_events
     from user_days

@@ -2,7 +2,8 @@
 {%- set counts = [
     'events_7d', 'events_30d', 'logins_7d', 'logins_30d',
     'active_users_1d', 'active_users_7d', 'active_users_30d', 'active_days_7d', 'active_days_30d',
-    'core_events_7d', 'value_events_30d', 'features_used_30d', 'modules_used_30d'
+    'core_events_7d', 'value_events_30d', 'metered_events_30d',
+    'features_used_30d', 'modules_used_30d'
 ] %}
 {%- set measures = [
     'dau_mau_30d', 'logins_per_active_user_7d', 'login_change_7d', 'logins_baseline_share_7d',
@@ -102,6 +103,7 @@ daily as (
         coalesce(usage_days.login_events, 0) as logins,
         coalesce(usage_days.core_events, 0) as core_events,
         coalesce(usage_days.value_events, 0) as value_events,
+        coalesce(usage_days.metered_events, 0) as metered_events,
         coalesce(usage_days.error_events, 0) as error_events,
         coalesce(usage_days.api_call_events, 0) as api_calls,
         rolling_actives.users_7d,
@@ -140,6 +142,7 @@ running as (
         sum(logins) {{ over_last(30) }} as logins_30d,
         sum(core_events) {{ over_last(7) }} as core_events_7d,
         sum(value_events) {{ over_last(30) }} as value_events_30d,
+        sum(metered_events) {{ over_last(30) }} as metered_events_30d,
         sum(error_events) {{ over_last(7) }} as error_events_7d,
         sum(api_calls) {{ over_last(7) }} as api_calls_7d,
         sum(active_users) {{ over_last(30) }} as user_days_30d,
@@ -214,6 +217,7 @@ signals as (
         end as usage_growth_30d,
         cast(running.core_events_7d as bigint) as core_events_7d,
         cast(running.value_events_30d as bigint) as value_events_30d,
+        cast(running.metered_events_30d as bigint) as metered_events_30d,
         cast(running.features_30d as bigint) as features_used_30d,
         cast(running.modules_30d as bigint) as modules_used_30d,
         least({{ ratio('running.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,

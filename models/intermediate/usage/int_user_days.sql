@@ -33,6 +33,9 @@ user_days as (
             count(case when tracking_plan.role = 'value' then 1 end) as integer
         ) as value_events,
         cast(
+            count(case when tracking_plan.is_metered then 1 end) as integer
+        ) as metered_events,
+        cast(
             count(case when tracking_plan.role = 'error' then 1 end) as integer
         ) as error_events,
         cast(

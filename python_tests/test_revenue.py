@@ -14,6 +14,7 @@ import warehouse
 
 AS_OF = datetime.date(2025, 3, 17)
 FIRST = datetime.date(2023, 10, 20)
+REPORTED = {"EUR": [(datetime.date(2024, 3, 31), Decimal("1.20")), (datetime.date(2024, 9, 2), Decimal("1.111111"))]}
 RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "JPY": Decimal("0.0065")}
 WINDOWS = (1, 3, 12)
 MODELS = (
@@ -54,8 +55,16 @@ def month_ends():
     return {12 * day.year + day.month: day for day in days}
 
 
-def ledger(events):
-    """(account, month number) -> ARR at the end of the month, for every month that ends with terms."""
+def cents(amount):
+    return amount.quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
+
+
+def reported_rate(currency, day):
+    return next((rate for since, rate in reversed(REPORTED.get(currency, [])) if since <= day), RATES[currency])
+
+
+def ledger(events, reported=False):
+    """(account, month number) -> ARR at the end of the month, for every month that ends with terms; at the month's rates."""
     subscriptions, arr = defaultdict(list), {}
     for event in events:
         subscriptions[event["account_id"], event["document"]].append(event)
@@ -64,7 +73,8 @@ def ledger(events):
         for number, day in month_ends().items():
             event = decisions.held(timeline, day)
             if event:
-                amount = (12 * event["mrr"] * RATES[event["currency"]]).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
+                currency = event["currency"]
+                amount = cents(12 * event["mrr"] * (reported_rate(currency, day) if reported else RATES[currency]))
                 arr[account, number] = arr.get((account, number), 0) + amount
     return arr
 
@@ -85,6 +95,10 @@ def built(seed, free):
         "events": pd.DataFrame(events, columns=SUBSCRIPTION),
         "rates": pd.DataFrame(RATES.items(), columns=["currency", "rate_to_reporting_currency"]),
         "accounts": pd.DataFrame(segment.items(), columns=["account_id", "segment"]),
+        "reported_rates": pd.DataFrame(
+            [(currency, day, rate) for currency, steps in REPORTED.items() for day, rate in steps],
+            columns=["currency", "valid_from", "rate_to_reporting_currency"],
+        ),
         "windows": pd.DataFrame({"window_months": WINDOWS}),
     }
     for name, frame in tables.items():
@@ -99,11 +113,17 @@ def built(seed, free):
         "as rate_to_reporting_currency from rates"
     )
     connection.execute("create table billing_settings as select 30 as lapse_grace_days, 0 as bridged_lapse_days")
+    connection.execute(
+        "create table reported_exchange_rates as select currency, cast(valid_from as date) as valid_from, "
+        "cast(rate_to_reporting_currency as decimal(18, 6)) as rate_to_reporting_currency from reported_rates"
+    )
     connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
     for model in (*MODELS, "revenue_retention", "retention_bridge"):
         connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
+    reported = [(*key, str(amount)) for key, amount in ledger(events, reported=True).items()]
+    connection.register("reported", pd.DataFrame(reported, columns=["account_id", "month_number", "arr"]))
     return connection, ledger(events), segment
 
 
@@ -155,6 +175,40 @@ def test_movements_are_those_of_the_ledger(company):
     }  # fmt: skip
     assert ("contraction", True) in {(kind, not end) for kind, _, end in expected.values()}
     assert min(arr.values()) < 0
+
+
+def test_arr_as_reported_is_at_the_rates_of_its_month_and_the_rest_is_fx(company):
+    connection, arr, segment = company
+    reported = {(a, n): Decimal(amount) for a, n, amount in connection.execute("from reported").fetchall()}
+    rows = connection.execute("select account_id, month_number, reported_arr from int_arr_months").fetchall()
+    assert {(account, number): amount for account, number, amount in rows} == reported
+    rows = connection.execute(
+        "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, reported_start_arr, fx_arr, "
+        "reported_end_arr from arr_waterfall"
+    ).fetchall()
+    first = first_months(arr)
+    for name, number, start, end, reported_start, fx, reported_end in rows:
+        members = [account for account in first if name in ("all", segment[account])]
+        assert reported_start == sum(reported.get((account, number - 1), 0) for account in members)
+        assert reported_end == sum(reported.get((account, number), 0) for account in members)
+        assert reported_start + end - start + fx == reported_end
+    assert any(fx for *_, fx, _ in rows)
+
+
+def test_a_later_rate_and_an_edit_of_the_current_one_move_no_closed_month(company):
+    connection, *_ = company
+    query = f"select * from ({warehouse.model_sql('int_arr_months')}) order by all"
+    before = connection.execute(query).fetchall()
+    for rate in (3, 4):
+        connection.execute("delete from reported_exchange_rates where valid_from > date '2024-12-31'")
+        connection.execute(
+            f"insert into reported_exchange_rates values ('EUR', date '2025-03-01', {rate}), ('EUR', date '2026-01-01', 5)"
+        )
+        after = connection.execute(query).fetchall()
+        edited = {row[1] for row, other in zip(after, before, strict=True) if row != other}
+        assert edited == {12 * AS_OF.year + AS_OF.month}
+        assert [row[:3] for row in after] == [row[:3] for row in before]
+    connection.execute("delete from reported_exchange_rates where valid_from > date '2024-12-31'")
 
 
 def test_the_waterfall_adds_up_for_each_segment_and_from_month_to_month(company):

@@ -10,8 +10,9 @@
     'event_types', 'exchange_rates', 'excluded_days', 'exclusion_rules', 'holidays',
     'lifecycle_stages', 'lift_targets', 'manual_inputs', 'onboarding_experiments',
     'onboarding_retention_assumptions', 'onboarding_retention_settings', 'opportunity_stages',
-    'reject_thresholds', 'retention_windows', 'signals', 'size_classes', 'sla_targets',
-    'survey_scales', 'task_outcomes', 'timezones', 'validation_horizons', 'volume_rules',
+    'reject_thresholds', 'reported_exchange_rates', 'retention_windows', 'signals',
+    'size_classes', 'sla_targets', 'survey_scales', 'task_outcomes', 'timezones',
+    'validation_horizons', 'volume_rules',
     'health_bands', 'health_metrics', 'health_model_versions', 'health_weights',
     'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}

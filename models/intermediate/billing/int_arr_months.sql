@@ -20,6 +20,28 @@ months as (
     select * from {{ ref('int_billing_months') }}
 ),
 
+exchange_rates as (
+    select * from {{ ref('exchange_rates') }}
+),
+
+reported_exchange_rates as (
+    select * from {{ ref('reported_exchange_rates') }}
+),
+
+rates_by_then as (
+    select
+        months.month_number,
+        reported_exchange_rates.currency,
+        reported_exchange_rates.rate_to_reporting_currency,
+        row_number() over (
+            partition by months.month_number, reported_exchange_rates.currency
+            order by reported_exchange_rates.valid_from desc
+        ) as recency
+    from months
+    inner join reported_exchange_rates
+        on months.month_end >= reported_exchange_rates.valid_from
+),
+
 ordered as (
     select
         subscription_periods.account_id,
@@ -54,7 +76,9 @@ bridged_periods as (
         subscription_periods.account_id,
         subscription_periods.starts_on,
         coalesce(bridged_lapses.restarts_on, subscription_periods.ends_on) as ends_on,
-        subscription_periods.arr
+        subscription_periods.arr,
+        subscription_periods.mrr,
+        subscription_periods.currency
     from subscription_periods
     left join bridged_lapses
         on
@@ -67,7 +91,16 @@ arr_months as (
     select
         bridged_periods.account_id,
         months.month_number,
-        cast(sum(bridged_periods.arr) as decimal(18, 2)) as arr
+        cast(sum(bridged_periods.arr) as decimal(18, 2)) as arr,
+        cast(
+            sum(
+                {{ round_half_up(
+                    '12 * ' ~ as_double('bridged_periods.mrr') ~ ' * coalesce('
+                    ~ 'rates_by_then.rate_to_reporting_currency, '
+                    ~ 'exchange_rates.rate_to_reporting_currency)', 2
+                ) }}
+            ) as decimal(18, 2)
+        ) as reported_arr
     from bridged_periods
     inner join accounts
         on bridged_periods.account_id = accounts.account_id
@@ -75,6 +108,13 @@ arr_months as (
         on
             bridged_periods.starts_on <= months.month_end
             and coalesce(bridged_periods.ends_on > months.month_end, true)
+    inner join exchange_rates
+        on bridged_periods.currency = exchange_rates.currency
+    left join rates_by_then
+        on
+            months.month_number = rates_by_then.month_number
+            and bridged_periods.currency = rates_by_then.currency
+            and rates_by_then.recency = 1
     group by bridged_periods.account_id, months.month_number
 )
 

@@ -76,6 +76,8 @@ subscription_decisions as (
         {{ round_half_up(
             '12 * ' ~ as_double('known.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
         ) }} as arr,
+        known.mrr,
+        known.currency,
         known.reason
     from known
     left join exchange_rates

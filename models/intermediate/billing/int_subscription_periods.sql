@@ -30,7 +30,9 @@ periods as (
         notice_on,
         seats,
         usage_cap,
-        arr
+        arr,
+        mrr,
+        currency
     from terms
     where coalesce(starts_on < lapsed_on, true)
     union all
@@ -44,7 +46,9 @@ periods as (
         cast(null as date) as notice_on,
         seats,
         usage_cap,
-        arr
+        arr,
+        mrr,
+        currency
     from first_terms
     where
         choice = 1

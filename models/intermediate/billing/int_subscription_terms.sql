@@ -129,7 +129,9 @@ terms as (
         end as reason,
         whole_terms.seats,
         whole_terms.usage_cap,
-        whole_terms.arr
+        whole_terms.arr,
+        whole_terms.mrr,
+        whole_terms.currency
     from whole_terms
     cross join billing_settings
     cross join build_moment

@@ -24,6 +24,9 @@ waterfall as (
         cast(sum(contraction_arr) as decimal(18, 2)) as contraction_arr,
         cast(sum(churned_arr) as decimal(18, 2)) as churned_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
+        cast(sum(reported_start_arr) as decimal(18, 2)) as reported_start_arr,
+        cast(sum(fx_arr) as decimal(18, 2)) as fx_arr,
+        cast(sum(reported_end_arr) as decimal(18, 2)) as reported_end_arr,
         cast(
             sum(case when movement in ('new', 'reactivation') then 0 else 1 end) as bigint
         ) as start_accounts,

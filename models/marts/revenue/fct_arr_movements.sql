@@ -18,6 +18,8 @@ edges as (
         month_number,
         cast(0 as decimal(18, 2)) as start_arr,
         arr as end_arr,
+        cast(0 as decimal(18, 2)) as reported_start_arr,
+        reported_arr as reported_end_arr,
         0 as start_terms,
         1 as end_terms
     from arr_months
@@ -27,6 +29,8 @@ edges as (
         month_number + 1 as month_number,
         arr as start_arr,
         cast(0 as decimal(18, 2)) as end_arr,
+        reported_arr as reported_start_arr,
+        cast(0 as decimal(18, 2)) as reported_end_arr,
         1 as start_terms,
         0 as end_terms
     from arr_months
@@ -38,6 +42,8 @@ account_months as (
         month_number,
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
+        cast(sum(reported_start_arr) as decimal(18, 2)) as reported_start_arr,
+        cast(sum(reported_end_arr) as decimal(18, 2)) as reported_end_arr,
         sum(start_terms) as start_terms,
         sum(end_terms) as end_terms
     from edges
@@ -97,7 +103,13 @@ movements as (
         ) as contraction_arr,
         cast(case when named.movement = 'churn' then named.start_arr else 0 end as decimal(18, 2))
             as churned_arr,
-        named.end_arr
+        named.end_arr,
+        named.reported_start_arr,
+        cast(
+            named.reported_end_arr - named.reported_start_arr - (named.end_arr - named.start_arr)
+            as decimal(18, 2)
+        ) as fx_arr,
+        named.reported_end_arr
     from named
     inner join accounts
         on named.account_id = accounts.account_id

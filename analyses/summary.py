@@ -72,8 +72,8 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     lines += ["", "Time to value"]
     for accounts, activated, median_days, share in rows(TIME_TO_VALUE):
         median = f"{median_days} days" if median_days is not None else "not reached yet"
-        by_30 = f", {share:.0%} by day 30" if share is not None else ""
-        lines.append(f"  median {median}{by_30} ({activated:,} of {accounts:,} accounts activated)")
+        by_30 = f", {share:.0%} of all by day 30" if share is not None else ""
+        lines.append(f"  median {median} (churn left out){by_30} ({activated:,} of {accounts:,} accounts activated)")
 
     lines += ["", "Most at risk"]
     for account_id, name, score, band, driver, lost, arr in rows(AT_RISK):

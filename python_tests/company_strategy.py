@@ -212,7 +212,11 @@ class _Company:
         def emit(event_type, day):
             user_id = rng.choice(users) if users and not self.chance(nameless) else None
             named = None if user_id is not None and self.chance(self.knobs["null_accounts"]) else account_id
-            self.add("product", event_type, named, self.moment(day), rng.choice((None, None, {}, {"k": 1})), user_id)
+            at = self.moment(day)
+            self.add("product", event_type, named, at, rng.choice((None, None, {}, {"k": 1})), user_id)
+            if self.chance(0.15):                                 # goes on within the session, or just not
+                at += timedelta(minutes=rng.choice((1, 29, 30, 31, 300)), seconds=rng.choice((0, 0, 1)))
+                self.add("product", rng.choice(own), named, at, None, user_id)
 
         if activity == 0:
             return

@@ -15,7 +15,7 @@ import csv
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -759,6 +759,7 @@ class Account:
     account_id: str
     segment: str
     product_category: str
+    country: str | None
     started_at: datetime
     started_on: date
     churned_on: date | None
@@ -783,8 +784,10 @@ def attribute(account_id, events, key):
     return last
 
 
-def is_on_excluded_day(event, seeds):
-    """Section 3: whether a product event lies on a day that the seed excluded_days takes out."""
+def is_left_out(event, seeds):
+    """Sections 3 and 4: whether a product event is of an excluded user or lies on an excluded day."""
+    if event.source == "product" and event.user in {row["user_id"] for row in seeds["excluded_users"]}:
+        return True
     return event.source == "product" and any(
         row["event_type"] in (event.event_type, "any")
         and date.fromisoformat(row["excluded_from"]) <= event.occurred_at.date()
@@ -802,7 +805,7 @@ def build_accounts(accepted, survivors, seeds, as_of):
         signed_by_account[terms.account].append(terms)
     events_by_account = defaultdict(list)
     for event in accepted:
-        if not is_on_excluded_day(event, seeds):
+        if not is_left_out(event, seeds):
             events_by_account[event.account].append(event)
     excluded_reasons = {row["reason"] for row in seeds["exclusion_rules"] if is_true(row["is_excluded"])}
     categories = {row["product_category"] for row in seeds["journeys"]}
@@ -836,7 +839,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
         churned_on = None
         if active and not any(s.covers(as_of) for s in active):
             churned_on = max(s.ends_on for s in active)
-        account = Account(account_id, segment_of(states, seeds), category, started_at, started_at.date(), churned_on,
+        account = Account(account_id, segment_of(states, seeds), category,
+                          as_text(attribute(account_id, events, "country")), started_at, started_at.date(), churned_on,
                           max(started_at.date(), churned_on or as_of), None, events, states,
                           signed_by_account[account_id])
         account.first_seats_on = next((d for d in account.spine() if (seats_on(states, d) or 0) > 0), None)
@@ -1019,9 +1023,10 @@ def is_observed(signal, day, account, coverage):
     since = coverage.since(subjects, day)
     if since is None:
         return False
-    if signal in ("login_change_7d", "logins_baseline_share_7d", "usage_growth_30d"):
+    if signal in ("session_change_7d", "sessions_baseline_share_7d", "usage_growth_28d", "retained_users_30d",
+                  "dormant_users_30d"):
         return since <= day - timedelta(days=coverage.window_days[signal] - 1)
-    if signal in ("guided_task_share", "configuration_maturity"):
+    if signal in ("guided_task_share", "configuration_maturity", "new_users_30d", "returning_users_30d"):
         return all(coverage.stretches(*subject)[0].begins <= account.started_on for subject in subjects)
     return True
 
@@ -1031,9 +1036,9 @@ def in_window(day, end, length):
     return end - timedelta(days=length) < day <= end
 
 
-COUNTS = ("events_7d", "events_30d", "logins_7d", "logins_30d", "active_users_1d", "active_users_7d",
-          "active_users_30d", "active_days_7d", "active_days_30d", "core_events_7d", "value_events_30d", "metered_events_30d",
-          "features_used_30d", "modules_used_30d")
+COUNTS = ("events_7d", "events_30d", "logins_7d", "logins_30d", "sessions_7d", "sessions_30d",
+          "active_users_1d", "active_users_7d", "active_users_30d", "active_days_7d", "active_days_30d",
+          "core_events_7d", "value_events_30d", "metered_events_30d", "features_used_30d", "modules_used_30d")
 
 
 def usage_signals(account, seeds, coverage):
@@ -1054,28 +1059,61 @@ def usage_signals(account, seeds, coverage):
         for name in s:
             if not is_observed(name, d, account, coverage):
                 s[name] = None
-        s["seats_used_share_30d"] = None
-        if is_observed("seats_used_share_30d", d, account, coverage):
-            s["seats_used_share_30d"] = ratio(s["active_users_30d"], seats_on(account.states, d))
+        seats = seats_on(account.states, d)
+        s["seats_used_share_30d"] = s["idle_seats_30d"] = s["users_beyond_seats_30d"] = None
+        if None not in (s["active_users_30d"], seats):
+            in_use = min(s["active_users_30d"], seats)
+            s["seats_used_share_30d"] = ratio(in_use, seats)
+            s["idle_seats_30d"], s["users_beyond_seats_30d"] = seats - in_use, s["active_users_30d"] - in_use
     return signals
 
 
 def measured_usage(account, seeds):
     """{day: {signal: value}} of the product signals, whatever the stream covers."""
     plan = {row["event_type"]: row for row in seeds["tracking_plan"]}
-    offered = [row for row in seeds["tracking_plan"] if row["product_category"] in ("any", account.product_category)]
-    offered_features = len({row["feature"] for row in offered if row["feature"]})
-    offered_modules = len({row["module"] for row in offered if row["module"]})
-    offered_types = {role: len({row["event_type"] for row in offered if row["role"] == role})
-                     for role in ("guided_task", "configuration")}
+    planned_as = account.product_category
+    if all(row["product_category"] != planned_as for row in plan.values()):
+        planned_as = DEFAULT_CATEGORY
+    offered = [row for row in plan.values() if row["product_category"] in ("any", planned_as)]
+    offered_types = {row["event_type"] for row in offered}
+    of_role = {role: {row["event_type"] for row in offered if row["role"] == role}
+               for role in ("guided_task", "configuration")}
+    deep_use_days = {row["feature"]: int(row["deep_use_days"]) for row in offered
+                     if row["feature"] and row["deep_use_days"]}
+    gap = timedelta(minutes=int(seeds["usage_settings"][0]["session_gap_minutes"]))
+    holidays = {date.fromisoformat(row["holiday_on"]) for row in seeds["holidays"]
+                if account.country is not None and row["country"] == account.country}
+
+    def column(event, name):
+        return plan[event.event_type][name] if event.event_type in plan else ""
+
+    def is_active(event):
+        return event.event_type not in plan or is_true(column(event, "is_active"))
 
     by_day = defaultdict(list)
     for event in account.events:
         if event.source == "product" and event.occurred_at.date() >= account.started_on:
             by_day[event.occurred_at.date()].append(event)
+    active_by_day = {day: [e for e in events if is_active(e)] for day, events in by_day.items()}
 
-    def window(end, length):
-        return [e for n in range(length) for e in by_day.get(end - timedelta(days=n), [])]
+    moments = defaultdict(list)     # user -> the times of the active events
+    for events in active_by_day.values():
+        for event in events:
+            if event.user is not None:
+                moments[event.user].append(event.occurred_at)
+    starts_by_day = Counter()
+    for times in moments.values():
+        times.sort()
+        for before, now in zip([None, *times], times, strict=False):
+            if before is None or now - before > gap:
+                starts_by_day[now.date()] += 1
+    first_active = {user: min(times).date() for user, times in moments.items()}
+
+    def days(end, length):
+        return [end - timedelta(days=n) for n in range(length)]
+
+    def window(end, length, events_by_day=by_day):
+        return [e for day in days(end, length) for e in events_by_day.get(day, [])]
 
     def users(events):
         return {e.user for e in events if e.user is not None}
@@ -1083,65 +1121,85 @@ def measured_usage(account, seeds):
     def observed_users(events):
         return None if events and not users(events) else len(users(events))
 
-    def role(event):
-        return plan[event.event_type]["role"] if event.event_type in plan else ""
-
     def with_role(events, name):
-        return sum(role(e) == name for e in events)
+        return sum(column(e, "role") == name for e in events)
 
-    def distinct(events, column):
-        return len({plan[e.event_type][column] for e in events if e.event_type in plan} - {""})
-
-    def at_most(limit, value):
-        return None if value is None else min(Fraction(limit), value)
+    def used(events, name):
+        return {column(e, name) for e in events if e.event_type in offered_types} - {""}
 
     def change(now, before):
         quotient = ratio(now, before)
         return None if quotient is None else quotient - 1
 
+    def alike(one, other):
+        return one not in holidays and other not in holidays
+
+    def compared(end, length, values):
+        """The sums of a window and of the window before it, over the days of which neither is a holiday."""
+        pairs = [(day, day - timedelta(days=length)) for day in days(end, length)]
+        pairs = [pair for pair in pairs if alike(*pair)]
+        return sum(values(day) for day, _ in pairs), sum(values(before) for _, before in pairs)
+
+    def share_of_usual(end):
+        now, usual = 0, Fraction(0)
+        for day in days(end, 7):
+            others = [day - timedelta(days=n) for n in (7, 14, 21)]
+            others = [other for other in others if alike(day, other)]
+            if others:
+                now += starts_by_day[day]
+                usual += Fraction(sum(starts_by_day[other] for other in others), len(others))
+        return ratio(now, usual)
+
+    def active_events(day):
+        return len(active_by_day.get(day, []))
+
     signals = {}
-    daily_users, daily_share = {}, {}     # day -> distinct users, day -> DAU/MAU
-    types_done = {"guided_task": set(), "configuration": set()}
+    types_done = set()
     for d in account.spine():
         last_7, last_30 = window(d, 7), window(d, 30)
-        daily_users[d] = len(users(by_day.get(d, [])))
-        daily_share[d] = ratio(daily_users[d], len(users(last_30))) or Fraction(0)
-        for event in by_day.get(d, []):
-            if role(event) in types_done:
-                types_done[role(event)].add(event.event_type)
-        window_days = [i for i in (d - timedelta(days=n) for n in range(30)) if i >= account.started_on]
+        active_7, active_30 = window(d, 7, active_by_day), window(d, 30, active_by_day)
+        month, month_before = users(active_30), users(window(d - timedelta(days=30), 30, active_by_day))
+        types_done |= {e.event_type for e in by_day.get(d, [])} & offered_types
+        window_days = [i for i in days(d, 30) if i >= account.started_on]
         s = signals[d] = {}
         s["events_7d"], s["events_30d"] = len(last_7), len(last_30)
         s["logins_7d"], s["logins_30d"] = with_role(last_7, "login"), with_role(last_30, "login")
-        s["active_users_1d"] = observed_users(by_day.get(d, []))
-        s["active_users_7d"] = observed_users(last_7)
-        s["active_users_30d"] = observed_users(last_30)
-        s["dau_mau_30d"] = None
-        if s["active_users_30d"] is not None:
-            s["dau_mau_30d"] = ratio(sum(daily_share[i] for i in window_days), len(window_days))
-        s["active_days_7d"] = len({e.occurred_at.date() for e in last_7})
-        s["active_days_30d"] = len({e.occurred_at.date() for e in last_30})
-        s["logins_per_active_user_7d"] = ratio(s["logins_7d"], s["active_users_7d"])
-        s["login_change_7d"] = s["logins_baseline_share_7d"] = s["usage_growth_30d"] = None
-        if d - timedelta(days=29) >= account.started_on:
-            s["logins_baseline_share_7d"] = ratio(23 * s["logins_7d"], 7 * (s["logins_30d"] - s["logins_7d"]))
+        s["sessions_7d"], s["sessions_30d"] = (sum(starts_by_day[i] for i in days(d, n)) for n in (7, 30))
+        s["active_users_1d"] = observed_users(active_by_day.get(d, []))
+        s["active_users_7d"] = observed_users(active_7)
+        s["active_users_30d"] = observed_users(active_30)
+        s["dau_mau_30d"] = s["wau_mau_30d"] = s["active_users_30d"]     # null or 0 where nobody was active
+        if s["active_users_30d"]:
+            daily = sum(len(users(active_by_day.get(i, []))) for i in window_days)
+            s["dau_mau_30d"] = ratio(daily, len(window_days) * len(month))
+            s["wau_mau_30d"] = ratio(len(users(active_7)), len(month))
+        s["new_users_30d"] = sum(in_window(day, d, 30) for day in first_active.values())
+        s["retained_users_30d"] = len(month & month_before)
+        s["returning_users_30d"] = sum(first_active[u] <= d - timedelta(days=30) for u in month - month_before)
+        s["dormant_users_30d"] = len(month_before - month)
+        s["active_days_7d"], s["active_days_30d"] = (sum(active_events(i) > 0 for i in days(d, n)) for n in (7, 30))
+        s["sessions_per_active_user_7d"] = ratio(s["sessions_7d"], s["active_users_7d"])
+        s["session_change_7d"] = s["sessions_baseline_share_7d"] = s["usage_growth_28d"] = None
+        if d - timedelta(days=27) >= account.started_on:
+            s["sessions_baseline_share_7d"] = share_of_usual(d)
         if d - timedelta(days=13) >= account.started_on:
-            s["login_change_7d"] = change(s["logins_7d"], with_role(window(d - timedelta(days=7), 7), "login"))
-        if d - timedelta(days=59) >= account.started_on:
-            s["usage_growth_30d"] = change(len(last_30), len(window(d - timedelta(days=30), 30)))
+            s["session_change_7d"] = change(*compared(d, 7, lambda day: starts_by_day[day]))
+        if d - timedelta(days=55) >= account.started_on:
+            s["usage_growth_28d"] = change(*compared(d, 28, active_events))
         s["core_events_7d"] = with_role(last_7, "core")
         s["value_events_30d"] = with_role(last_30, "value")
-        s["metered_events_30d"] = sum(is_true(plan.get(e.event_type, {}).get("is_metered", "")) for e in last_30)
-        s["features_used_30d"] = distinct(last_30, "feature")
-        s["modules_used_30d"] = distinct(last_30, "module")
-        s["module_coverage_30d"] = at_most(1, ratio(s["modules_used_30d"], offered_modules))
-        s["depth_score_30d"] = at_most(10, ratio(10 * s["features_used_30d"], offered_features))
-        s["error_rate_7d"] = ratio(with_role(last_7, "error"), len(last_7))
+        s["metered_events_30d"] = sum(is_true(column(e, "is_metered")) for e in last_30)
+        s["features_used_30d"], s["modules_used_30d"] = len(used(last_30, "feature")), len(used(last_30, "module"))
+        s["module_coverage_30d"] = ratio(s["modules_used_30d"], len({row["module"] for row in offered} - {""}))
+        days_of_features = Counter(feature for i in days(d, 30) for feature in used(by_day.get(i, []), "feature"))
+        deep = [feature for feature, least in deep_use_days.items() if days_of_features[feature] >= least]
+        s["depth_score_30d"] = ratio(10 * len(deep), len(deep_use_days))
+        calls = [column(e, "call_result") for e in last_7]
+        s["error_rate_7d"] = ratio(calls.count("failed"), calls.count("failed") + calls.count("succeeded"))
         s["api_calls_per_day_7d"] = ratio(with_role(last_7, "api_call"), 7)
-        s["session_depth_30d"] = ratio(len(last_30), sum(daily_users[i] for i in window_days))
-        s["guided_task_share"] = at_most(1, ratio(len(types_done["guided_task"]), offered_types["guided_task"]))
-        s["configuration_maturity"] = at_most(
-            1, ratio(len(types_done["configuration"]), offered_types["configuration"]))
+        s["session_depth_30d"] = ratio(sum(e.user is not None for e in active_30), s["sessions_30d"])
+        for signal, role in (("guided_task_share", "guided_task"), ("configuration_maturity", "configuration")):
+            s[signal] = ratio(len(types_done & of_role[role]), len(of_role[role]))
     return signals
 
 
@@ -1994,9 +2052,14 @@ def follow(account, milestone):
                                                       and entered_after > 0):
         return unseen
     followed_to = min(account.ended_on, milestone["complete_through"] if stretch.ends is None else stretch.ends)
+    waived_on = milestone["waived_at"].date() if milestone["waived_at"] else None
+    is_waived = waived_on is not None and waived_on <= followed_to
+    followed_to = waived_on if is_waived else followed_to
     activated_on = achieved_on if achieved_on is not None and stretch.covers(achieved_on) else None
     if activated_on is not None:
         outcome = "activated"
+    elif is_waived:
+        outcome = "waived"
     else:
         outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
     if followed_to < account.started_on + timedelta(days=entered_after):

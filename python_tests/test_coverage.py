@@ -255,8 +255,8 @@ VALUES = {
     silent_for_a_day_longer: [(covered("product"), "2025-03-03 2025-05-01 true")],
     customers_older_than_the_tracker: [
         (nulls("events_7d", "older"), "2024-01-08 2025-03-02 420"),
-        (nulls("login_change_7d", "older"), "2024-01-08 2025-03-15 433"),
-        (nulls("login_change_7d", "acme"), "2025-03-03 2025-06-30 120"),
+        (nulls("session_change_7d", "older"), "2024-01-08 2025-03-15 433"),
+        (nulls("session_change_7d", "acme"), "2025-03-03 2025-06-30 120"),
         (signal("guided_task_share", "2025-06-30", "older"), None),
         (signal("guided_task_share", "2025-06-30"), 0),
         (signal("logins_7d", "2025-03-05", "older"), 3),
@@ -288,10 +288,10 @@ VALUES = {
         (covered("product"), "2025-03-03 2025-04-30 false, 2025-05-21 2025-07-30 false"),
         (nulls("events_7d"), "2025-05-01 2025-05-20 20"),
         (signal("events_30d", "2025-05-22"), 10),
-        (signal("login_change_7d", "2025-06-02"), None),
-        (signal("login_change_7d", "2025-06-03"), 0),
-        (signal("usage_growth_30d", "2025-07-18"), None),
-        (signal("usage_growth_30d", "2025-07-19"), 0),
+        (signal("session_change_7d", "2025-06-02"), None),
+        (signal("session_change_7d", "2025-06-03"), 0),
+        (signal("usage_growth_28d", "2025-07-14"), None),
+        (signal("usage_growth_28d", "2025-07-15"), 0),
         (
             "select sentence from stream_coverage where source = 'product' and subject = 'any' order by observed_from limit 1",
             "Product events stopped on 2025-04-30 and came back on 2025-05-21: nothing is known of use in between.",
@@ -311,7 +311,7 @@ VALUES = {
     quiet_weekends: [
         (covered("product"), "2025-03-03 2025-06-26 false"),
         (signal("logins_7d", "2025-06-29"), 5),
-        (signal("login_change_7d", "2025-06-30"), 0),
+        (signal("session_change_7d", "2025-06-30"), 0),
     ],
     a_quiet_weekend_that_is_over: [
         (covered("product"), "2025-03-03 2025-06-29 false"),
@@ -321,17 +321,17 @@ VALUES = {
     each_thursday_and_a_build_after_midnight: [
         (covered("product"), "2025-03-06 2025-06-25 false"),
         (signal("logins_7d", "2025-06-26"), 1),
-        (signal("login_change_7d", "2025-06-26"), 0),
+        (signal("session_change_7d", "2025-06-26"), 0),
     ],
     each_thursday_and_a_sign_in_after_midnight: [
         (signal("logins_7d", "2025-06-26"), 2),
         (signal("logins_7d", "2025-06-25"), 1),
-        (signal("login_change_7d", "2025-06-26"), 0),
+        (signal("session_change_7d", "2025-06-26"), 0),
     ],
     a_loader_that_is_a_day_late: [
         (covered("product"), "2025-03-03 2025-06-28 false"),
         (signal("logins_7d", "2025-06-30"), 7),
-        (signal("login_change_7d", "2025-06-30"), 0),
+        (signal("session_change_7d", "2025-06-30"), 0),
         (signal("days_since_note", "2025-06-30"), None),
         (
             "select sentence from stream_coverage where source = 'product' and subject = 'any'",
@@ -342,7 +342,7 @@ VALUES = {
         (covered("product"), "2025-06-28 2025-06-29 false"),
         (signal("events_7d", "2025-06-27"), None),
         (signal("events_7d", "2025-06-30"), 3),
-        (signal("login_change_7d", "2025-06-30"), None),
+        (signal("session_change_7d", "2025-06-30"), None),
     ],
     surveys_twice_a_year: [
         (covered("survey"), "2025-03-05 2025-09-29 false"),

@@ -313,7 +313,7 @@ def scoring():
 
 STEPS = {
     "module_coverage_30d": [Fraction(n, 10) for n in range(11)],
-    "usage_growth_30d": [Fraction(n, 20) for n in range(-4, 10)],
+    "usage_growth_28d": [Fraction(n, 20) for n in range(-4, 10)],
     "seats": [Fraction(n) for n in (5, 9, 10, 11, 12, 13, 20)],
     "configuration_maturity": [Fraction(n, 8) for n in range(9)],
     "nps_180d": [Fraction(n) for n in (-50, 0, 29, 30, 50, 69, 70, 71, 100)],

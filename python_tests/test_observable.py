@@ -253,11 +253,11 @@ CASES = {
     ),
     "a weekly login that did not come yet": (
         lambda: weekly_logins("2025-05-15 00:31"),
-        {"select count(*) from fct_risk_signals where rule_id = 'logins_fell'": [(0,)]},
+        {"select count(*) from fct_risk_signals where rule_id = 'sessions_fell'": [(0,)]},
     ),
     "a weekly login that did not come": (
         lambda: weekly_logins("2025-05-16 00:31"),
-        {"select first_seen_on from fct_risk_signals where rule_id = 'logins_fell'": [(datetime.date(2025, 5, 15),)]},
+        {"select first_seen_on from fct_risk_signals where rule_id = 'sessions_fell'": [(datetime.date(2025, 5, 15),)]},
     ),
     "decided where nobody could see it": (
         decided_in_the_dark,

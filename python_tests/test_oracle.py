@@ -92,6 +92,8 @@ def small_peer_groups():
         "health_bands": bands,
         "health_metrics": seeds["health_metrics"] + own,
         "excluded_days": EXCLUDED_DAYS,
+        "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
+        "usage_settings": [{"session_gap_minutes": "240"}],
     }
 
 

@@ -28,9 +28,9 @@ COMPANIES = settings(
 )
 # Signal, thresholds that random companies cross, and the operators.
 LEVELS = {
-    "logins_7d": (0, 2, 5),
-    "login_change_7d": (-0.4, 0, 0.5),
-    "logins_baseline_share_7d": (0.5, 1),
+    "sessions_7d": (0, 2, 5),
+    "session_change_7d": (-0.4, 0, 0.5),
+    "sessions_baseline_share_7d": (0.5, 1),
     "tickets_open": (0, 1),
     "tickets_awaiting_us": (0, 1),
     "nps_last_score_180d": (5, 8),

@@ -1,10 +1,12 @@
-"""The Kaplan-Meier marts equal lifelines, delayed entry included: on random times to value, and on a simulated company."""
+"""The curves of first value equal lifelines (Kaplan-Meier, delayed entry included) and exact fractions (cumulative incidence): on
+random times to value, and on a simulated company."""
 
 import datetime
 import itertools
 import random
 import warnings
 from collections import defaultdict
+from fractions import Fraction
 
 import duckdb
 import numpy as np
@@ -27,11 +29,12 @@ TIMES = [
     "entered_after_days",
     "followed_days",
     "days_to_value",
+    "outcome",
 ]
 
 
 def draw(rng):
-    """Times to value of one random cohort: (day of entry, days followed, days to value or None)."""
+    """Times to value of one random cohort: (day of entry, days followed, days to value or None, outcome)."""
     size = rng.choice((1, 1, 2, 3, 5, 12, 40, 150))
     longest = rng.choice((0, 1, 5, 13, 14, 29, 30, 60, 90, 200))  # few days make ties, and edges of the horizons
     share = rng.choice((0, 0.1, 0.5, 0.9, 1))
@@ -42,7 +45,8 @@ def draw(rng):
         entered = rng.randint(0, days) if rng.random() < late else 0
         # First value on a day that is not over comes after the days followed.
         value = days + (rng.random() < 0.1) if rng.random() < share else None
-        waits.append((entered, days, value))
+        ended = rng.choice(("churned", "censored", "waived")) if value is None else "activated"
+        waits.append((entered, days, value, ended))
     return waits
 
 
@@ -53,7 +57,7 @@ def times_to_value(rng):
     """
     first_day, rows = datetime.date(2024, 12, 29), []
     for number in range(DRAWS):
-        for wait in [*draw(rng), (None, None, None)]:
+        for wait in [*draw(rng), (None, None, None, "not_observable")]:
             started_on = first_day + datetime.timedelta(rng.choice((0, 0, 0, 5, 40)))
             place = rng.choice(("smb", "smb", "enterprise")), rng.choice(("api", "api", "hr_tech"))
             rows.append((f"draw {number}", number % 3 == 0, *place, started_on, *wait))
@@ -71,7 +75,7 @@ def drawn():
 
 
 def cohorts_of(times):
-    """The accounts of every cohort that has a curve: key columns -> [(day of entry, days followed, whether activated)]."""
+    """The accounts of every cohort that has a curve: key columns -> [(day of entry, days followed, is activated, is churned)]."""
     cohorts = defaultdict(list)
     for row in times[times.followed_days.notna()].itertuples():
         periods = [
@@ -84,7 +88,8 @@ def cohorts_of(times):
             periods, personas, (row.segment, "all"), (row.product_category, "all")
         ):
             is_activated = not pd.isna(row.days_to_value) and row.days_to_value == row.followed_days
-            member = int(row.entered_after_days), int(row.followed_days), is_activated
+            is_churned = row.outcome == "churned"
+            member = int(row.entered_after_days), int(row.followed_days), is_activated, is_churned
             cohorts[period, start, persona, segment, category].append(member)
     curves = {key: of_curve(accounts) for key, accounts in cohorts.items()}
     return {key: accounts for key, accounts in curves.items() if accounts}
@@ -92,8 +97,8 @@ def cohorts_of(times):
 
 def of_curve(accounts):
     """Those who enter before the first day on which nobody is at risk although somebody enters later."""
-    last_entry = max(entered for entered, _, _ in accounts)
-    gaps = (day for day in range(last_entry) if not any(entered <= day <= followed for entered, followed, _ in accounts))
+    last_entry = max(entered for entered, *_ in accounts)
+    gaps = (day for day in range(last_entry) if not any(entered <= day <= followed for entered, followed, *_ in accounts))
     gap = next(gaps, last_entry + 1)
     return [account for account in accounts if account[0] < gap]
 
@@ -104,7 +109,7 @@ def fit(accounts):
     Whoever enters on a day is at risk on it; lifelines wants an earlier time to say so. No interval where it refuses the data, as
     nobody was at risk after an early day; its event table still holds.
     """
-    entered, followed, is_activated = zip(*accounts, strict=True)
+    entered, followed, is_activated, _ = zip(*accounts, strict=True)
     entered = [max(day - 0.5, 0) for day in entered]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lifelines divides by zero where S is 0 or 1
@@ -116,6 +121,20 @@ def fit(accounts):
             return survival.round(12), None, events
     survival = fitter.survival_function_["KM_estimate"].round(12)
     return survival, fitter.confidence_interval_, fitter.event_table
+
+
+def incidence(accounts):
+    """{day: (cumulative incidence of activation, share still waiting)} after each day, in exact fractions (section 7)."""
+    waiting, activated, shares = Fraction(1), Fraction(0), {}
+    for day in range(max(followed for _, followed, *_ in accounts) + 1):
+        at_risk = sum(entered <= day <= followed for entered, followed, *_ in accounts)
+        ending = [account for account in accounts if account[1] == day]
+        activations, churns = (int(sum(account[place] for account in ending)) for place in (2, 3))
+        if at_risk:
+            activated += waiting * Fraction(activations, at_risk)
+            waiting *= 1 - Fraction(activations + churns, at_risk)
+        shares[day] = activated, waiting
+    return shares
 
 
 @pytest.fixture(scope="module", params=["drawn", "dirty_house"])
@@ -141,11 +160,15 @@ def cohorts(request):
 def test_curve(cohorts):
     for key, accounts, (survival, interval, events), _, curve in cohorts:
         days = curve["day"].to_numpy()
-        assert set(days) == {followed for _, followed, _ in accounts}, key
+        assert set(days) == {followed for _, followed, *_ in accounts}, key
         events = events.loc[days]
         assert (curve["at_risk"].to_numpy() == events["at_risk"]).all(), key
         assert (curve["activated"].to_numpy() == events["observed"]).all(), key
-        assert (curve["censored"].to_numpy() == events["censored"]).all(), key
+        assert (curve["censored"].to_numpy() + curve["churned"].to_numpy() == events["censored"]).all(), key
+        assert curve["churned"].sum() == sum(is_churned for *_, is_churned in accounts), key
+        shares = incidence(accounts)
+        found = curve[["activated_share", "waiting_share"]].astype(float).to_numpy()
+        assert np.abs(found - np.array([shares[day] for day in days], dtype=float)).max() < TOLERANCE, key
         expected = survival.loc[days].to_numpy()
         assert np.abs(curve["survival"].astype(float) - expected).max() < TOLERANCE, key
         if interval is None:
@@ -160,8 +183,9 @@ def test_curve(cohorts):
 def test_cohort(cohorts):
     for key, accounts, (survival, _, _), row, _ in cohorts:
         assert row.accounts == len(accounts), key
-        assert row.activated == sum(activated for _, _, activated in accounts) == len(accounts) - row.censored, key
-        assert row.followed_days == max(followed for _, followed, _ in accounts), key
+        assert row.activated == sum(activated for _, _, activated, _ in accounts), key
+        assert row.activated + row.churned + row.censored == len(accounts), key
+        assert row.followed_days == max(followed for _, followed, *_ in accounts), key
         for column, share in (
             ("days_to_25_percent", 0.75),
             ("median_days", 0.5),
@@ -170,7 +194,13 @@ def test_cohort(cohorts):
             reached = survival.index[survival <= share]
             assert (pd.isna(row[column]) and not len(reached)) or row[column] == reached[0], (key, column)
         for horizon in (14, 30, 90):
-            found = row[f"activated_share_{horizon}d"]
+            found, shares = row[f"activated_share_{horizon}d"], incidence(accounts)
+            last = max(day for day in shares if day <= horizon)
+            if max(shares) < horizon and shares[last][1] > 0:
+                assert pd.isna(found), (key, horizon)
+            else:
+                assert abs(float(found) - float(shares[last][0])) < TOLERANCE, (key, horizon)
+            found = row[f"activated_share_if_all_stayed_{horizon}d"]
             if survival.index.max() < horizon and survival.iloc[-1] > 0:
                 assert pd.isna(found), (key, horizon)  # not lived yet
             else:
@@ -181,15 +211,17 @@ def test_cohort(cohorts):
 def test_the_draws_meet_the_edges(drawn):
     queries = {
         "a single account": "ttv_cohorts where accounts = 1",
-        "all activated": "ttv_cohorts where censored = 0 and accounts > 5",
+        "all activated": "ttv_cohorts where activated = accounts and accounts > 5",
+        "activated and churned on one day": "ttv_survival where activated > 1 and churned > 1",
+        "nobody waits though some churned": "ttv_survival where waiting_share = 0 and survival > 0",
         "all censored": "ttv_cohorts where activated = 0 and accounts > 5",
         "half of the accounts exactly": "ttv_survival where survival = 0.5",
         "activated on the first day": "ttv_survival where day = 0 and activated > 0",
         "activated and censored on one day": "ttv_survival where activated > 1 and censored > 1",
         "nobody left": "ttv_survival where survival = 0",
-        "somebody enters when some have left": """(select at_risk, lag(at_risk - activated - censored) over (
+        "somebody enters when some have left": """(select at_risk, lag(at_risk - activated - churned - censored) over (
             partition by cohort_key order by day) as remaining from ttv_survival) where at_risk > remaining""",
-        "a curve that ends before all have entered": """(select cohort_key, sum(activated + censored) as accounts
+        "a curve that ends before all have entered": """(select cohort_key, sum(activated + churned + censored) as accounts
             from ttv_survival where cohort_key like 'all%|all|all' group by cohort_key) as curves
             inner join (select persona, count(*) as accounts from fct_time_to_value where followed_days is not null
             group by persona) as waits on cohort_key = 'all||' || persona || '|all|all'

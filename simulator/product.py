@@ -75,7 +75,7 @@ def simulate(accounts, users, rng, activity):
     first = np.cumsum(counts) - counts
     kind = _TABLE[row[visit] + rng.integers(0, 1024, n, dtype=np.uint16)]
     kind[first] = 0
-    second = rng.integers(0, 3 * 3600, n, dtype=np.uint16).astype(np.int32)
+    second = rng.integers(0, 3600, n, dtype=np.uint16).astype(np.int32)
     second[first] = 0
     second += start[visit]
 

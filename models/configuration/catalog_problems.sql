@@ -21,7 +21,21 @@ signals as (
     select * from {{ ref('signals') }}
 ),
 
+tracking_plan as (
+    select * from {{ ref('tracking_plan') }}
+),
+
 problems as (
+    select
+        'catalog/tracking_plan.csv' as file_path,
+        'feature ' || feature as row_key,
+        'its event types say different deep_use_days.' as problem,
+        'Give all of them the same, or none.' as remedy
+    from tracking_plan
+    where feature is not null
+    group by feature
+    having count(distinct coalesce(deep_use_days, 0)) > 1
+    union all
     select
         'catalog/journeys.csv' as file_path,
         'product_category ' || product_category as row_key,

@@ -30,16 +30,23 @@ joined as (
         usage.events_30d,
         usage.logins_7d,
         usage.logins_30d,
+        usage.sessions_7d,
+        usage.sessions_30d,
         usage.active_users_1d,
         usage.active_users_7d,
         usage.active_users_30d,
         usage.dau_mau_30d,
+        usage.wau_mau_30d,
+        usage.new_users_30d,
+        usage.retained_users_30d,
+        usage.returning_users_30d,
+        usage.dormant_users_30d,
         usage.active_days_7d,
         usage.active_days_30d,
-        usage.logins_per_active_user_7d,
-        usage.login_change_7d,
-        usage.logins_baseline_share_7d,
-        usage.usage_growth_30d,
+        usage.sessions_per_active_user_7d,
+        usage.session_change_7d,
+        usage.sessions_baseline_share_7d,
+        usage.usage_growth_28d,
         usage.core_events_7d,
         usage.value_events_30d,
         usage.metered_events_30d,
@@ -52,7 +59,21 @@ joined as (
         usage.session_depth_30d,
         usage.guided_task_share,
         usage.configuration_maturity,
-        {{ ratio('usage.active_users_30d', 'billing.seats') }} as seats_used_share_30d,
+        -- A seat is used once, by however many users it passed on to.
+        case
+            when usage.active_users_30d > billing.seats and billing.seats > 0 then 1
+            else {{ ratio('usage.active_users_30d', 'billing.seats') }}
+        end as seats_used_share_30d,
+        case
+            when usage.active_users_30d < billing.seats
+                then billing.seats - usage.active_users_30d
+            when usage.active_users_30d >= billing.seats then 0
+        end as idle_seats_30d,
+        case
+            when usage.active_users_30d > billing.seats
+                then usage.active_users_30d - billing.seats
+            when usage.active_users_30d <= billing.seats then 0
+        end as users_beyond_seats_30d,
         support.tickets_opened_30d,
         support.tickets_open,
         support.tickets_awaiting_us,

@@ -1,7 +1,13 @@
 -- An entity seen on day d is active in an N-day window on the days [d, min(next day seen, d + N)).
 -- One +1 where such a stretch begins and one -1 where it ends, summed along the days, counts the
 -- distinct entities without joining any day to a range.
-{%- set stretches = [('user', 7), ('user', 30), ('feature', 30), ('module', 30)] %}
+{%- set stretches = [
+    ('user', 7), ('user', 30), ('user', 60), ('first_user', 30), ('feature', 30), ('module', 30)
+] %}
+{%- set measures = [
+    'users_7d', 'users_30d', 'users_60d', 'first_users_30d', 'features_30d', 'modules_30d',
+    'deep_features_30d'
+] %}
 
 with
 
@@ -14,13 +20,19 @@ updates as (
     select
         account_id,
         {{ first_day() }} as first_day,
-        {{ add_days(first_day(), -29) }} as in_sight_from
+        {{ add_days(first_day(), -29) }} as in_sight_from,
+        {{ add_days(first_day(), -59) }} as users_in_sight_from
     from {{ ref('int_account_updates') }}
     where {{ first_day() }} <= ended_on
 ),
 
-tracking_plan as (
-    select * from {{ ref('tracking_plan') }}
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+offers as (
+    select * from {{ ref('int_product_offers') }}
+    where feature is not null or module is not null
 ),
 
 user_days as (
@@ -33,13 +45,28 @@ user_days as (
     inner join updates
         on
             user_days.account_id = updates.account_id
-            and user_days.date_day >= updates.in_sight_from
-    where user_days.user_id is not null
+            and user_days.date_day >= updates.users_in_sight_from
+    where user_days.user_id is not null and user_days.active_events > 0
+),
+
+first_user_days as (
+    select
+        user_days.account_id,
+        user_days.user_id as entity,
+        min(user_days.date_day) as first_seen_on,
+        min(user_days.date_day) as last_seen_on
+    from {{ ref('int_user_days') }} as user_days
+    inner join updates
+        on user_days.account_id = updates.account_id
+    where user_days.user_id is not null and user_days.active_events > 0
+    group by user_days.account_id, user_days.user_id, updates.in_sight_from
+    having min(user_days.date_day) >= updates.in_sight_from
 ),
 
 event_type_days as (
     select
         event_type_days.account_id,
+        accounts.product_category,
         event_type_days.event_type,
         event_type_days.date_day,
         floor(
@@ -50,38 +77,82 @@ event_type_days as (
         on
             event_type_days.account_id = updates.account_id
             and event_type_days.date_day >= updates.in_sight_from
+    inner join accounts
+        on event_type_days.account_id = accounts.account_id
 ),
 
 -- Days of one block of 30 are less than 30 days apart: a stretch ends only between blocks.
 event_type_blocks as (
     select
         account_id,
+        product_category,
         event_type,
         block,
         min(date_day) as first_seen_on,
         max(date_day) as last_seen_on
     from event_type_days
-    group by account_id, event_type, block
+    group by account_id, product_category, event_type, block
 ),
 
 {% for entity in ['feature', 'module'] -%}
 {{ entity }}_days as (
     select
         event_type_blocks.account_id,
-        tracking_plan.{{ entity }} as entity,
+        offers.{{ entity }} as entity,
         min(event_type_blocks.first_seen_on) as first_seen_on,
         max(event_type_blocks.last_seen_on) as last_seen_on
     from event_type_blocks
-    inner join tracking_plan
-        on event_type_blocks.event_type = tracking_plan.event_type
-    where tracking_plan.{{ entity }} is not null
-    group by event_type_blocks.account_id, tracking_plan.{{ entity }}, event_type_blocks.block
+    inner join offers
+        on
+            event_type_blocks.product_category = offers.product_category
+            and event_type_blocks.event_type = offers.event_type
+    where offers.{{ entity }} is not null
+    group by event_type_blocks.account_id, offers.{{ entity }}, event_type_blocks.block
 ),
 
 {% endfor -%}
 
+days_of_features as (
+    select distinct
+        event_type_days.account_id,
+        offers.feature,
+        offers.deep_use_days,
+        event_type_days.date_day
+    from event_type_days
+    inner join offers
+        on
+            event_type_days.product_category = offers.product_category
+            and event_type_days.event_type = offers.event_type
+    where offers.deep_use_days is not null
+),
+
+numbered_days_of_features as (
+    select
+        days_of_features.*,
+        row_number() over (partition by account_id, feature order by date_day) as day_number,
+        lead(date_day) over (partition by account_id, feature order by date_day) as next_day
+    from days_of_features
+),
+
+-- On a day of use, a feature is used in depth where the n-th last of its days is in the window, and
+-- stays so until that day leaves the window or the next day of use is judged anew.
+deep_stretches as (
+    select
+        last_days.account_id,
+        last_days.date_day as deep_from,
+        {{ add_days('first_days.date_day', 30) }} as leaves_on,
+        last_days.next_day
+    from numbered_days_of_features as last_days
+    inner join numbered_days_of_features as first_days
+        on
+            last_days.account_id = first_days.account_id
+            and last_days.feature = first_days.feature
+            and last_days.day_number - last_days.deep_use_days + 1 = first_days.day_number
+    where {{ add_days('first_days.date_day', 30) }} > last_days.date_day
+),
+
 {% set same_entity = '(partition by account_id, entity order by first_seen_on)' -%}
-{% for entity in ['user', 'feature', 'module'] -%}
+{% for entity in ['user', 'first_user', 'feature', 'module'] -%}
 {{ entity }}_gaps as (
     select
         account_id,
@@ -111,35 +182,34 @@ changes as (
         -1 as change
     from {{ entity }}_gaps
     where coalesce(days_after >= {{ days }}, true)
-    {{ 'union all' if not loop.last }}
+    union all
     {% endfor -%}
+    select
+        account_id,
+        deep_from as date_day,
+        'deep_features_30d' as measure,
+        1 as change
+    from deep_stretches
+    union all
+    select
+        account_id,
+        least(leaves_on, coalesce(next_day, leaves_on)) as date_day,
+        'deep_features_30d' as measure,
+        -1 as change
+    from deep_stretches
 ),
 
 -- What came before the first day counts on it.
 daily_changes as (
     select
         changes.account_id,
-        greatest(changes.date_day, updates.first_day) as date_day,
+        greatest(changes.date_day, updates.first_day) as date_day
+        {%- for measure in measures %},
         cast(
-            sum(
-                case when changes.measure = 'users_7d' then changes.change else 0 end
-            ) as integer
-        ) as users_7d,
-        cast(
-            sum(
-                case when changes.measure = 'users_30d' then changes.change else 0 end
-            ) as integer
-        ) as users_30d,
-        cast(
-            sum(
-                case when changes.measure = 'features_30d' then changes.change else 0 end
-            ) as integer
-        ) as features_30d,
-        cast(
-            sum(
-                case when changes.measure = 'modules_30d' then changes.change else 0 end
-            ) as integer
-        ) as modules_30d
+            sum(case when changes.measure = '{{ measure }}' then changes.change else 0 end)
+            as integer
+        ) as {{ measure }}
+        {%- endfor %}
     from changes
     inner join updates
         on changes.account_id = updates.account_id
@@ -149,19 +219,12 @@ daily_changes as (
 running as (
     select
         account_days.account_id,
-        account_days.date_day,
-        sum(daily_changes.users_7d) over (
+        account_days.date_day
+        {%- for measure in measures %},
+        sum(daily_changes.{{ measure }}) over (
             partition by account_days.account_id order by account_days.date_day
-        ) as users_7d,
-        sum(daily_changes.users_30d) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as users_30d,
-        sum(daily_changes.features_30d) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as features_30d,
-        sum(daily_changes.modules_30d) over (
-            partition by account_days.account_id order by account_days.date_day
-        ) as modules_30d
+        ) as {{ measure }}
+        {%- endfor %}
     from account_days
     left join daily_changes
         on
@@ -172,11 +235,10 @@ running as (
 rolling_actives as (
     select
         account_id,
-        date_day,
-        cast(coalesce(users_7d, 0) as integer) as users_7d,
-        cast(coalesce(users_30d, 0) as integer) as users_30d,
-        cast(coalesce(features_30d, 0) as integer) as features_30d,
-        cast(coalesce(modules_30d, 0) as integer) as modules_30d
+        date_day
+        {%- for measure in measures %},
+        cast(coalesce({{ measure }}, 0) as integer) as {{ measure }}
+        {%- endfor %}
     from running
 )
 

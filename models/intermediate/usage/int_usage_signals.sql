@@ -1,14 +1,16 @@
 -- Counts only grow while a day goes on; other signals wait until it is over and heard of.
 {%- set counts = [
-    'events_7d', 'events_30d', 'logins_7d', 'logins_30d',
+    'events_7d', 'events_30d', 'logins_7d', 'logins_30d', 'sessions_7d', 'sessions_30d',
     'active_users_1d', 'active_users_7d', 'active_users_30d', 'active_days_7d', 'active_days_30d',
-    'core_events_7d', 'value_events_30d', 'metered_events_30d',
-    'features_used_30d', 'modules_used_30d'
+    'core_events_7d', 'value_events_30d', 'metered_events_30d', 'features_used_30d',
+    'modules_used_30d'
 ] %}
 {%- set measures = [
-    'dau_mau_30d', 'logins_per_active_user_7d', 'login_change_7d', 'logins_baseline_share_7d',
-    'usage_growth_30d', 'module_coverage_30d', 'depth_score_30d', 'error_rate_7d',
-    'api_calls_per_day_7d', 'session_depth_30d', 'guided_task_share', 'configuration_maturity'
+    'dau_mau_30d', 'wau_mau_30d', 'new_users_30d', 'retained_users_30d', 'returning_users_30d',
+    'dormant_users_30d', 'sessions_per_active_user_7d', 'session_change_7d',
+    'sessions_baseline_share_7d', 'usage_growth_28d', 'module_coverage_30d', 'depth_score_30d',
+    'error_rate_7d', 'api_calls_per_day_7d', 'session_depth_30d', 'guided_task_share',
+    'configuration_maturity'
 ] %}
 
 with
@@ -34,8 +36,12 @@ event_type_days as (
     select * from {{ ref('int_event_type_days') }}
 ),
 
-tracking_plan as (
-    select * from {{ ref('tracking_plan') }}
+product_offers as (
+    select * from {{ ref('int_product_offers') }}
+),
+
+holidays as (
+    select * from {{ ref('holidays') }}
 ),
 
 updates as (
@@ -53,32 +59,35 @@ watermarks as (
 
 offers as (
     select
-        accounts.account_id,
-        count(distinct tracking_plan.feature) as features,
-        count(distinct tracking_plan.module) as modules,
-        sum(case when tracking_plan.role = 'guided_task' then 1 else 0 end) as guided_tasks,
-        sum(case when tracking_plan.role = 'configuration' then 1 else 0 end) as configurations
-    from accounts
-    left join tracking_plan
-        on tracking_plan.product_category in ('any', accounts.product_category)
-    group by accounts.account_id
+        product_category,
+        count(distinct feature) as features,
+        count(distinct case when deep_use_days is not null then feature end) as deep_features,
+        count(distinct module) as modules,
+        sum(case when role = 'guided_task' then 1 else 0 end) as guided_tasks,
+        sum(case when role = 'configuration' then 1 else 0 end) as configurations
+    from product_offers
+    group by product_category
 ),
 
 first_times as (
     select
         event_type_days.account_id,
         event_type_days.event_type,
-        tracking_plan.role,
+        product_offers.role,
         greatest(
             min(event_type_days.date_day), {{ add_days('min(updates.' ~ first_day() ~ ')', -59) }}
         ) as date_day
     from event_type_days
-    inner join tracking_plan
-        on event_type_days.event_type = tracking_plan.event_type
+    inner join accounts
+        on event_type_days.account_id = accounts.account_id
+    inner join product_offers
+        on
+            accounts.product_category = product_offers.product_category
+            and event_type_days.event_type = product_offers.event_type
     inner join updates
         on event_type_days.account_id = updates.account_id
-    where tracking_plan.role in ('guided_task', 'configuration')
-    group by event_type_days.account_id, event_type_days.event_type, tracking_plan.role
+    where product_offers.role in ('guided_task', 'configuration')
+    group by event_type_days.account_id, event_type_days.event_type, product_offers.role
 ),
 
 daily_first_times as (
@@ -98,22 +107,31 @@ daily as (
         account_days.started_on,
         account_days.{{ first_day() }} as first_day,
         {{ days_between('account_days.started_on', 'account_days.date_day') }} + 1 as day_number,
+        case when holidays.holiday_on is null then 0 else 1 end as is_holiday,
         coalesce(usage_days.events, 0) as events,
+        coalesce(usage_days.active_events, 0) as active_events,
+        coalesce(usage_days.user_events, 0) as user_events,
         coalesce(usage_days.active_users, 0) as active_users,
+        coalesce(usage_days.sessions, 0) as sessions,
         coalesce(usage_days.login_events, 0) as logins,
         coalesce(usage_days.core_events, 0) as core_events,
         coalesce(usage_days.value_events, 0) as value_events,
-        coalesce(usage_days.metered_events, 0) as metered_events,
-        coalesce(usage_days.error_events, 0) as error_events,
         coalesce(usage_days.api_call_events, 0) as api_calls,
+        coalesce(usage_days.metered_events, 0) as metered_events,
+        coalesce(usage_days.calls, 0) as calls,
+        coalesce(usage_days.failed_calls, 0) as failed_calls,
         rolling_actives.users_7d,
         rolling_actives.users_30d,
+        rolling_actives.users_60d,
+        rolling_actives.first_users_30d,
         rolling_actives.features_30d,
+        rolling_actives.deep_features_30d,
         rolling_actives.modules_30d,
         coalesce(daily_first_times.guided_tasks, 0) as new_guided_tasks,
-        coalesce(daily_first_times.configurations, 0) as new_configurations,
-        coalesce({{ ratio('usage_days.active_users', 'rolling_actives.users_30d') }}, 0) as dau_mau
+        coalesce(daily_first_times.configurations, 0) as new_configurations
     from account_days
+    inner join accounts
+        on account_days.account_id = accounts.account_id
     left join usage_days
         on
             account_days.account_id = usage_days.account_id
@@ -126,39 +144,90 @@ daily as (
         on
             account_days.account_id = daily_first_times.account_id
             and account_days.date_day = daily_first_times.date_day
+    left join holidays
+        on
+            accounts.country = holidays.country
+            and account_days.date_day = holidays.holiday_on
+),
+
+-- The spine has every day, so that 7 rows back lies the same weekday of the week before.
+{% set weekdays_before = [7, 14, 21, 28] -%}
+daily_with_weekdays_before as (
+    select
+        daily.*,
+        {% for days in weekdays_before -%}
+        1 - greatest(is_holiday, lag(is_holiday, {{ days }}, 0) {{ over_so_far() }})
+            as is_like_{{ days }},
+        lag(sessions, {{ days }}, 0) {{ over_so_far() }} as sessions_before_{{ days }},
+        {% endfor -%}
+        lag(active_events, 28, 0) {{ over_so_far() }} as active_events_before_28,
+        lag(users_30d, 30, 0) {{ over_so_far() }} as users_of_month_before
+    from daily
+),
+
+-- A day is compared with the same weekdays before it, where neither is a holiday of the account's
+-- country. Six times a usual day is whole, whether it is the mean of one day, two or three.
+compared as (
+    select
+        *,
+        is_like_7 * sessions as sessions_now,
+        is_like_7 * sessions_before_7 as sessions_then,
+        greatest(is_like_7, is_like_14, is_like_21) * sessions as sessions_beside_usual,
+        case is_like_7 + is_like_14 + is_like_21 when 1 then 6 when 2 then 3 else 2 end
+        * (
+            is_like_7 * sessions_before_7
+            + is_like_14 * sessions_before_14
+            + is_like_21 * sessions_before_21
+        ) as usual_sessions_times_6,
+        is_like_28 * active_events as active_events_now,
+        is_like_28 * active_events_before_28 as active_events_then
+    from daily_with_weekdays_before
 ),
 
 running as (
     select
         account_id,
         date_day,
-        events,
-        active_users,
-        sum(events) {{ over_last(7) }} as events_7d,
-        sum(events) {{ over_last(30) }} as events_30d,
-        sum(events) {{ over_last(60) }} as events_60d,
-        sum(logins) {{ over_last(7) }} as logins_7d,
-        sum(logins) {{ over_last(14) }} as logins_14d,
-        sum(logins) {{ over_last(30) }} as logins_30d,
-        sum(core_events) {{ over_last(7) }} as core_events_7d,
-        sum(value_events) {{ over_last(30) }} as value_events_30d,
-        sum(metered_events) {{ over_last(30) }} as metered_events_30d,
-        sum(error_events) {{ over_last(7) }} as error_events_7d,
-        sum(api_calls) {{ over_last(7) }} as api_calls_7d,
-        sum(active_users) {{ over_last(30) }} as user_days_30d,
-        sum(dau_mau) {{ over_last(30) }} as dau_mau_sum_30d,
-        sum(case when events > 0 then 1 else 0 end) {{ over_last(7) }} as active_days_7d,
-        sum(case when events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
-        users_7d,
-        users_30d,
-        features_30d,
-        modules_30d,
         day_number,
         started_on,
         first_day,
+        active_events,
+        active_users,
+        users_7d,
+        users_30d,
+        users_60d,
+        first_users_30d,
+        users_of_month_before,
+        features_30d,
+        deep_features_30d,
+        modules_30d,
+        sum(events) {{ over_last(7) }} as events_7d,
+        sum(events) {{ over_last(30) }} as events_30d,
+        sum(active_events) {{ over_last(7) }} as active_events_7d,
+        sum(active_events) {{ over_last(30) }} as active_events_30d,
+        sum(user_events) {{ over_last(30) }} as user_events_30d,
+        sum(logins) {{ over_last(7) }} as logins_7d,
+        sum(logins) {{ over_last(30) }} as logins_30d,
+        sum(sessions) {{ over_last(7) }} as sessions_7d,
+        sum(sessions) {{ over_last(30) }} as sessions_30d,
+        sum(sessions_now) {{ over_last(7) }} as sessions_now_7d,
+        sum(sessions_then) {{ over_last(7) }} as sessions_then_7d,
+        sum(sessions_beside_usual) {{ over_last(7) }} as sessions_beside_usual_7d,
+        sum(usual_sessions_times_6) {{ over_last(7) }} as usual_sessions_times_6_7d,
+        sum(active_events_now) {{ over_last(28) }} as active_events_now_28d,
+        sum(active_events_then) {{ over_last(28) }} as active_events_then_28d,
+        sum(core_events) {{ over_last(7) }} as core_events_7d,
+        sum(value_events) {{ over_last(30) }} as value_events_30d,
+        sum(metered_events) {{ over_last(30) }} as metered_events_30d,
+        sum(calls) {{ over_last(7) }} as calls_7d,
+        sum(failed_calls) {{ over_last(7) }} as failed_calls_7d,
+        sum(api_calls) {{ over_last(7) }} as api_calls_7d,
+        sum(active_users) {{ over_last(30) }} as user_days_30d,
+        sum(case when active_events > 0 then 1 else 0 end) {{ over_last(7) }} as active_days_7d,
+        sum(case when active_events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
         sum(new_guided_tasks) {{ over_so_far() }} as guided_tasks,
         sum(new_configurations) {{ over_so_far() }} as configurations
-    from daily
+    from compared
 ),
 
 signals as (
@@ -170,68 +239,82 @@ signals as (
         cast(running.events_30d as bigint) as events_30d,
         cast(running.logins_7d as bigint) as logins_7d,
         cast(running.logins_30d as bigint) as logins_30d,
+        cast(running.sessions_7d as bigint) as sessions_7d,
+        cast(running.sessions_30d as bigint) as sessions_30d,
         case
-            when
-                running.active_users > 0 or running.events = 0
+            when running.active_users > 0 or running.active_events = 0
                 then cast(running.active_users as bigint)
         end as active_users_1d,
         case
-            when
-                running.users_7d > 0 or running.events_7d = 0
+            when running.users_7d > 0 or running.active_events_7d = 0
                 then cast(running.users_7d as bigint)
         end as active_users_7d,
         case
-            when
-                running.users_30d > 0 or running.events_30d = 0
+            when running.users_30d > 0 or running.active_events_30d = 0
                 then cast(running.users_30d as bigint)
         end as active_users_30d,
         case
-            when
-                running.users_30d > 0 or running.events_30d = 0
-                then {{ ratio('running.dau_mau_sum_30d', 'least(running.day_number, 30)') }}
+            when running.users_30d > 0
+                then
+                    {{ ratio(
+                        'running.user_days_30d',
+                        '(least(running.day_number, 30) * running.users_30d)'
+                    ) }}
+            when running.active_events_30d = 0 then 0
         end as dau_mau_30d,
+        case
+            when running.users_30d > 0 then {{ ratio('running.users_7d', 'running.users_30d') }}
+            when running.active_events_30d = 0 then 0
+        end as wau_mau_30d,
+        cast(running.first_users_30d as bigint) as new_users_30d,
+        cast(
+            running.users_30d + running.users_of_month_before - running.users_60d as bigint
+        ) as retained_users_30d,
+        cast(
+            running.users_60d - running.users_of_month_before - running.first_users_30d as bigint
+        ) as returning_users_30d,
+        cast(running.users_60d - running.users_30d as bigint) as dormant_users_30d,
         cast(running.active_days_7d as bigint) as active_days_7d,
         cast(running.active_days_30d as bigint) as active_days_30d,
-        {{ ratio('running.logins_7d', 'running.users_7d') }} as logins_per_active_user_7d,
+        {{ ratio('running.sessions_7d', 'running.users_7d') }} as sessions_per_active_user_7d,
         case
             when running.day_number >= 14
                 then
                     cast({{ ratio(
-                        'running.logins_7d', '(running.logins_14d - running.logins_7d)'
+                        'running.sessions_now_7d', 'running.sessions_then_7d'
                     ) }} - 1 as decimal(18, 6))
-        end as login_change_7d,
+        end as session_change_7d,
         case
-            when running.day_number >= 30
+            when running.day_number >= 28
                 then
                     {{ ratio(
-                        '23 * running.logins_7d',
-                        '(7 * (running.logins_30d - running.logins_7d))'
+                        '6 * running.sessions_beside_usual_7d', 'running.usual_sessions_times_6_7d'
                     ) }}
-        end as logins_baseline_share_7d,
+        end as sessions_baseline_share_7d,
         case
-            when running.day_number >= 60
+            when running.day_number >= 56
                 then
                     cast({{ ratio(
-                        'running.events_30d', '(running.events_60d - running.events_30d)'
+                        'running.active_events_now_28d', 'running.active_events_then_28d'
                     ) }} - 1 as decimal(18, 6))
-        end as usage_growth_30d,
+        end as usage_growth_28d,
         cast(running.core_events_7d as bigint) as core_events_7d,
         cast(running.value_events_30d as bigint) as value_events_30d,
         cast(running.metered_events_30d as bigint) as metered_events_30d,
         cast(running.features_30d as bigint) as features_used_30d,
         cast(running.modules_30d as bigint) as modules_used_30d,
-        least({{ ratio('running.modules_30d', 'offers.modules') }}, 1) as module_coverage_30d,
-        least({{ ratio('10 * running.features_30d', 'offers.features') }}, 10) as depth_score_30d,
-        {{ ratio('running.error_events_7d', 'running.events_7d') }} as error_rate_7d,
+        {{ ratio('running.modules_30d', 'offers.modules') }} as module_coverage_30d,
+        {{ ratio('10 * running.deep_features_30d', 'offers.deep_features') }} as depth_score_30d,
+        {{ ratio('running.failed_calls_7d', 'running.calls_7d') }} as error_rate_7d,
         {{ ratio('running.api_calls_7d', '7') }} as api_calls_per_day_7d,
-        {{ ratio('running.events_30d', 'running.user_days_30d') }} as session_depth_30d,
-        least({{ ratio('running.guided_tasks', 'offers.guided_tasks') }}, 1) as guided_task_share,
-        least(
-            {{ ratio('running.configurations', 'offers.configurations') }}, 1
-        ) as configuration_maturity
+        {{ ratio('running.user_events_30d', 'running.sessions_30d') }} as session_depth_30d,
+        {{ ratio('running.guided_tasks', 'offers.guided_tasks') }} as guided_task_share,
+        {{ ratio('running.configurations', 'offers.configurations') }} as configuration_maturity
     from running
-    inner join offers
-        on running.account_id = offers.account_id
+    inner join accounts
+        on running.account_id = accounts.account_id
+    left join offers
+        on accounts.product_category = offers.product_category
     where running.date_day >= running.first_day
 ),
 

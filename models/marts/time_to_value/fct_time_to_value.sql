@@ -32,7 +32,11 @@ waits as (
         accounts.ended_on,
         accounts.churned_on,
         achievements.due_on,
-        cast(achievements.achieved_at as date) as achieved_on
+        cast(achievements.achieved_at as date) as achieved_on,
+        cast(achievements.waived_at as date) as waived_on,
+        least(
+            accounts.ended_on, coalesce(cast(achievements.waived_at as date), accounts.ended_on)
+        ) as left_on
     from accounts
     inner join activation_milestones
         on accounts.product_category = activation_milestones.product_category
@@ -43,7 +47,8 @@ waits as (
 ),
 
 -- An account is followed through the first stretch in which its milestone is observed: from its
--- first day, or late, to the end of the stretch or the last day that is over.
+-- first day, or late, to the end of the stretch, the last day that is over, or the day on which
+-- its milestone was waived.
 stretches as (
     select
         waits.account_id,
@@ -52,8 +57,8 @@ stretches as (
         coverage.observed_until,
         case
             when coverage.observed_until = build_moment.as_of
-                then least(waits.ended_on, coverage.complete_through)
-            else least(waits.ended_on, coverage.observed_until)
+                then least(waits.left_on, coverage.complete_through)
+            else least(waits.left_on, coverage.observed_until)
         end as followed_to,
         row_number() over (
             partition by waits.account_id, waits.persona order by coverage.observed_from
@@ -109,6 +114,7 @@ decided as (
         case
             when not coalesce(is_observable, false) then 'not_observable'
             when activated_on is not null then 'activated'
+            when waived_on <= followed_to then 'waived'
             when churned_on <= followed_to then 'churned'
             else 'censored'
         end as outcome

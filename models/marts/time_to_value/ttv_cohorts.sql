@@ -1,3 +1,5 @@
+{%- set horizons = [14, 30, 90] %}
+
 with
 
 survival as (
@@ -12,20 +14,26 @@ curves as (
         persona,
         segment,
         product_category,
-        sum(activated + censored) as accounts,
+        sum(activated + churned + censored) as accounts,
         sum(activated) as activated,
+        sum(churned) as churned,
         sum(censored) as censored,
         max(day) as followed_days,
         min(survival) as lowest_survival,
         min(case when survival <= 0.75 then day end) as days_to_25_percent,
         min(case when survival <= 0.50 then day end) as median_days,
         min(case when survival <= 0.25 then day end) as days_to_75_percent,
-        1 - coalesce(min(case when day <= 14 then survival end), 1)
-            as activated_share_14d,
-        1 - coalesce(min(case when day <= 30 then survival end), 1)
-            as activated_share_30d,
-        1 - coalesce(min(case when day <= 90 then survival end), 1)
-            as activated_share_90d
+        min(waiting_share) as lowest_waiting_share
+        {%- for days in horizons %},
+        cast(
+            coalesce(max(case when day <= {{ days }} then activated_share end), 0)
+            as decimal(18, 10)
+        ) as activated_share_{{ days }}d,
+        cast(
+            1 - coalesce(min(case when day <= {{ days }} then survival end), 1)
+            as decimal(18, 10)
+        ) as activated_share_if_all_stayed_{{ days }}d
+        {%- endfor %}
     from survival
     group by cohort_key, cohort_period, cohort_start, persona, segment, product_category
 ),
@@ -40,20 +48,24 @@ cohorts as (
         product_category,
         cast(accounts as bigint) as accounts,
         cast(activated as bigint) as activated,
+        cast(churned as bigint) as churned,
         cast(censored as bigint) as censored,
         followed_days,
         days_to_25_percent,
         median_days,
-        days_to_75_percent,
+        days_to_75_percent
+        {%- for days in horizons %},
         case
-            when followed_days >= 14 or lowest_survival = 0 then activated_share_14d
-        end as activated_share_14d,
+            when followed_days >= {{ days }} or lowest_waiting_share = 0
+                then activated_share_{{ days }}d
+        end as activated_share_{{ days }}d
+        {%- endfor %}
+        {%- for days in horizons %},
         case
-            when followed_days >= 30 or lowest_survival = 0 then activated_share_30d
-        end as activated_share_30d,
-        case
-            when followed_days >= 90 or lowest_survival = 0 then activated_share_90d
-        end as activated_share_90d
+            when followed_days >= {{ days }} or lowest_survival = 0
+                then activated_share_if_all_stayed_{{ days }}d
+        end as activated_share_if_all_stayed_{{ days }}d
+        {%- endfor %}
     from curves
 )
 

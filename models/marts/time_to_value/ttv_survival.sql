@@ -10,7 +10,8 @@ times_to_value as (
         started_on,
         entered_after_days as entered_days,
         followed_days,
-        case when days_to_value = followed_days then 1 else 0 end as is_event
+        case when days_to_value = followed_days then 1 else 0 end as is_event,
+        case when outcome = 'churned' then 1 else 0 end as is_churn
     from {{ ref('fct_time_to_value') }}
     where followed_days is not null
 ),
@@ -23,7 +24,8 @@ by_persona as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from times_to_value
     union all
     select
@@ -33,7 +35,8 @@ by_persona as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from times_to_value
     where is_primary
 ),
@@ -46,7 +49,8 @@ by_segment as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_persona
     union all
     select
@@ -56,7 +60,8 @@ by_segment as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_persona
 ),
 
@@ -68,7 +73,8 @@ by_category as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_segment
     union all
     select
@@ -78,7 +84,8 @@ by_category as (
         started_on,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_segment
 ),
 
@@ -91,7 +98,8 @@ members as (
         product_category,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_category
     {% for period in ['month', 'week'] -%}
     union all
@@ -103,7 +111,8 @@ members as (
         product_category,
         entered_days,
         followed_days,
-        is_event
+        is_event,
+        is_churn
     from by_category
     {% endfor %}
 ),
@@ -119,7 +128,8 @@ changes as (
         entered_days as day,
         1 as entering,
         0 as leaving,
-        0 as activated
+        0 as activated,
+        0 as churned
     from members
     union all
     select
@@ -131,7 +141,8 @@ changes as (
         followed_days as day,
         0 as entering,
         1 as leaving,
-        is_event as activated
+        is_event as activated,
+        is_churn as churned
     from members
 ),
 
@@ -147,7 +158,8 @@ days as (
         day,
         sum(entering) as entering,
         sum(leaving) as leaving,
-        sum(activated) as activated
+        sum(activated) as activated,
+        sum(churned) as churned
     from changes
     group by cohort_period, cohort_start, persona, segment, product_category, day
 ),
@@ -200,16 +212,42 @@ accumulated as (
         ) over (partition by cohort_key order by day) as greenwood,
         max(case when activated = at_risk then 1 else 0 end) over (
             partition by cohort_key order by day
-        ) as is_exhausted
+        ) as is_exhausted,
+        sum(
+            case
+                when
+                    activated + churned < at_risk
+                    then ln({{ as_double('at_risk - activated - churned') }} / at_risk)
+                else 0
+            end
+        ) over (partition by cohort_key order by day) as log_waiting,
+        max(case when activated + churned = at_risk then 1 else 0 end) over (
+            partition by cohort_key order by day
+        ) as is_over
     from at_risk
+),
+
+-- Who churned can no longer activate, and is not censored here: of those who were still waiting
+-- before the day, so many activated on it (Aalen and Johansen).
+incidences as (
+    select
+        accumulated.*,
+        case when is_over = 1 then 0 else exp(log_waiting) end as waiting_share,
+        {{ as_double('activated') }} / at_risk
+        * case
+            when lag(is_over, 1, 0) over (partition by cohort_key order by day) = 1 then 0
+            else exp(lag(log_waiting, 1, 0) over (partition by cohort_key order by day))
+        end as activated_on_day
+    from accumulated
 ),
 
 estimated as (
     select
-        accumulated.*,
+        incidences.*,
+        sum(activated_on_day) over (partition by cohort_key order by day) as activated_share,
         case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
         {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
-    from accumulated
+    from incidences
 ),
 
 survival as (
@@ -223,7 +261,10 @@ survival as (
         cast(day as integer) as day,
         cast(at_risk as bigint) as at_risk,
         cast(activated as bigint) as activated,
-        cast(leaving - activated as bigint) as censored,
+        cast(churned as bigint) as churned,
+        cast(leaving - activated - churned as bigint) as censored,
+        {{ round_half_up('activated_share', 10) }} as activated_share,
+        {{ round_half_up('waiting_share', 10) }} as waiting_share,
         {{ round_half_up('survival_estimate', 10) }} as survival,
         case
             when is_exhausted = 1 then null

@@ -9,6 +9,10 @@ excluded_days as (
     select * from {{ ref('base_excluded_days') }}
 ),
 
+excluded_users as (
+    select * from {{ ref('excluded_users') }}
+),
+
 counted as (
     select events.*
     from events
@@ -17,7 +21,9 @@ counted as (
             events.source = 'product'
             and events.event_type = excluded_days.event_type
             and cast(events.occurred_at as date) = excluded_days.date_day
-    where excluded_days.date_day is null
+    left join excluded_users
+        on events.source = 'product' and events.user_id = excluded_users.user_id
+    where excluded_days.date_day is null and excluded_users.user_id is null
 )
 
 select * from counted

@@ -10,7 +10,7 @@ followed as (
         day,
         survival,
         at_risk,
-        activated + censored as leaving,
+        activated + churned + censored as leaving,
         lead(survival) over (partition by cohort_key order by day) as next_survival,
         lead(at_risk, 1, 0) over (partition by cohort_key order by day) as next_at_risk
     from survival

@@ -640,40 +640,38 @@ def timeline(decisions):
     return entries
 
 
-def lapse_of(stretches, cancelled_on, grace, as_of):
-    """First day without a term that nobody renewed, None where it goes on; section 3.
-
-    stretches: [(Terms, first day, first day after or None)], neighbours of one term_end. cancelled_on: day of the
-    cancellation that ends the last one, or None.
-    """
+def lapse_of(stretches, following, grace, as_of):
+    """First day without a term that nobody renewed, None where it goes on; section 3. Parameters as whole_terms gives."""
     (terms, begins, _), (*_, until) = stretches[0], stretches[-1]
     if grace is None or terms.term_end is None or terms.term_end < begins:
         return None
     known_on = terms.term_end + timedelta(days=grace) + ONE_DAY       # the first day after the grace
     if as_of < known_on or (until is not None and until <= known_on):
         return None
-    if cancelled_on is not None and cancelled_on < known_on:
+    if following is not None and following[1] is None and following[2] < known_on:
         return None
     return terms.term_end + ONE_DAY
 
 
-def held_terms(decisions, grace, as_of):
-    """([(Terms, first day, first day after or None)], {id of Terms: lapsed on}) of one subscription, lapses applied."""
+def whole_terms(decisions):
+    """[([(Terms, first day, first day after or None)], entry after them or None)]: neighbours of one term_end are a term."""
     entries = timeline(decisions)
-    groups, before = [], None
+    found, before = [], None
     for number, (day, terms, _) in enumerate(entries):
-        following = entries[number + 1] if number + 1 < len(entries) else (None, terms, None)
+        following = entries[number + 1] if number + 1 < len(entries) else None
         if terms is not None:
             if before is None or before.term_end is None or before.term_end != terms.term_end:
-                groups.append([])
-            groups[-1].append((terms, day, following[0]))
-            cancelled_on = None if following[1] is not None else following[2]
-            groups[-1][-1] += (cancelled_on,)
+                found.append([])
+            found[-1].append((terms, day, following))
         before = terms
+    return [([(terms, day, following and following[0]) for terms, day, following in rows], rows[-1][2]) for rows in found]
+
+
+def held_terms(decisions, grace, as_of):
+    """([(Terms, first day, first day after or None)], {id of Terms: lapsed on}) of one subscription, lapses applied."""
     held, lapses = [], {}
-    for group in groups:
-        stretches = [row[:3] for row in group]
-        lapsed_on = lapse_of(stretches, group[-1][3], grace, as_of)
+    for stretches, following in whole_terms(decisions):
+        lapsed_on = lapse_of(stretches, following, grace, as_of)
         for terms, day, until in stretches:
             if lapsed_on is not None:
                 lapses[id(terms)] = lapsed_on
@@ -683,21 +681,75 @@ def held_terms(decisions, grace, as_of):
     return held, lapses
 
 
-def subscriptions(accepted, seeds, as_of):
-    """([Period], [Signed]) of all subscriptions; section 3."""
-    rates = {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
+def build_renewals(accepted, accounts, seeds, as_of):
+    """A row per term of an in-scope account that began and has an end; section 4, renewals."""
+    segments = {account.account_id: account.segment for account in accounts}
+    found = []
+    for document, events in subscription_events(accepted).items():
+        decisions = read_decisions(events, exchange_rates(seeds))
+        for stretches, following in whole_terms(decisions):
+            (_, begins, _), (last, _, until) = stretches[0], stretches[-1]
+            end = last.term_end
+            if end is None or end < begins or begins > as_of or last.account not in segments:
+                continue
+            lapsed_on = lapse_of(stretches, following, grace_of(seeds), as_of)
+            successor = following and following[1]
+            if lapsed_on is None and successor is not None and successor.term_end is not None and successor.term_end < end:
+                continue
+            if lapsed_on is not None:
+                outcome = "lapsed"
+            elif following is None:
+                outcome = "open"
+            elif successor is None:
+                outcome = "churned" if until <= as_of else "notice_given"
+            else:
+                outcome = ("renewed_early" if successor.decided_on < end
+                           else "renewed_on_time" if successor.decided_on <= end + ONE_DAY else "renewed_late")
+            is_renewed = outcome.startswith("renewed")
+            repricing = None
+            due = [terms for terms, day, _ in stretches if day <= end][-1].arr
+            if is_renewed:
+                repricing = "up" if successor.arr > due else "down" if successor.arr < due else "flat"
+            owner = document[2].replace("%", "%25").replace("/", "%2F")
+            found.append({
+                "renewal_key": f"{owner}/{document[1]}/{document[3]}|{begins}", "account_id": last.account,
+                "segment": segments[last.account], "term_starts_on": begins, "term_ends_on": end, "outcome": outcome,
+                "arr_up_for_renewal": due, "renewed_on": successor.decided_on if is_renewed else None,
+                "renewed_from": until if is_renewed else None, "renewed_arr": successor.arr if is_renewed else None,
+                "repricing": repricing,
+                "ends_on": lapsed_on or (until if outcome in ("churned", "notice_given") else None)})
+    return found
+
+
+def exchange_rates(seeds):
+    """{currency: rate to the reporting currency}."""
+    return {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
+
+
+def grace_of(seeds):
+    """The days of grace, None where terms renew by themselves."""
     (settings,) = seeds["billing_settings"]
-    grace = int(settings["lapse_grace_days"]) if settings["lapse_grace_days"] else None
-    by_subscription = defaultdict(list)
+    return int(settings["lapse_grace_days"]) if settings["lapse_grace_days"] else None
+
+
+def subscription_events(accepted):
+    """{document: events} of the decisions on subscriptions."""
+    found = defaultdict(list)
     for event in accepted:
         if event.event_type in (*SUBSCRIPTION_STARTS, "subscription_cancelled") and event.source == "billing":
-            by_subscription[event.document].append(event)
+            found[event.document].append(event)
+    return found
+
+
+def subscriptions(accepted, seeds, as_of):
+    """([Period], [Signed]) of all subscriptions; section 3."""
+    rates, grace = exchange_rates(seeds), grace_of(seeds)
 
     def period(terms, starts_on, ends_on):
         return Period(terms.account, starts_on, ends_on, terms.seats, terms.arr, terms.term_end, terms.usage_cap)
 
     found, signed = [], []
-    for events in by_subscription.values():
+    for events in subscription_events(accepted).values():
         decisions = read_decisions(events, rates)
         held, lapses = held_terms(decisions, grace, as_of)
         found += [period(*row) for row in held]
@@ -1521,7 +1573,7 @@ def build_signals(accounts, accepted, coverage, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
     tickets, bills = ticket_registry(accepted, seeds), invoice_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
-    rates = {row["currency"]: Fraction(row["rate_to_reporting_currency"]) for row in seeds["exchange_rates"]}
+    rates = exchange_rates(seeds)
     found = {}
     for account in accounts:
         usage = usage_signals(account, seeds, coverage)
@@ -2146,14 +2198,14 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     Returns {table: [row dict]}: rejected_events (source, event_id, event_type, account_id, user_id, occurred_at,
     loaded_at, reason), reject_counts (source, reason, rows), accepted_events (source, event_id, event_type,
     account_id = canonical, user_id, occurred_at), accounts, signals (one row per account and spine day, one key per
-    row of the seed signals), milestones, health, drivers, steady_bands, overrides, time_to_value. Numbers are int or
+    row of the seed signals), milestones, health, drivers, steady_bands, overrides, time_to_value, renewals. Numbers are int or
     float; days are dates.
     merges (event_id, outcome), subjects (those that signals and criteria name), observed_days (of them; source,
     subject, date_day, observed_since), watermarks (source, heard_until, complete_through).
     Raises ValueError on an unknown operator, measure or method in the seeds, KeyError on an unknown source.
     """
     tables = {name: [] for name in ("rejected_events", "reject_counts", "accepted_events", "accounts", "signals",
-                                    "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value",
+                                    "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value", "renewals",
                                     "merges", "subjects", "observed_days", "watermarks")}
     clock = clock or datetime.now(UTC).replace(tzinfo=None)
     visible_clock = clock if known_at is None else None
@@ -2204,4 +2256,5 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     tables["steady_bands"] = steady_bands(health, seeds)
     tables["overrides"] = [plain(row) for row in build_overrides(accounts, health, seeds, as_of)]
     tables["time_to_value"] = build_time_to_value(accounts, milestones, seeds)
+    tables["renewals"] = [plain(row) for row in build_renewals(accepted, accounts, seeds, as_of)]
     return tables

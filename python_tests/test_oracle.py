@@ -34,6 +34,7 @@ TABLES = {
     ),
     "steady_bands": ("int_health_steady_bands", ["account_id", "score_date"], {}),
     "overrides": ("health_overrides", ["override_id"], {}),
+    "renewals": ("fct_renewals", ["renewal_key"], {}),
     "time_to_value": (
         "fct_time_to_value",
         ["account_id", "persona"],

@@ -374,7 +374,7 @@ CASES = {
         ),
         "due_day_moved_when_it_was_over": (
             [start("03-03"), issue("04-01", "05-01"), issue("06-01", "07-01")],
-            {"days_overdue": 91, "05-31 days_overdue": 30, "06-01 days_overdue": 0},
+            {"days_overdue": 91, "05-31 days_overdue": 30, "06-01 days_overdue": 0, "unpaid_arr": 1200, "long_unpaid_arr": 1200},
         ),
         "zero": ([start("03-03"), issue("04-01", "05-01", 0)], {"days_overdue": 0, "03-31 days_overdue": None}),
         "credit_note": ([start("03-03"), issue("04-01", "05-01", -50)], {"days_overdue": 0}),
@@ -434,7 +434,7 @@ CASES = {
         ),
         "written_off_and_issued_again": (
             [start("03-03"), issue("04-01", "05-01"), write_off("08-01"), issue("08-10", "08-31")],
-            {"08-09 days_overdue": 0, "days_overdue": 30, "overdue_amount": 100},
+            {"08-09 days_overdue": 0, "days_overdue": 30, "overdue_amount": 100, "unpaid_arr": 0, "long_unpaid_arr": 0},
         ),
         "one_early_one_late": (
             [start("03-03"), issue("04-01", "05-01"), pay("04-21"), issue("05-01", "06-01", of="j"), pay("06-26", of="j")],
@@ -612,7 +612,7 @@ def told(connection, account, name):
             [account],
         ).fetchall()
         return tuple(" ".join(word for word in row if word) for row in rows)
-    if name in ("churned_on", "started_on", "segment", "arr"):
+    if name in ("churned_on", "started_on", "segment", "arr", "unpaid_arr", "long_unpaid_arr"):
         (value,) = connection.execute(f"select {name} from dim_accounts where account_id = ?", [account]).fetchone()
         return str(value) if isinstance(value, datetime.date) else value
     *day, signal = name.split(" ")

@@ -116,9 +116,10 @@ invoices as (
         end as open_amount,
         case
             when stretched.is_paid
-                then min(case when stretched.is_paid then stretched.starts_on end) over (
-                    partition by stretched.document, stretched.unpaid_number
-                )
+                then
+                    min(case when stretched.is_paid then stretched.starts_on end) over (
+                        partition by stretched.document, stretched.unpaid_number
+                    )
         end as paid_on
     from stretched
     inner join last_issues

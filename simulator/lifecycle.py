@@ -280,7 +280,7 @@ def billing(log, accounts, sold, rng):
     part = {"cents": amount["cents"] // 5}
     log.add("billing", "invoice_credited", account, paid_at + DAY, corrected, **bill, **part)
     log.add("billing", "invoice_refunded", account, paid_at + 3 * DAY, corrected, **bill, **part)
-    log.add("billing", "invoice_written_off", account, at + 150 * DAY, given_up, **bill)
+    log.add("billing", "invoice_written_off", account, at + 100 * DAY, given_up, **bill)
 
 
 def survey(log, accounts, users, rng):

@@ -139,7 +139,8 @@ class _Company:
             if self.chance(self.knobs["special"]) else None
         category = rng.choices(CATEGORIES, (3, 3, 3, 2, 1, 1, 0.3, 0.5))[0]
         begin = self.some_day(0, self.n_days * 0.35) if self.chance(0.85) else self.some_day()
-        created = {"name": account_id.upper(), "country": rng.choice(("DE", "US"))}
+        created = {"name": account_id.upper(), "country": rng.choice(("DE", "US", "IL", "ZZ", None)),
+                   "timezone": rng.choice((None, "Nowhere", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"))}
         if category is not None:
             created["product_category"] = category
         if special in ("internal", "test"):
@@ -377,6 +378,8 @@ class _Company:
             created.pop("priority")
         if self.chance(0.4):
             created["is_expansion_request"] = self.chance(0.5)
+        if self.chance(0.4):
+            created["created_by"] = rng.choice(("agent", "customer"))
         user_id = rng.choice(users) if users and self.chance(0.7) else None
         self.add("support", "ticket_created", account_id, created_at, created, user_id)
         if self.turn():                                           # changed, or created again as an upsert sends it
@@ -394,7 +397,7 @@ class _Company:
                              created_at - timedelta(seconds=1), later(3), later(30), later(100)))
             who = rng.choice(self.accounts) if self.chance(0.05) else account_id
             self.add("support", "ticket_replied", who, at,
-                     {"ticket_id": ticket_id, "author_role": rng.choice(("agent", "agent", "customer")),
+                     {"ticket_id": ticket_id, "author_role": rng.choice(("agent", "agent", "customer", "bot")),
                       "is_public": self.chance(0.8)})
         for event_type, share, hours in (("ticket_escalated", 0.25, 80), ("ticket_solved", 0.7, 150),
                                          ("ticket_reopened", 0.3, 300), ("ticket_solved", 0.3, 400)):

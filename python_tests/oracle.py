@@ -22,6 +22,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from statistics import NormalDist
+from zoneinfo import ZoneInfo
 
 SOURCES = ("product", "crm", "support", "billing", "survey")
 OLDEST_MOMENT = datetime(2000, 1, 1)
@@ -64,6 +65,11 @@ def ratio(top, bottom, places=6):
     if top is None or bottom is None or bottom == 0:
         return None
     return _rounded(top.numerator * bottom.denominator, top.denominator * bottom.numerator, places)
+
+
+def median_6(values):
+    """The median rounded to 6 places, None of nothing."""
+    return round_half_up(middle(values), 6) if values else None
 
 
 def middle(values):
@@ -820,6 +826,8 @@ class Account:
     events: list
     states: list
     signed: list
+    country: str | None
+    timezone: str | None
 
     def spine(self):
         """Every day from started_on to ended_on."""
@@ -894,7 +902,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
         account = Account(account_id, segment_of(states, seeds), category,
                           as_text(attribute(account_id, events, "country")), started_at, started_at.date(), churned_on,
                           max(started_at.date(), churned_on or as_of), None, events, states,
-                          signed_by_account[account_id])
+                          signed_by_account[account_id],
+                          *(as_text(attribute(account_id, events, key)) for key in ("country", "timezone")))
         account.first_seats_on = next((d for d in account.spine() if (seats_on(states, d) or 0) > 0), None)
         accounts.append(account)
     return accounts
@@ -1257,14 +1266,19 @@ def measured_usage(account, seeds):
 
 @dataclass
 class Ticket:
-    """One ticket as it counts (section 4, support). ``steps``: [(moment, is open, is our turn)] after each event."""
+    """One ticket as it counts (section 4, support). ``steps``: [(moment, is open, is our turn)] after each event.
+
+    clock: per event the latest time so far.
+    """
 
     account: str
     begins_at: datetime
     is_created: bool
     is_expansion_request: bool
+    is_agents: bool
     events: list
     steps: list
+    clock: list
     first_reply_at: datetime | None
     due_at: datetime | None
     breach_at: datetime | None
@@ -1273,6 +1287,72 @@ class Ticket:
         """(is open, is our turn) after the last event up to a moment; (False, False) before the first."""
         until_now = [step for step in self.steps if step[0] <= moment]
         return until_now[-1][1:] if until_now else (False, False)
+
+    def stretches(self):
+        """[Spell] in which the ticket was open or not, in order."""
+        found, waited, answers = [], timedelta(0), 0
+        for n, event in enumerate(self.events):
+            if n and self.steps[n - 1][1] and self.steps[n - 1][2]:
+                waited += self.clock[n] - self.clock[n - 1]
+            answers += agent_reply(event)
+            is_open = self.steps[n][1]
+            if not found or found[-1].is_open != is_open:
+                if found:
+                    found[-1].ends_on = self.clock[n].date()
+                found.append(Spell(is_open, self.clock[n].date(), None, answers,
+                                   hours(self.clock[n] - self.clock[0]), hours(waited)))
+        return found
+
+
+@dataclass
+class Spell:
+    """A stretch of a ticket's life: ends_on is the day of the event that ends it, None while it lasts."""
+
+    is_open: bool
+    starts_on: date
+    ends_on: date | None
+    answers: int
+    hours: Fraction
+    waited: Fraction
+
+    def holds(self, day):
+        """Whether the ticket is in it at the end of a day."""
+        return self.starts_on <= day and (self.ends_on is None or day < self.ends_on)
+
+
+def hours(span):
+    """Hours of a timedelta, 6 places."""
+    return ratio(span // timedelta(microseconds=1), 3_600_000_000)
+
+
+class BusinessHours:
+    """The business hours of an account: those of its country, by its own clock (section 4, support)."""
+
+    def __init__(self, account, seeds):
+        countries = {row["country"] for row in seeds["business_hours"]} | {row["country"] for row in seeds["holidays"]}
+        calendar = account.country if account.country in countries else "any"
+        rows = [row for row in seeds["business_hours"] if row["country"] == calendar] or [
+            row for row in seeds["business_hours"] if row["country"] == "any"]
+        self.open = {int(row["weekday"]): tuple(timedelta(minutes=int(60 * Fraction(row[key])))
+                                                for key in ("opens_hour", "closes_hour")) for row in rows}
+        self.holidays = {row["holiday_on"] for row in seeds["holidays"] if row["country"] == calendar}
+        known = {row["timezone"] for row in seeds["timezones"]}
+        self.zone = ZoneInfo(account.timezone if account.timezone in known else "UTC")
+
+    def local(self, moment):
+        """The wall clock at a UTC moment."""
+        return moment.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
+
+    def between(self, first, last):
+        """The time of business between two UTC moments, a timedelta."""
+        first, last, total = self.local(first), self.local(last), timedelta(0)
+        day = first.date()
+        while day <= last.date():
+            if day.isoweekday() in self.open and day.isoformat() not in self.holidays:
+                opens, closes = (datetime.combine(day, time()) + at for at in self.open[day.isoweekday()])
+                total += max(timedelta(0), min(last, closes) - max(first, opens))
+            day += ONE_DAY
+        return total
 
 
 def agent_reply(event):
@@ -1316,11 +1396,13 @@ def read_ticket(events, seeds):
     steps = ticket_steps(events)
     told = [as_boolean(e.get("is_expansion_request")) for e in events
             if e.event_type in ("ticket_created", "ticket_changed") and e.get("is_expansion_request") is not None]
-    ticket = Ticket(account, events[0].occurred_at, bool(created), bool(told and told[-1]), events, steps, None, None,
-                    None)
+    clock = [max(e.occurred_at for e in events[:n + 1]) for n in range(len(events))]
+    is_agents = bool(created) and as_text(events[0].get("created_by")) == "agent"
+    ticket = Ticket(account, events[0].occurred_at, bool(created), bool(told and told[-1]), is_agents, events, steps,
+                    clock, None, None, None)
     replies = [n for n, e in enumerate(events) if agent_reply(e)]
-    if replies:
-        ticket.first_reply_at = events[replies[0]].occurred_at
+    if replies and not is_agents:
+        ticket.first_reply_at = clock[replies[0]]
     end = replies[0] if replies else None
     if end is None and not steps[-1][1]:
         end = next(n for n in range(len(steps)) if not any(step[1] for step in steps[n:]))
@@ -1334,7 +1416,7 @@ def read_ticket(events, seeds):
                 set_at = event.occurred_at
             priority = told_priority
     target = targets.get(priority or default)
-    if ticket.is_created and target is not None:
+    if ticket.is_created and not is_agents and target is not None:
         ticket.due_at = ticket.begins_at + timedelta(seconds=int(Fraction(target["first_response_hours"]) * 3600))
         ticket.breach_at = max(ticket.due_at, set_at)
     return ticket
@@ -1354,7 +1436,7 @@ def ticket_registry(accepted, seeds):
     return found
 
 
-def support_signals(account, tickets, coverage, usage):
+def support_signals(account, tickets, coverage, usage, seeds):
     """{day: {signal: value}} of the support signals.
 
     tickets: the account's, from ticket_registry. usage: from usage_signals.
@@ -1365,23 +1447,39 @@ def support_signals(account, tickets, coverage, usage):
     expansion = [t.begins_at.date() for t in created if t.is_expansion_request]
 
     def days_of(event_type):
-        return [e.occurred_at.date() for t in created for e in t.events if e.event_type == event_type]
+        return [e.occurred_at.date() for t in created for e in t.events
+                if e.event_type == event_type and as_text(e.get("author_role")) != "bot"]
 
     replies, escalations, reopenings = days_of("ticket_replied"), days_of("ticket_escalated"), days_of("ticket_reopened")
     heard_until = coverage.heard_until("support")
-    first_replies = []                       # (day of the first reply, seconds after creation)
+    business = BusinessHours(account, seeds)
+    first_replies = []                       # (day of the first reply, seconds after creation, hours, business hours)
     breaches, in_time = [], []               # the days they count on
     for ticket in created:
         reply_at = ticket.first_reply_at
         if reply_at is not None:
-            wait = max(reply_at - ticket.begins_at, timedelta(0))
-            first_replies.append((reply_at.date(), Fraction(wait // timedelta(microseconds=1), 10**6)))
+            wait = reply_at - ticket.begins_at
+            first_replies.append((reply_at.date(), Fraction(wait // timedelta(microseconds=1), 10**6), hours(wait),
+                                  hours(business.between(ticket.begins_at, reply_at))))
         if ticket.due_at is None:
             continue
         if reply_at is not None and reply_at <= ticket.due_at:
             in_time.append(reply_at.date())
         elif ticket.state(ticket.breach_at)[0] and (reply_at is not None or ticket.breach_at < heard_until):
             breaches.append(ticket.breach_at.date())
+
+    n_days = timedelta(days=int(seeds["support_settings"][0]["first_contact_days"]))
+    spells = [(t, t.stretches()) for t in tickets]
+    contacts = []                            # (day on which it is judged, whether it was solved at first contact)
+    for ticket, own in spells:
+        first = next((spell for spell in own if not spell.is_open), None)
+        if ticket.is_created and not ticket.is_agents and first is not None and first.answers:
+            judged_on = first.starts_on + n_days
+            contacts.append((judged_on, first.answers == 1 and (first.ends_on is None or first.ends_on > judged_on)))
+    solutions = [(n, spell) for n, (ticket, own) in enumerate(spells) if ticket.is_created
+                 for spell in own if not spell.is_open]
+    escalated = [(t.begins_at.date(), min((e.occurred_at.date() for e in t.events if e.event_type == "ticket_escalated"),
+                                          default=date.max)) for t in created]
 
     signals = {}
     for d in account.spine():
@@ -1397,8 +1495,24 @@ def support_signals(account, tickets, coverage, usage):
         s["tickets_per_user_30d"] = None
         if any(day <= d for day in opened):
             s["tickets_per_user_30d"] = ratio(s["tickets_opened_30d"], usage[d]["active_users_30d"])
-        waits = [seconds for day, seconds in first_replies if in_window(day, d, 30)]
-        s["first_response_hours_30d"] = ratio(sum(waits), 3600 * len(waits))
+        answered = [reply for reply in first_replies if in_window(reply[0], d, 30)]
+        s["first_response_hours_30d"] = ratio(sum(reply[1] for reply in answered), 3600 * len(answered))
+        s["first_response_median_hours_30d"] = median_6([reply[2] for reply in answered])
+        s["first_response_business_hours_30d"] = median_6([reply[3] for reply in answered])
+        ages = [(d - ticket.clock[0].date()).days for ticket, own in spells
+                if any(spell.is_open and spell.holds(d) for spell in own)]
+        s["oldest_ticket_days"], s["median_ticket_days"] = max(ages, default=None), median_6(ages)
+        solved = [spell for _, spell in solutions if spell.holds(d) and in_window(spell.starts_on, d, 30)]
+        s["tickets_solved_30d"] = len(solved)
+        s["resolution_median_hours_30d"] = median_6([spell.hours for spell in solved])
+        s["wait_median_hours_30d"] = median_6([spell.waited for spell in solved])
+        lately = [(n, spell) for n, spell in solutions if in_window(spell.starts_on, d, 90)]
+        back = {n for n, spell in lately if spell.ends_on is not None and spell.ends_on <= d}
+        s["reopened_ticket_share_90d"] = ratio(len(back), len({n for n, _ in lately}))
+        judged = [is_first for day, is_first in contacts if in_window(day, d, 90)]
+        s["first_contact_share_90d"] = ratio(sum(judged), len(judged))
+        s["escalated_ticket_share_90d"] = ratio(
+            sum(in_window(day, d, 90) and at <= d for day, at in escalated), count(opened, 90))
         s["sla_breaches_30d"] = count(breaches, 30)
         breached_90d = count(breaches, 90)
         s["sla_breach_rate_90d"] = ratio(breached_90d, breached_90d + count(in_time, 90))
@@ -1577,7 +1691,7 @@ def build_signals(accounts, accepted, coverage, seeds):
     found = {}
     for account in accounts:
         usage = usage_signals(account, seeds, coverage)
-        parts = [usage, support_signals(account, tickets[account.account_id], coverage, usage),
+        parts = [usage, support_signals(account, tickets[account.account_id], coverage, usage, seeds),
                  billing_signals(account, bills[account.account_id], usage, coverage, rates),
                  engagement_signals(account, seeds)]
         found[account.account_id] = {}

@@ -22,10 +22,11 @@ calendars as (
     select country as calendar from holidays
 ),
 
--- The days of a year suffice for any task to fall due; configuration_problems sees to it.
+-- The days of a year suffice for any task to fall due; configuration_problems sees to it. In the
+-- west an account's first UTC day begins on the local day before.
 spans as (
     select
-        min(accounts.started_on) as first_day,
+        {{ add_days('min(accounts.started_on)', -1) }} as first_day,
         {{ add_days('max(build_moment.as_of)', 366) }} as last_day
     from accounts
     cross join build_moment

@@ -1,8 +1,12 @@
 -- A fact counts from its day until it leaves a window: between two such days nothing changes.
 {%- set signals = [
-    'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'first_response_hours_30d',
-    'sla_breaches_30d', 'sla_breach_rate_90d', 'escalations_30d', 'tickets_reopened_30d',
-    'replies_per_ticket_90d', 'expansion_requests_90d'
+    'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'oldest_ticket_days',
+    'median_ticket_days', 'first_response_hours_30d', 'first_response_median_hours_30d',
+    'first_response_business_hours_30d', 'sla_breaches_30d', 'sla_breach_rate_90d',
+    'tickets_solved_30d', 'resolution_median_hours_30d', 'wait_median_hours_30d',
+    'first_contact_share_90d', 'escalations_30d', 'escalated_ticket_share_90d',
+    'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
+    'expansion_requests_90d'
 ] %}
 
 with
@@ -29,6 +33,33 @@ ticket_events as (
     select * from {{ ref('int_ticket_events') }}
 ),
 
+ticket_stretches as (
+    select * from {{ ref('int_ticket_stretches') }}
+),
+
+support_settings as (
+    select * from {{ ref('support_settings') }}
+),
+
+solutions as (
+    select * from ticket_stretches
+    where has_creation and not is_open
+),
+
+first_solutions as (
+    select
+        solutions.account_id,
+        {{ add_days('solutions.starts_on', 'support_settings.first_contact_days') }} as judged_on,
+        solutions.answers,
+        solutions.ends_on
+    from solutions
+    cross join support_settings
+    where
+        solutions.stretch_number = 2
+        and solutions.answers > 0
+        and not solutions.is_agent_created
+),
+
 states as (
     select
         account_id,
@@ -48,7 +79,10 @@ facts as (
         event_kind,
         1 as quantity
     from ticket_events
-    where has_creation and event_kind in ('created', 'escalated', 'reopened', 'replied')
+    where
+        has_creation
+        and event_kind in ('created', 'escalated', 'reopened', 'replied')
+        and coalesce(author_role, 'agent') <> 'bot'
     union all
     select
         account_id,
@@ -105,6 +139,21 @@ facts as (
         {{ microseconds_between('created_at', 'first_replied_at') }} as quantity
     from tickets
     where first_replied_at is not null
+    union all
+    select
+        account_id,
+        judged_on as date_day,
+        'contact_judged' as event_kind,
+        1 as quantity
+    from first_solutions
+    union all
+    select
+        account_id,
+        judged_on as date_day,
+        'first_contact' as event_kind,
+        1 as quantity
+    from first_solutions
+    where answers = 1 and coalesce(ends_on > judged_on, true)
 ),
 
 changes as (
@@ -187,6 +236,10 @@ daily_changes as (
         sum(case when event_kind = 'breached' then last_90d else 0 end) as sla_breaches_90d,
         sum(case when event_kind = 'in_time' then last_90d else 0 end) as in_time_90d,
         sum(case when event_kind = 'replied' then last_90d else 0 end) as replies_90d,
+        sum(case when event_kind = 'contact_judged' then last_90d else 0 end)
+            as contacts_judged_90d,
+        sum(case when event_kind = 'first_contact' then last_90d else 0 end)
+            as first_contacts_90d,
         sum(case when event_kind = 'expansion_request' then last_90d else 0 end)
             as expansion_requests_90d
     from counted_changes
@@ -211,36 +264,156 @@ running as (
         sum(sla_breaches_90d) {{ over_so_far() }} as sla_breaches_90d,
         sum(in_time_90d) {{ over_so_far() }} as in_time_90d,
         sum(replies_90d) {{ over_so_far() }} as replies_90d,
+        sum(contacts_judged_90d) {{ over_so_far() }} as contacts_judged_90d,
+        sum(first_contacts_90d) {{ over_so_far() }} as first_contacts_90d,
         sum(expansion_requests_90d) {{ over_so_far() }} as expansion_requests_90d
     from daily_changes
 ),
 
-stretches as (
+median_replies as (
+    select
+        running.account_id,
+        running.first_day,
+        {{ median('tickets.first_reply_hours') }} as hours,
+        {{ median('tickets.first_reply_business_hours') }} as business_hours
+    from running
+    inner join tickets
+        on
+            running.account_id = tickets.account_id
+            and running.first_day >= cast(tickets.first_replied_at as date)
+            and running.first_day < {{ add_days('cast(tickets.first_replied_at as date)', 30) }}
+    group by running.account_id, running.first_day
+),
+
+escalated_tickets as (
+    select
+        running.account_id,
+        running.first_day,
+        {{ ratio(
+            'sum(case when cast(tickets.escalated_at as date) <= running.first_day then 1 else 0 end)',
+            'count(*)'
+        ) }} as share
+    from running
+    inner join tickets
+        on
+            running.account_id = tickets.account_id
+            and running.first_day >= cast(tickets.created_at as date)
+            and running.first_day < {{ add_days('cast(tickets.created_at as date)', 90) }}
+    group by running.account_id, running.first_day
+),
+
+recent_solutions as (
+    select
+        running.account_id,
+        running.first_day,
+        solutions.document,
+        solutions.hours_since_began,
+        solutions.hours_waited,
+        solutions.ends_on <= running.first_day as was_reopened,
+        coalesce(solutions.ends_on > running.first_day, true)
+        and running.first_day < {{ add_days('solutions.starts_on', 30) }} as is_solved_30d
+    from running
+    inner join solutions
+        on
+            running.account_id = solutions.account_id
+            and running.first_day >= solutions.starts_on
+            and running.first_day < {{ add_days('solutions.starts_on', 90) }}
+),
+
+solved_tickets as (
     select
         account_id,
         first_day,
-        last_day,
-        cast(tickets_opened_30d as bigint) as tickets_opened_30d,
-        cast(tickets_ever as bigint) as tickets_ever,
-        cast(tickets_open as bigint) as tickets_open,
-        cast(tickets_awaiting_us as bigint) as tickets_awaiting_us,
-        {{ ratio('wait_microseconds_30d', '3.6e9 * first_replies_30d') }}
-            as first_response_hours_30d,
-        cast(sla_breaches_30d as bigint) as sla_breaches_30d,
-        {{ ratio('sla_breaches_90d', '(sla_breaches_90d + in_time_90d)') }}
-            as sla_breach_rate_90d,
-        cast(escalations_30d as bigint) as escalations_30d,
-        cast(tickets_reopened_30d as bigint) as tickets_reopened_30d,
-        {{ ratio('replies_90d', 'tickets_opened_90d') }} as replies_per_ticket_90d,
-        cast(expansion_requests_90d as bigint) as expansion_requests_90d
-    from running
+        sum(case when is_solved_30d then 1 else 0 end) as tickets_30d,
+        {{ median('case when is_solved_30d then hours_since_began end') }} as hours,
+        {{ median('case when is_solved_30d then hours_waited end') }} as hours_waited,
+        {{ ratio(
+            'count(distinct case when was_reopened then document end)', 'count(distinct document)'
+        ) }} as reopened_share
+    from recent_solutions
+    group by account_id, first_day
 ),
 
-days as (
+open_tickets as (
+    select
+        running.account_id,
+        running.first_day,
+        min(ticket_stretches.began_on) as oldest_began_on,
+        {{ median(days_between('ticket_stretches.began_on', 'running.first_day')) }} as median_days
+    from running
+    inner join ticket_stretches
+        on
+            running.account_id = ticket_stretches.account_id
+            and running.first_day >= ticket_stretches.starts_on
+            and coalesce(running.first_day < ticket_stretches.ends_on, true)
+    where ticket_stretches.is_open
+    group by running.account_id, running.first_day
+),
+
+stretches as (
+    select
+        running.account_id,
+        running.first_day,
+        running.last_day,
+        cast(running.tickets_opened_30d as bigint) as tickets_opened_30d,
+        cast(running.tickets_ever as bigint) as tickets_ever,
+        cast(running.tickets_open as bigint) as tickets_open,
+        cast(running.tickets_awaiting_us as bigint) as tickets_awaiting_us,
+        open_tickets.oldest_began_on,
+        open_tickets.median_days,
+        {{ ratio('running.wait_microseconds_30d', '3.6e9 * running.first_replies_30d') }}
+            as first_response_hours_30d,
+        {{ round_half_up('median_replies.hours', 6) }} as first_response_median_hours_30d,
+        {{ round_half_up('median_replies.business_hours', 6) }}
+            as first_response_business_hours_30d,
+        cast(running.sla_breaches_30d as bigint) as sla_breaches_30d,
+        {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
+            as sla_breach_rate_90d,
+        cast(coalesce(solved_tickets.tickets_30d, 0) as bigint) as tickets_solved_30d,
+        {{ round_half_up('solved_tickets.hours', 6) }} as resolution_median_hours_30d,
+        {{ round_half_up('solved_tickets.hours_waited', 6) }} as wait_median_hours_30d,
+        {{ ratio('running.first_contacts_90d', 'running.contacts_judged_90d') }}
+            as first_contact_share_90d,
+        cast(running.escalations_30d as bigint) as escalations_30d,
+        escalated_tickets.share as escalated_ticket_share_90d,
+        cast(running.tickets_reopened_30d as bigint) as tickets_reopened_30d,
+        solved_tickets.reopened_share as reopened_ticket_share_90d,
+        {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
+        cast(running.expansion_requests_90d as bigint) as expansion_requests_90d
+    from running
+    left join open_tickets
+        on
+            running.account_id = open_tickets.account_id
+            and running.first_day = open_tickets.first_day
+    left join median_replies
+        on
+            running.account_id = median_replies.account_id
+            and running.first_day = median_replies.first_day
+    left join solved_tickets
+        on
+            running.account_id = solved_tickets.account_id
+            and running.first_day = solved_tickets.first_day
+    left join escalated_tickets
+        on
+            running.account_id = escalated_tickets.account_id
+            and running.first_day = escalated_tickets.first_day
+),
+
+stretch_days as (
     select
         stretches.*,
         {{ each_day('first_day', 'last_day') }} as date_day
     from stretches{{ from_each_day('first_day', 'last_day') }}
+),
+
+-- Open tickets grow older between two changes.
+days as (
+    select
+        stretch_days.*,
+        {{ days_between('oldest_began_on', 'date_day') }} as oldest_ticket_days,
+        {{ round_half_up('median_days + ' ~ days_between('first_day', 'date_day'), 6) }}
+            as median_ticket_days
+    from stretch_days
 ),
 
 -- A row per day: not null where the signal says something on the day.

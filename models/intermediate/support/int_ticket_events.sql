@@ -92,6 +92,7 @@ ticket_events as (
         events.priority,
         events.waiting_for,
         events.author_role,
+        events.created_by,
         events.is_public,
         events.is_expansion_request,
         events.occurred_at
@@ -121,7 +122,8 @@ effects as (
 
 {% set so_far = 'over (partition by document order by event_number)' %}
 
--- What each event leaves behind: the last that was said of a thing holds.
+-- What each event leaves behind: the last that was said of a thing holds. Within one second a reply
+-- may carry an earlier time than the creation that it follows, so clock_at never goes back.
 states as (
     select
         document,
@@ -131,14 +133,17 @@ states as (
         event_number,
         event_kind,
         {{ last_known('priority') }} {{ so_far }} as priority,
+        author_role,
         has_creation,
+        event_kind = 'created' and coalesce(created_by, 'customer') = 'agent' as is_agent_created,
         is_answer,
         coalesce({{ last_known('is_expansion_request') }} {{ so_far }}, false)
             as is_expansion_request,
         {{ last_known('opens') }} {{ so_far }} as is_open,
         {{ last_known('opens') }} {{ so_far }} * {{ last_known('makes_ours') }} {{ so_far }}
             as is_awaiting_us,
-        occurred_at
+        occurred_at,
+        max(occurred_at) {{ so_far }} as clock_at
     from effects
 )
 

@@ -5,6 +5,10 @@ ticket_events as (
     where has_creation
 ),
 
+ticket_times as (
+    select * from {{ ref('int_ticket_times') }}
+),
+
 sla_targets as (
     select * from {{ ref('sla_targets') }}
 ),
@@ -25,10 +29,20 @@ lives as (
         document,
         min(event_number) as created_number,
         max(event_number) as last_number,
-        min(case when is_answer then event_number end) as first_reply_number,
+        max(case when is_agent_created then 1 else 0 end) = 1 as is_agent_created,
+        min(case when is_answer then event_number end) as first_answer_number,
+        min(case when event_kind = 'escalated' then occurred_at end) as escalated_at,
         max(case when is_open = 1 then event_number end) as last_open_number
     from ticket_events
     group by document
+),
+
+-- Nobody waits for the first reply to a ticket that an agent opened.
+awaited_replies as (
+    select
+        lives.*,
+        case when not is_agent_created then first_answer_number end as first_reply_number
+    from lives
 ),
 
 -- What is said of the priority once the ticket was answered, or is over, moves no target.
@@ -47,7 +61,7 @@ priorities as (
         on
             ticket_events.document = lives.document
             and ticket_events.event_number
-            < coalesce(lives.first_reply_number, lives.last_open_number + 1)
+            < coalesce(lives.first_answer_number, lives.last_open_number + 1)
     cross join default_targets
 ),
 
@@ -61,23 +75,27 @@ priority_changes as (
     where coalesce(priority <> priority_before, true)
 ),
 
--- Within one second the reply may carry an earlier time than the creation that it follows.
 tickets as (
     select
         lives.document,
         last_events.ticket_id,
         last_events.account_id,
+        lives.is_agent_created,
         priority_changes.priority,
         last_events.is_expansion_request,
         created.occurred_at as created_at,
-        case
-            when first_replies.occurred_at < created.occurred_at then created.occurred_at
-            else first_replies.occurred_at
-        end as first_replied_at,
+        lives.escalated_at,
+        first_replies.clock_at as first_replied_at,
+        {{ ratio('(reply_times.business_line - created_times.business_line)', '3.6e9') }}
+            as first_reply_business_hours,
         priority_changes.priority_set_at,
-        {{ add_time('created.occurred_at', 'sla_targets.first_response_hours', 'hour') }}
-            as reply_due_at
-    from lives
+        case
+            when not lives.is_agent_created
+                then {{ add_time(
+                    'created.occurred_at', 'sla_targets.first_response_hours', 'hour'
+                ) }}
+        end as reply_due_at
+    from awaited_replies as lives
     inner join ticket_events as created
         on
             lives.document = created.document
@@ -88,10 +106,18 @@ tickets as (
             and lives.last_number = last_events.event_number
     inner join priority_changes
         on lives.document = priority_changes.document and priority_changes.place = 1
+    left join ticket_times as created_times
+        on
+            lives.document = created_times.document
+            and lives.created_number = created_times.event_number
     left join ticket_events as first_replies
         on
             lives.document = first_replies.document
             and lives.first_reply_number = first_replies.event_number
+    left join ticket_times as reply_times
+        on
+            lives.document = reply_times.document
+            and lives.first_reply_number = reply_times.event_number
     left join sla_targets
         on priority_changes.priority = sla_targets.priority
 ),
@@ -135,9 +161,15 @@ judged as (
                 then 'breached'
             else 'not_due'
         end as reply_outcome,
+        breachable.is_agent_created,
         breachable.is_expansion_request,
         breachable.created_at,
+        breachable.escalated_at,
         breachable.first_replied_at,
+        {{ ratio(
+            microseconds_between('breachable.created_at', 'breachable.first_replied_at'), '3.6e9'
+        ) }} as first_reply_hours,
+        breachable.first_reply_business_hours,
         breachable.reply_due_at,
         breachable.breach_at
     from breachable

@@ -36,6 +36,7 @@ renamed as (
         {{ json_text('ticket_events.payload', "'priority'") }} as priority,
         {{ json_text('ticket_events.payload', "'waiting_for'") }} as waiting_for,
         {{ json_text('ticket_events.payload', "'author_role'") }} as author_role,
+        {{ json_text('ticket_events.payload', "'created_by'") }} as created_by,
         ticket_events.business_order,
         {{ try_cast_to(json_text('ticket_events.payload', "'is_public'"), 'boolean') }}
             as is_public,

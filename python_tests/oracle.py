@@ -826,7 +826,6 @@ class Account:
     events: list
     states: list
     signed: list
-    country: str | None
     timezone: str | None
 
     def spine(self):
@@ -903,7 +902,7 @@ def build_accounts(accepted, survivors, seeds, as_of):
                           as_text(attribute(account_id, events, "country")), started_at, started_at.date(), churned_on,
                           max(started_at.date(), churned_on or as_of), None, events, states,
                           signed_by_account[account_id],
-                          *(as_text(attribute(account_id, events, key)) for key in ("country", "timezone")))
+                          as_text(attribute(account_id, events, "timezone")))
         account.first_seats_on = next((d for d in account.spine() if (seats_on(states, d) or 0) > 0), None)
         accounts.append(account)
     return accounts
@@ -1492,9 +1491,10 @@ def support_signals(account, tickets, coverage, usage, seeds):
         s["tickets_opened_30d"] = count(opened, 30)
         s["tickets_open"] = sum(is_open for is_open, _ in states)
         s["tickets_awaiting_us"] = sum(is_open and is_ours for is_open, is_ours in states)
-        s["tickets_per_user_30d"] = None
-        if any(day <= d for day in opened):
-            s["tickets_per_user_30d"] = ratio(s["tickets_opened_30d"], usage[d]["active_users_30d"])
+        users = usage[d]["active_users_30d"]
+        s["tickets_per_user_30d"] = ratio(s["tickets_opened_30d"], users)
+        if users == 0 and s["tickets_opened_30d"]:      # somebody asked
+            s["tickets_per_user_30d"] = Fraction(s["tickets_opened_30d"])
         answered = [reply for reply in first_replies if in_window(reply[0], d, 30)]
         s["first_response_hours_30d"] = ratio(sum(reply[1] for reply in answered), 3600 * len(answered))
         s["first_response_median_hours_30d"] = median_6([reply[2] for reply in answered])

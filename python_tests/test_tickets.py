@@ -52,6 +52,8 @@ SAYS = {
        ("created", "changed", "resumed", "escalated", "solved", "closed", "reopened", "deleted")},
 }  # fmt: skip
 
+# Never silent, so that what coverage makes null stays out of this.
+COVERAGE = [{**each, "silent_after_days": ""} for each in seed_rows()["coverage_rules"]]
 # kind: {case: (what happens, what the account's signals are at the end of 2025-09-30)}. A step is a day and time of 2025,
 # what it says, and what else it carries: a priority, a topic, @2 for the case's other account, #u for its other ticket.
 CASES = {
@@ -413,6 +415,25 @@ def test_a_help_desk_that_exports_no_replies_breaches_nothing():
     assert answers == [(5, None, None, None, None), (5, 4, Decimal("0.8"), 2, Decimal("0.2"))]
 
 
+def test_tickets_of_a_locked_out_account_are_many_per_user():
+    """Locked out is nobody active and 5 tickets; a busy one has 2 users; gone has neither users nor tickets."""
+    accounts = ("locked", "busy", "quiet", "gone")
+    crm = [each for name in accounts for each in account_rows(name)]
+    support = [row(f"t{n}{name}", "ticket_created", name, datetime(2025, 9, 20), {"ticket_id": f"{n}{name}"})
+               for name in ("locked", "busy") for n in range(5)]  # fmt: skip
+    product = [row(f"p{n}{name}", "session_started", name, datetime(2025, 9, 25)) | {"user_id": f"{n}{name}"}
+               for name in ("busy", "quiet") for n in range(2)]  # fmt: skip
+    product.append(row("clock", "session_started", "busy", KNOWN_AT) | {"user_id": "0busy"})
+    support.append(row("early", "ticket_created", "locked", STARTED_AT, {"ticket_id": "early"}))
+    product.append(row("old", "session_started", "locked", STARTED_AT) | {"user_id": "locked"})
+    frames = raw_frames({"crm": crm, "support": support, "product": product})
+    with warehouse.build(frames, seeds={"coverage_rules": COVERAGE}, needed=("int_measured_signals",)) as connection:
+        found = connection.execute(
+            "select account_id, tickets_per_user_30d from int_measured_signals where date_day = '2025-09-30'"
+        ).fetchall()
+    assert dict(found) == {"locked": 5, "busy": Decimal("2.5"), "quiet": 0, "gone": None}
+
+
 def test_tickets_that_wait_for_the_customer_are_no_risk():
     crm, support = account_rows("answered") + account_rows("waiting"), []
     for account in ("answered", "waiting"):
@@ -672,10 +693,6 @@ def support_signals(connection, names=SHORT):
     found = {(account, day): dict(zip(names, values, strict=True)) for account, day, *values in rows}
     assert len(found) == len(rows)
     return found
-
-
-# Never silent, so that what coverage makes null stays out of this.
-COVERAGE = [{**each, "silent_after_days": ""} for each in seed_rows()["coverage_rules"]]
 
 
 def test_drawn_tickets_have_the_signals_of_a_replay():

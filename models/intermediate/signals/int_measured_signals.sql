@@ -80,8 +80,9 @@ joined as (
         support.oldest_ticket_days,
         support.median_ticket_days,
         case
-            when support.tickets_ever > 0
-                then {{ ratio('support.tickets_opened_30d', 'usage.active_users_30d') }}
+            when usage.active_users_30d = 0
+                then cast(nullif(support.tickets_opened_30d, 0) as decimal(18, 6))
+            else {{ ratio('support.tickets_opened_30d', 'usage.active_users_30d') }}
         end as tickets_per_user_30d,
         support.first_response_hours_30d,
         support.first_response_median_hours_30d,

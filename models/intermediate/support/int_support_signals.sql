@@ -221,7 +221,6 @@ daily_changes as (
         account_id,
         ended_on,
         date_day,
-        sum(case when event_kind = 'created' then ever else 0 end) as tickets_ever,
         sum(case when event_kind = 'open_change' then ever else 0 end) as tickets_open,
         sum(case when event_kind = 'awaiting_us_change' then ever else 0 end)
             as tickets_awaiting_us,
@@ -251,7 +250,6 @@ running as (
         account_id,
         date_day as first_day,
         {{ last_day_unchanged() }} as last_day,
-        sum(tickets_ever) {{ over_so_far() }} as tickets_ever,
         sum(tickets_open) {{ over_so_far() }} as tickets_open,
         sum(tickets_awaiting_us) {{ over_so_far() }} as tickets_awaiting_us,
         sum(tickets_opened_30d) {{ over_so_far() }} as tickets_opened_30d,
@@ -290,8 +288,8 @@ escalated_tickets as (
         running.account_id,
         running.first_day,
         {{ ratio(
-            'sum(case when cast(tickets.escalated_at as date) <= running.first_day then 1 else 0 end)',
-            'count(*)'
+            'sum(case when running.first_day >= cast(tickets.escalated_at as date) then 1 else 0 '
+            ~ 'end)', 'count(*)'
         ) }} as share
     from running
     inner join tickets
@@ -356,7 +354,6 @@ stretches as (
         running.first_day,
         running.last_day,
         cast(running.tickets_opened_30d as bigint) as tickets_opened_30d,
-        cast(running.tickets_ever as bigint) as tickets_ever,
         cast(running.tickets_open as bigint) as tickets_open,
         cast(running.tickets_awaiting_us as bigint) as tickets_awaiting_us,
         open_tickets.oldest_began_on,
@@ -430,7 +427,6 @@ observed as (
 observed_signals as (
     select
         days.account_id,
-        days.tickets_ever,
         {% for signal in signals -%}
         case when observed.{{ signal }} is not null then days.{{ signal }} end as {{ signal }},
         {% endfor -%}

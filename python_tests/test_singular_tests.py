@@ -72,8 +72,8 @@ SOUND = {
     "signals": ("signal", REGISTER),
     "stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
     "ttv_survival": (
-        "cohort_key, day, survival, at_risk, activated, censored",
-        "('c', 3, 0.75, 4, 1, 0), ('c', 5, 0.75, 3, 0, 1), ('c', 9, 0, 2, 2, 0), ('d', 1, 1, 1, 0, 1)",
+        "cohort_key, day, survival, at_risk, activated, churned, censored",
+        "('c', 3, 0.75, 4, 1, 0, 0), ('c', 5, 0.75, 3, 0, 1, 0), ('c', 9, 0, 2, 2, 0, 0), ('d', 1, 1, 1, 0, 0, 1)",
     ),
 }
 # Per test: one table at a time whose rows, or columns and rows, are replaced so that the test must fail.
@@ -147,9 +147,9 @@ BROKEN = {
         ("fct_milestones", "('a', 'j', 'M1'), ('b', 'j', 'M1'), ('b', 'k', 'M2')"),
     ],
     "survival_never_rises": [
-        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0), ('c', 5, 0.76, 1, 1, 0)"),
-        ("ttv_survival", "('c', 3, 0.75, 3, 1, 0), ('c', 5, 0.00, 1, 1, 0)"),
-        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0)"),
+        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0), ('c', 5, 0.76, 1, 1, 0, 0)"),
+        ("ttv_survival", "('c', 3, 0.75, 3, 1, 0, 0), ('c', 5, 0.00, 1, 1, 0, 0)"),
+        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0)"),
     ],
     "no_excluded_account_is_published": [
         ("int_account_exclusions", "('a', 'test')"),

@@ -1896,6 +1896,9 @@ def account_milestones(account, signals, seeds, coverage):
             expected_from = max(expected_from, account.first_seats_on) if account.first_seats_on else None
         if not is_observable or (achieved_on is None and due_on > complete_through):
             expected_from = None
+        planned_from = account.first_seats_on if needs_seats else account.started_on
+        if not is_observable:
+            planned_from = None
         rows.append({
             "account_id": account.account_id, "milestone_id": milestone_id, "journey": planned["journey"],
             "status": status, "due_on": due_on, "entered_at": entered_at, "achieved_at": achieved_at,
@@ -1905,27 +1908,29 @@ def account_milestones(account, signals, seeds, coverage):
             "complete_through": complete_through,
             "unseen_from": next((s.ends + ONE_DAY for s in holding if s.ends is not None
                                  and (achieved_on is None or achieved_on > s.ends)), None),
-            "den_from": min((d for d in (achieved_on, expected_from) if d is not None), default=None)})
+            "den_from": min((d for d in (achieved_on, expected_from) if d is not None), default=None),
+            "all_from": min((d for d in (achieved_on, planned_from) if d is not None), default=None)})
     return rows
 
 
 def add_milestone_signals(account, milestones, signals):
-    """Fill milestone_completion and days_since_milestone of every spine day (section 5, last paragraph)."""
+    """Fill both completions and days_since_milestone of every spine day (section 5, last paragraph)."""
     for d in account.spine():
-        numerator = denominator = Fraction(0)
+        numerator = due = of_all = Fraction(0)
         reached = []
         for row in milestones:
             achieved_on = row["achieved_at"].date() if row["achieved_at"] else None
             waived_on = row["waived_at"].date() if row["waived_at"] else None
             is_reached = achieved_on is not None and d >= achieved_on
             is_seen = is_reached or row["unseen_from"] is None or d < row["unseen_from"]
-            if (row["den_from"] is not None and d >= row["den_from"] and is_seen
-                    and (waived_on is None or d < waived_on)):
-                denominator += row["weight"]
+            if is_seen and (waived_on is None or d < waived_on):
+                due += row["weight"] if row["den_from"] is not None and d >= row["den_from"] else 0
+                of_all += row["weight"] if row["all_from"] is not None and d >= row["all_from"] else 0
             if is_reached:
                 numerator += row["weight"]
                 reached.append(achieved_on)
-        signals[d]["milestone_completion"] = ratio(numerator, denominator)
+        signals[d]["milestone_completion_due"] = ratio(numerator, due)
+        signals[d]["milestone_completion_all"] = ratio(numerator, of_all)
         signals[d]["days_since_milestone"] = (d - max(reached)).days if reached else None
 
 
@@ -2281,7 +2286,7 @@ def resolve_moments(events, as_of=None, known_at=None, clock=None):
     return known_at, as_of
 
 
-INTERNAL = ("den_from", "unseen_from", "stretches", "complete_through", "deadline_days")
+INTERNAL = ("den_from", "all_from", "unseen_from", "stretches", "complete_through", "deadline_days")
 
 
 def add_coverage(tables, coverage, seeds):

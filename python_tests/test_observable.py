@@ -177,7 +177,7 @@ CASES = {
             ],
             WAITS: [("acme", "not_observable", None, None), ("acorn", "censored", 3, 121), ("brick", "censored", 0, 111)],
             RISKS: [("brick",)],
-            "select count(*) from fct_account_signals where account_id = 'acme' and milestone_completion is not null": [(0,)],
+            "select count(*) from fct_account_signals where account_id = 'acme' and milestone_completion_due is not null": [(0,)],
         },
     ),
     "an old clock moves no beginning": (
@@ -207,7 +207,7 @@ CASES = {
             "select max(last_seen_on) <= '2025-05-01' and count(*) > 0 from fct_risk_signals": [(True,)],
             "select distinct cleared_by from fct_risk_signals where cleared_by <> 'out_of_window'": [("not_observed",)],
             "select count(*) from alerts where alert_kind = 'risk_cleared'": [(0,)],
-            "select count(*) from fct_account_signals where date_day > '2025-05-01' and milestone_completion < 1": [(0,)],
+            "select count(*) from fct_account_signals where date_day > '2025-05-01' and milestone_completion_due < 1": [(0,)],
             "select count(*) from fct_interventions where status in ('open', 'overdue')": [(0,)],
             "select count(*) from sync_milestones where status = 'not_observable'": [(12,)],
             "select count(*) from audit_log where after_value = 'not_observable'": [(12,)],
@@ -416,7 +416,7 @@ def compare(connection, seeds):
         SEEN["enters late"] += bool(rest[2])
     weights = {(row["journey"], row["milestone_id"]): float(row["weight"]) for row in seeds["milestone_catalog"]}
     journeys = dict(connection.execute("select account_id, journey from int_accounts").fetchall())
-    query = "select account_id, date_day, milestone_completion from int_milestone_signals"
+    query = "select account_id, date_day, milestone_completion_due from int_milestone_signals"
     for account, date, completion in connection.execute(query).fetchall():
         parts = [
             (weights[journeys[account], milestone], bool(achieved and achieved <= date))

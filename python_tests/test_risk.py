@@ -35,7 +35,7 @@ LEVELS = {
     "tickets_awaiting_us": (0, 1),
     "nps_last_score_180d": (5, 8),
     "nps_dropped_users_180d": (0, 1),
-    "milestone_completion": (0.3, 0.8),
+    "milestone_completion_due": (0.3, 0.8),
     "days_since_milestone": (10, 30),
 }
 
@@ -197,7 +197,7 @@ class Replay:
             return (account_id, day - day.weekday() * DAY) in self.unscored
         if criterion["measure"] == "milestone_days_overdue":
             return self.days_overdue(account_id, criterion["subject"], day, is_lost=True) is not None
-        if criterion["subject"] == "milestone_completion":
+        if criterion["subject"] == "milestone_completion_due":
             return self.days_overdue(account_id, "any", day, is_lost=True) is not None
         return self.observed_since(self.register[criterion["subject"]], day) is None
 

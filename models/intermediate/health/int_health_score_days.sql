@@ -88,7 +88,8 @@ score_days as (
     select
         account_dates.*,
         account_dates.date_day as score_date,
-        milestone_signals.milestone_completion,
+        milestone_signals.milestone_completion_due,
+        milestone_signals.milestone_completion_all,
         milestone_signals.days_since_milestone,
         ranked_versions.track,
         ranked_versions.model_version,

@@ -20,26 +20,42 @@ dated as (
         cast(achieved_at as date) as achieved_on,
         cast(waived_at as date) as waived_on,
         observed_until,
+        case when needs_seats then first_seats_on else started_on end as planned_on,
         case
             when needs_seats then greatest({{ add_days('due_on', 1) }}, first_seats_on)
             else {{ add_days('due_on', 1) }}
-        end as expected_on,
-        not is_observable
-        or (needs_seats and first_seats_on is null)
-        or (achieved_at is null and due_on > complete_through) as is_never_expected
+        end as due_after,
+        not is_observable or (needs_seats and first_seats_on is null) as is_never_planned,
+        achieved_at is null and due_on > complete_through as is_not_over
     from achievements
 ),
 
+-- All milestones of the plan count from the first day, those that are due from the day after; one
+-- that is reached counts in both from then on.
 starting as (
     select
         account_id,
+        'all' as scope,
         weight,
         achieved_on,
         waived_on,
         observed_until,
         case
-            when is_never_expected then achieved_on
-            else least(expected_on, coalesce(achieved_on, expected_on))
+            when is_never_planned then achieved_on
+            else least(planned_on, coalesce(achieved_on, planned_on))
+        end as counted_from
+    from dated
+    union all
+    select
+        account_id,
+        'due' as scope,
+        weight,
+        achieved_on,
+        waived_on,
+        observed_until,
+        case
+            when is_never_planned or is_not_over then achieved_on
+            else least(due_after, coalesce(achieved_on, due_after))
         end as counted_from
     from dated
 ),
@@ -48,6 +64,7 @@ starting as (
 counted as (
     select
         account_id,
+        scope,
         weight,
         achieved_on,
         counted_from,
@@ -70,6 +87,7 @@ changes as (
     select
         account_id,
         counted_from as date_day,
+        scope,
         weight as expected_weight,
         0 as reached_weight,
         cast(null as date) as achieved_on
@@ -79,6 +97,7 @@ changes as (
     select
         account_id,
         counted_until as date_day,
+        scope,
         -weight as expected_weight,
         0 as reached_weight,
         cast(null as date) as achieved_on
@@ -88,6 +107,7 @@ changes as (
     select
         account_id,
         achieved_on as date_day,
+        scope,
         weight as expected_weight,
         0 as reached_weight,
         cast(null as date) as achieved_on
@@ -97,15 +117,17 @@ changes as (
     select
         account_id,
         achieved_on as date_day,
+        'reached' as scope,
         0 as expected_weight,
         weight as reached_weight,
         achieved_on
-    from counted
+    from dated
     where achieved_on is not null
     union all
     select
         account_id,
         first_day as date_day,
+        'reached' as scope,
         0 as expected_weight,
         0 as reached_weight,
         cast(null as date) as achieved_on
@@ -118,7 +140,8 @@ daily_changes as (
         changes.account_id,
         updates.ended_on,
         greatest(changes.date_day, updates.first_day) as date_day,
-        sum(changes.expected_weight) as expected_weight,
+        sum(case when changes.scope = 'all' then changes.expected_weight else 0 end) as all_weight,
+        sum(case when changes.scope = 'due' then changes.expected_weight else 0 end) as due_weight,
         sum(changes.reached_weight) as reached_weight,
         max(changes.achieved_on) as achieved_on
     from changes
@@ -132,7 +155,8 @@ running as (
         account_id,
         date_day as first_day,
         {{ last_day_unchanged() }} as last_day,
-        sum(expected_weight) {{ over_so_far() }} as expected_weight,
+        sum(all_weight) {{ over_so_far() }} as all_weight,
+        sum(due_weight) {{ over_so_far() }} as due_weight,
         sum(reached_weight) {{ over_so_far() }} as reached_weight,
         max(achieved_on) {{ over_so_far() }} as last_achieved_on
     from daily_changes
@@ -143,7 +167,8 @@ stretches as (
         account_id,
         first_day,
         last_day,
-        {{ ratio('reached_weight', 'expected_weight') }} as milestone_completion,
+        {{ ratio('reached_weight', 'due_weight') }} as milestone_completion_due,
+        {{ ratio('reached_weight', 'all_weight') }} as milestone_completion_all,
         last_achieved_on
     from running
 ),
@@ -159,7 +184,8 @@ signals as (
     select
         account_id,
         date_day,
-        milestone_completion,
+        milestone_completion_due,
+        milestone_completion_all,
         {{ days_between('last_achieved_on', 'date_day') }} as days_since_milestone
     from days
 )

@@ -77,7 +77,8 @@ scores as (
 account_signals as (
     select
         measured_signals.*,
-        milestone_signals.milestone_completion,
+        milestone_signals.milestone_completion_due,
+        milestone_signals.milestone_completion_all,
         milestone_signals.days_since_milestone
     from measured_signals
     inner join milestone_signals

@@ -268,14 +268,17 @@ unobserved as (
             and ending_conditions.resolved_on <= lost_milestones.lost_to
             and (
                 ending_conditions.subject in (
-                    'any', 'milestone_completion', lost_milestones.milestone_id
+                    'any',
+                    'milestone_completion_due',
+                    'milestone_completion_all',
+                    lost_milestones.milestone_id
                 )
                 or {{ try_cast_to("replace(ending_conditions.subject, 'due_by:', '')", 'bigint') }}
                 >= lost_milestones.deadline_days
             )
     where
         ending_conditions.measure = 'milestone_days_overdue'
-        or ending_conditions.subject = 'milestone_completion'
+        or ending_conditions.subject in ('milestone_completion_due', 'milestone_completion_all')
 ),
 
 ended as (

@@ -32,7 +32,6 @@ completion as (
     select
         achievements.account_id,
         max({{ add_days('achievements.started_on', 'settings.by_day') }}) as landmark_on,
-        max(settings.min_weight_share) as min_weight_share,
         sum(
             case
                 when
@@ -53,18 +52,20 @@ completers as (
     select
         'completed_onboarding' as comparison,
         false as is_randomised,
-        account_id,
-        landmark_on as followed_from,
-        landmark_on as starts_by,
-        {{ add_days('landmark_on', 'settings.follow_up_days') }} as window_ends_on,
+        completion.account_id,
+        completion.landmark_on as followed_from,
+        completion.landmark_on as starts_by,
+        {{ add_days('completion.landmark_on', 'settings.follow_up_days') }} as window_ends_on,
         case
-            when {{ ratio('reached_weight', 'weight') }} >= completion.min_weight_share
+            when
+                {{ ratio('completion.reached_weight', 'completion.weight') }}
+                >= settings.min_weight_share
                 then 'with'
             else 'without'
         end as onboarding
     from completion
     cross join onboarding_retention_settings as settings
-    where weight > 0
+    where completion.weight > 0
 ),
 
 ordered_assignments as (

@@ -91,8 +91,9 @@ measured as (
             as lead_to_win_rate_lower,
         {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '+'), 12) }}
             as lead_to_win_rate_upper,
-        {{ round_half_up(as_double('won_leads + arr_grew_leads') ~ ' / nullif(closed_leads, 0)', 12) }}
-            as expansion_rate,
+        {{ round_half_up(
+            as_double('won_leads + arr_grew_leads') ~ ' / nullif(closed_leads, 0)', 12
+        ) }} as expansion_rate,
         {{ round_half_up(wilson_bound('won_leads + arr_grew_leads', 'closed_leads', '-'), 12) }}
             as expansion_rate_lower,
         {{ round_half_up(wilson_bound('won_leads + arr_grew_leads', 'closed_leads', '+'), 12) }}
@@ -133,7 +134,10 @@ found as (
         cast(won_leads + arr_grew_leads as {{ dbt.type_string() }}) || ' of '
         || cast(closed_leads as {{ dbt.type_string() }}) || ' expanded within '
         || cast(horizon_days as {{ dbt.type_string() }}) || ' days, '
-        || cast({{ round_half_up('100 * ' ~ as_double('expansion_rate'), 1) }} as {{ dbt.type_string() }})
+        || cast(
+            {{ round_half_up('100 * ' ~ as_double('expansion_rate'), 1) }}
+            as {{ dbt.type_string() }}
+        )
         || ' % ('
         || cast(
             {{ round_half_up('100 * ' ~ as_double('expansion_rate_lower'), 1) }}

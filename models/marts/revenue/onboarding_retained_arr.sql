@@ -86,24 +86,31 @@ effective as (
 
 compared as (
     select
-        totals.*
-        {%- for onboarding in ('with', 'without') %},
+        totals.comparison,
+        totals.is_randomised,
+        totals.cohort_segment,
+        totals.open_accounts,
+        {%- for onboarding in ('with', 'without') %}
         coalesce({{ onboarding }}_arms.accounts, 0) as {{ onboarding }}_accounts,
         coalesce({{ onboarding }}_arms.paying_accounts, 0) as {{ onboarding }}_paying_accounts,
         coalesce({{ onboarding }}_arms.retained, 0) as {{ onboarding }}_retained,
         coalesce({{ onboarding }}_arms.arr, 0) as {{ onboarding }}_arr,
         coalesce({{ onboarding }}_arms.kept_arr, 0) as {{ onboarding }}_kept_arr,
         {{ onboarding }}_arms.gross_share as {{ onboarding }}_gross,
-        {{ onboarding }}_arms.effective_accounts as {{ onboarding }}_effective
+        {{ onboarding }}_arms.effective_accounts as {{ onboarding }}_effective,
         {%- endfor %}
+        totals.first_window_ends_on
     from totals
-    {%- for onboarding in ('with', 'without') %}
-    left join effective as {{ onboarding }}_arms
+    left join effective as with_arms
         on
-            totals.comparison = {{ onboarding }}_arms.comparison
-            and totals.cohort_segment = {{ onboarding }}_arms.cohort_segment
-            and {{ onboarding }}_arms.onboarding = '{{ onboarding }}'
-    {%- endfor %}
+            totals.comparison = with_arms.comparison
+            and totals.cohort_segment = with_arms.cohort_segment
+            and with_arms.onboarding = 'with'
+    left join effective as without_arms
+        on
+            totals.comparison = without_arms.comparison
+            and totals.cohort_segment = without_arms.cohort_segment
+            and without_arms.onboarding = 'without'
 ),
 
 assumed as (
@@ -161,8 +168,7 @@ proportions as (
 -- method 10; of the kept ARR as of the logos, by the accounts that count.
 differences as (
     select
-        proportions.*
-        {%- for weighting in ('logo', 'gross') %},
+        {%- for weighting in ('logo', 'gross') %}
         with_{{ weighting }} - without_{{ weighting }} as {{ weighting }}_difference,
         with_{{ weighting }} - without_{{ weighting }} - sqrt(
             (with_{{ weighting }} - with_{{ weighting }}_lower)
@@ -175,8 +181,9 @@ differences as (
             * (with_{{ weighting }}_upper - with_{{ weighting }})
             + (without_{{ weighting }} - without_{{ weighting }}_lower)
             * (without_{{ weighting }} - without_{{ weighting }}_lower)
-        ) as {{ weighting }}_difference_upper
+        ) as {{ weighting }}_difference_upper,
         {%- endfor %}
+        proportions.*
     from proportions
 ),
 

@@ -62,7 +62,7 @@ EXCLUDED_DAYS = [
 @pytest.fixture(scope="module")
 def small_peer_groups():
     """The seeds with peers that a handful of accounts can have, so that an account's own group is used, a version
-    of its own from some day on, for a segment, for a stage and for both, and excluded days."""
+    of its own from some day on, for a segment, for a stage and for both, excluded days, and terms that renew by themselves."""
     seeds = warehouse.seed_rows()
     (first,) = (
         row | {"min_peers": "2", "max_missing_peer_share": "0.5"} for row in seeds["health_model_versions"]
@@ -93,6 +93,7 @@ def small_peer_groups():
         "health_bands": bands,
         "health_metrics": seeds["health_metrics"] + own,
         "excluded_days": EXCLUDED_DAYS,
+        "billing_settings": [row | {"lapse_grace_days": ""} for row in seeds["billing_settings"]],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
         "usage_settings": [{"session_gap_minutes": "240"}],
     }

@@ -44,8 +44,8 @@ def renew(at, mrr=100, **more):
     return start(at, mrr, kind="renewed", **more)
 
 
-def cancel(at, effective, of="s", **columns):
-    payload = {"subscription_id": of, "effective_on": f"2025-{effective}"}
+def cancel(at, effective, of="s", reason=None, **columns):
+    payload = {"subscription_id": of, "effective_on": f"2025-{effective}", "reason": reason}
     return "billing", "subscription_cancelled", at, payload, columns
 
 
@@ -167,6 +167,28 @@ CASES = {
                 "renewals": ("churned unknown",),
             },
         ),
+        "left_for_a_reason": (
+            [start("03-03", term_end="2025-08-31"), cancel("06-01", "09-01", reason=" Price")],
+            {"churn_kind": "voluntary", "renewals": ("churned voluntary",)},
+        ),
+        "left_as_the_card_failed": (
+            [start("03-03"), cancel("06-01", "06-01", reason="payment failed")],
+            {"churn_kind": "involuntary", "renewals": ()},
+        ),
+        "two_lines_left_for_two_reasons": (
+            [
+                start("03-03"),
+                start("03-03", of="t"),
+                cancel("06-01", "06-01", reason="fraud"),
+                cancel("05-01", "06-01", of="t", reason="price"),
+            ],
+            {"churn_kind": "voluntary"},
+        ),
+        "left_without_a_word": ([start("03-03"), cancel("06-01", "06-01")], {"churn_kind": "unknown"}),
+        "back_again": (
+            [start("03-03"), cancel("06-01", "06-01", reason="price"), change("08-01")],
+            {"churn_kind": None},
+        ),
         "notice_withdrawn": (
             [start("03-03", term_end="2025-12-31"), cancel("06-01", "12-31"), change("06-10")],
             {"06-09 days_to_renewal": None, "06-09 committed_arr": 0, "days_to_renewal": 92, "committed_arr": 1200},
@@ -233,7 +255,7 @@ CASES = {
         ),  # fmt: skip
         "changed_in_its_grace": (
             [start("03-03", term_end="2025-05-31"), change("06-15", 120)],
-            {"churned_on": "2025-06-01", "renewals": ("lapsed unknown",)},
+            {"churned_on": "2025-06-01", "churn_kind": "unknown", "renewals": ("lapsed unknown",)},
         ),
         "runs_on_by_notice": (
             [start("03-03", term_end="2025-05-31"), cancel("06-15", "08-01")],
@@ -612,7 +634,7 @@ def told(connection, account, name):
             [account],
         ).fetchall()
         return tuple(" ".join(word for word in row if word) for row in rows)
-    if name in ("churned_on", "started_on", "segment", "arr", "unpaid_arr", "long_unpaid_arr"):
+    if name in ("churned_on", "started_on", "segment", "arr", "unpaid_arr", "long_unpaid_arr", "churn_kind"):
         (value,) = connection.execute(f"select {name} from dim_accounts where account_id = ?", [account]).fetchone()
         return str(value) if isinstance(value, datetime.date) else value
     *day, signal = name.split(" ")

@@ -21,6 +21,34 @@ billing_settings as (
     select * from {{ ref('billing_settings') }}
 ),
 
+subscription_terms as (
+    select * from {{ ref('int_subscription_terms') }}
+),
+
+cancellation_reasons as (
+    select * from {{ ref('cancellation_reasons') }}
+),
+
+last_ends as (
+    select
+        accounts.account_id,
+        max(
+            case cancellation_reasons.churn_kind when 'voluntary' then 1 else 0 end
+        ) as is_voluntary,
+        max(
+            case cancellation_reasons.churn_kind when 'involuntary' then 1 else 0 end
+        ) as is_involuntary
+    from accounts
+    inner join subscription_terms
+        on
+            accounts.account_id = subscription_terms.account_id
+            and accounts.churned_on = subscription_terms.ends_on
+            and subscription_terms.lapsed_on is null
+    inner join cancellation_reasons
+        on lower(trim(subscription_terms.reason)) = cancellation_reasons.reason
+    group by accounts.account_id
+),
+
 lifecycle_stages as (
     select
         stage,
@@ -65,6 +93,12 @@ dimensions as (
         accounts.started_at,
         accounts.started_on,
         accounts.churned_on,
+        case
+            when accounts.churned_on is null then null
+            when last_ends.is_voluntary = 1 then 'voluntary'
+            when last_ends.is_involuntary = 1 then 'involuntary'
+            else 'unknown'
+        end as churn_kind,
         accounts.ended_on as observed_until,
         build_moment.as_of
     from accounts
@@ -76,6 +110,8 @@ dimensions as (
             and accounts.ended_on = measured_signals.date_day
     left join parents
         on accounts.account_id = parents.account_id
+    left join last_ends
+        on accounts.account_id = last_ends.account_id
     left join lifecycle_stages
         on
             measured_signals.account_age_days >= lifecycle_stages.from_day

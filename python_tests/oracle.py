@@ -1388,7 +1388,8 @@ def read_ticket(events, seeds):
     created = [n for n, e in enumerate(events) if e.event_type == "ticket_created"]
     seen = created or [n for n, e in enumerate(events)
                        if e.event_type in ("ticket_reopened", "ticket_on_hold", "ticket_resumed")]
-    gone = [n for n, e in enumerate(events) if e.event_type in ("ticket_merged", "ticket_deleted")]
+    gone = [n for n, e in enumerate(events) if e.event_type in ("ticket_merged", "ticket_deleted")
+            or (e.event_type == "ticket_closed" and as_text(e.get("close_reason")) == "spam")]
     if not seen or (gone and not any(e.event_type == "ticket_reopened" for e in events[gone[-1]:])):
         return None
     events = events[seen[0]:]

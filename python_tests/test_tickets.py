@@ -47,6 +47,7 @@ SAYS = {
     "bot": ("ticket_replied", {"author_role": "bot", "is_public": True}),
     "waits": ("ticket_on_hold", {"waiting_for": "customer"}),
     "third": ("ticket_on_hold", {"waiting_for": "third_party"}),
+    "spam": ("ticket_closed", {"close_reason": "spam"}),
     "merged": ("ticket_merged", {"into_ticket_id": "u"}),
     **{kind: (f"ticket_{kind}", {}) for kind in
        ("created", "changed", "resumed", "escalated", "solved", "closed", "reopened", "deleted")},
@@ -160,6 +161,13 @@ CASES = {
         ),
         "answered late and deleted": (
             "09-10 10:00 created; 09-12 11:00 answered; 09-13 10:00 deleted", "breaches 0, hours null, replies null",
+        ),
+        "closed as spam": (
+            "09-10 10:00 created; 09-10 11:00 escalated; 09-11 12:00 spam",
+            "opened 0, open 0, breaches 0, rate null, escalations 0, solved 0, resolved_in null",
+        ),
+        "closed as spam by mistake": (
+            "09-10 10:00 created; 09-10 11:00 spam; 09-10 12:00 reopened", "opened 1, open 1, breaches 1",
         ),
         "deleted and restored": (
             "09-10 10:00 created; 09-10 11:00 deleted; 09-12 10:00 reopened", "opened 1, open 1, ours 1, breaches 0",
@@ -505,7 +513,7 @@ def read_ticket(own, spans, survivor, heard_until):
     is_gone = False
     for event in own:
         payload = event["payload"]
-        if event["event_type"] == "ticket_deleted" or payload.get("into_ticket_id", payload["ticket_id"]) != payload["ticket_id"]:
+        if event["event_type"] == "ticket_deleted" or payload.get("close_reason") == "spam" or payload.get("into_ticket_id", payload["ticket_id"]) != payload["ticket_id"]:
             is_gone = True
         elif event["event_type"] == "ticket_reopened":
             is_gone = False
@@ -664,6 +672,8 @@ class Companies:
                 payload |= {"is_expansion_request": rng.random() < 0.5} if rng.random() < 0.4 else {}
             if kind == "ticket_created" and rng.random() < 0.3:
                 payload["created_by"] = rng.choice(("agent", "customer"))
+            if kind == "ticket_closed" and rng.random() < 0.4:
+                payload["close_reason"] = rng.choice(("spam", "other"))
             if kind == "ticket_on_hold":
                 payload["waiting_for"] = rng.choice(("customer", "third_party"))
             if kind == "ticket_replied":

@@ -37,6 +37,7 @@ lives as (
                 when
                     event_type = 'ticket_deleted'
                     or (event_type = 'ticket_merged' and into_ticket_id <> ticket_id)
+                    or (event_type = 'ticket_closed' and close_reason = 'spam')
                     then event_number
             end
         ) as gone_number,

@@ -37,6 +37,7 @@ renamed as (
         {{ json_text('ticket_events.payload', "'waiting_for'") }} as waiting_for,
         {{ json_text('ticket_events.payload', "'author_role'") }} as author_role,
         {{ json_text('ticket_events.payload', "'created_by'") }} as created_by,
+        {{ json_text('ticket_events.payload', "'close_reason'") }} as close_reason,
         ticket_events.business_order,
         {{ try_cast_to(json_text('ticket_events.payload', "'is_public'"), 'boolean') }}
             as is_public,

@@ -892,8 +892,11 @@ def build_accounts(accepted, survivors, seeds, as_of):
         category = as_text(attribute(account_id, events, "product_category"))
         if category not in categories:
             category = DEFAULT_CATEGORY
-        started_at = min(moments(("crm", "onboarding_started")) or trials + subscribed
-                         or moments(("crm", "account_created")))
+        by_preference = defaultdict(list)
+        for row in seeds["onboarding_starts"]:
+            source = next(known["source"] for known in seeds["event_types"] if known["event_type"] == row["event_type"])
+            by_preference[int(row["preference"])] += moments((source, row["event_type"]))
+        started_at = min(next(found for _, found in sorted(by_preference.items()) if found))
         active = [s for s in states if s.starts_on <= as_of]
         churned_on = None
         if active and not any(s.covers(as_of) for s in active):

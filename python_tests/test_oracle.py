@@ -96,6 +96,10 @@ def small_peer_groups():
         "billing_settings": [row | {"lapse_grace_days": ""} for row in seeds["billing_settings"]],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
         "usage_settings": [{"session_gap_minutes": "240"}],
+        "onboarding_starts": [
+            {"event_type": "subscription_started", "preference": "1"},
+            {"event_type": "account_created", "preference": "2"},
+        ],
     }
 
 

@@ -9,12 +9,12 @@
     'column_checks', 'coverage_rules', 'drift_settings', 'drift_thresholds', 'event_schemas',
     'event_types', 'exchange_rates', 'excluded_days', 'excluded_users', 'exclusion_rules',
     'holidays', 'lifecycle_stages', 'lift_targets', 'manual_inputs', 'onboarding_experiments',
-    'onboarding_retention_assumptions', 'onboarding_retention_settings', 'opportunity_stages',
-    'reject_thresholds', 'reported_exchange_rates', 'retention_windows', 'signals',
-    'size_classes', 'sla_targets', 'support_settings', 'survey_scales', 'task_outcomes',
-    'timezones', 'usage_settings', 'validation_horizons', 'volume_rules', 'health_bands',
-    'health_metrics', 'health_model_versions', 'health_weights', 'sync_destinations',
-    'sync_fields', 'sync_routes', 'sync_values'
+    'onboarding_retention_assumptions', 'onboarding_retention_settings', 'onboarding_starts',
+    'opportunity_stages', 'reject_thresholds', 'reported_exchange_rates', 'retention_windows',
+    'signals', 'size_classes', 'sla_targets', 'support_settings', 'survey_scales',
+    'task_outcomes', 'timezones', 'usage_settings', 'validation_horizons', 'volume_rules',
+    'health_bands', 'health_metrics', 'health_model_versions', 'health_weights',
+    'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}
 
 -- One row per cell of the seeds: the long form in which column_checks can say what a cell may hold.

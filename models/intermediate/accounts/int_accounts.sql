@@ -32,6 +32,10 @@ subscription_periods as (
     select * from {{ ref('int_subscription_periods') }}
 ),
 
+onboarding_starts as (
+    select * from {{ ref('onboarding_starts') }}
+),
+
 journeys as (
     select * from {{ ref('journeys') }}
 ),
@@ -41,28 +45,30 @@ size_classes as (
 ),
 
 starts as (
-    select account_id, 1 as preference, occurred_at from onboardings
+    select account_id, 'onboarding_started' as event_type, occurred_at from onboardings
     union all
-    select account_id, 2 as preference, occurred_at from trials
+    select account_id, 'trial_started' as event_type, occurred_at from trials
     union all
-    select account_id, 2 as preference, occurred_at from subscriptions
-    where event_type = 'subscription_started'
+    select account_id, event_type, occurred_at from subscriptions
     union all
-    select account_id, 3 as preference, occurred_at from accounts
-    where event_type = 'account_created'
+    select account_id, event_type, occurred_at from accounts
 ),
 
 preferred_starts as (
     select
-        account_id,
-        occurred_at as started_at,
+        starts.account_id,
+        starts.occurred_at as started_at,
         row_number() over (
-            partition by account_id order by preference, occurred_at
+            partition by starts.account_id
+            order by onboarding_starts.preference, starts.occurred_at
         ) as choice
     from starts
+    inner join onboarding_starts
+        on starts.event_type = onboarding_starts.event_type
 ),
 
-begun_periods as (
+-- A contract that is signed ahead tells the size of the account before it begins.
+periods_with_first as (
     select
         subscription_periods.*,
         min(
@@ -73,9 +79,13 @@ begun_periods as (
             end
         ) over (partition by subscription_periods.account_id) as first_subscribed_on
     from subscription_periods
+),
+
+begun_periods as (
+    select subscription_periods.*
+    from subscription_periods
     cross join build_moment
-    where
-        subscription_periods.starts_on <= build_moment.as_of
+    where subscription_periods.starts_on <= build_moment.as_of
 ),
 
 first_contracts as (
@@ -83,7 +93,7 @@ first_contracts as (
         account_id,
         sum(seats) as seats,
         sum(arr) as arr
-    from begun_periods
+    from periods_with_first
     where starts_on = first_subscribed_on and coalesce(ends_on > starts_on, true)
     group by account_id
 ),

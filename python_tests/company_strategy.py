@@ -406,7 +406,8 @@ class _Company:
                 at = created_at if self.chance(0.05) else later(hours)
                 self.add("support", event_type, who, at, {"ticket_id": ticket_id})
         for event_type, more in (("ticket_on_hold", {"waiting_for": rng.choice(("customer", "third_party"))}),
-                                 ("ticket_resumed", {}), ("ticket_closed", rng.choice(({}, {"close_reason": "other"}, {"close_reason": "spam"}))),
+                                 ("ticket_resumed", {}),
+                                 ("ticket_closed", rng.choice(({}, {"close_reason": "other"}, {"close_reason": "spam"}))),
                                  ("ticket_deleted", {}),
                                  ("ticket_merged", {"into_ticket_id": f"t-{account_id}-0"}), ("ticket_reopened", {})):
             if self.turn() and (event_type != "ticket_deleted" or self.chance(0.5)):

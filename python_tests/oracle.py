@@ -1284,6 +1284,7 @@ class Ticket:
     first_reply_at: datetime | None
     due_at: datetime | None
     breach_at: datetime | None
+    has_target: bool = False
 
     def state(self, moment):
         """(is open, is our turn) after the last event up to a moment; (False, False) before the first."""
@@ -1345,6 +1346,19 @@ class BusinessHours:
         """The wall clock at a UTC moment."""
         return moment.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
 
+    def after(self, first, span):
+        """The UTC moment at which so much time of business has run since another."""
+        at, day = self.local(first), self.local(first).date()
+        while True:
+            if day.isoweekday() in self.open and day.isoformat() not in self.holidays:
+                opens, closes = (datetime.combine(day, time()) + hour for hour in self.open[day.isoweekday()])
+                begins = max(at, opens)
+                if begins < closes:
+                    if begins + span <= closes:
+                        return (begins + span).replace(tzinfo=self.zone).astimezone(UTC).replace(tzinfo=None)
+                    span -= closes - begins
+            day += ONE_DAY
+
     def between(self, first, last):
         """The time of business between two UTC moments, a timedelta."""
         first, last, total = self.local(first), self.local(last), timedelta(0)
@@ -1382,8 +1396,8 @@ def ticket_steps(events):
     return steps
 
 
-def read_ticket(events, seeds):
-    """The Ticket of its events, None where it is none. events: of one document, any order."""
+def read_ticket(events, business_hours, seeds):
+    """The Ticket of its events, None where it is none. events: of one document, any order. business_hours: by account."""
     events = sorted(events, key=lambda e: e.business)
     account = events[-1].account
     events = [e for e in events if not (e.event_type == "ticket_merged"
@@ -1419,21 +1433,41 @@ def read_ticket(events, seeds):
                 set_at = event.occurred_at
             priority = told_priority
     target = targets.get(priority or default)
-    if ticket.is_created and not is_agents and target is not None:
-        ticket.due_at = ticket.begins_at + timedelta(seconds=int(Fraction(target["first_response_hours"]) * 3600))
-        ticket.breach_at = max(ticket.due_at, set_at)
+    ticket.has_target = ticket.is_created and not is_agents and target is not None
+    if ticket.has_target and account in business_hours:
+        ticket.due_at = due_at(ticket, replies[0] if replies else len(events), target, business_hours[account])
+        ticket.breach_at = None if ticket.due_at is None else max(ticket.due_at, set_at)
     return ticket
 
 
-def ticket_registry(accepted, seeds):
+def due_at(ticket, end, target, business):
+    """When a target runs out on its clock over the events before a place, None while the clock stands still."""
+    left = timedelta(hours=int(target["first_response_hours"]))
+    for n in range(end):
+        _, is_open, is_ours = ticket.steps[n]
+        if is_true(target["pauses_on_customer"]) and is_open and not is_ours:
+            continue
+        is_business = target["clock"] == "business"
+        if n + 1 < end:
+            first, last = ticket.clock[n], ticket.clock[n + 1]
+            run = business.between(first, last) if is_business else last - first
+            if run < left:
+                left -= run
+                continue
+        return business.after(ticket.clock[n], left) if is_business else ticket.clock[n] + left
+    return None
+
+
+def ticket_registry(accepted, accounts, seeds):
     """{account_id: [Ticket]} of all tickets; section 4, support."""
     by_document = defaultdict(list)
     for event in accepted:
         if event.source == "support":
             by_document[event.document].append(event)
     found = defaultdict(list)
+    business_hours = {account.account_id: BusinessHours(account, seeds) for account in accounts}
     for events in by_document.values():
-        ticket = read_ticket(events, seeds)
+        ticket = read_ticket(events, business_hours, seeds)
         if ticket is not None:
             found[ticket.account].append(ticket)
     return found
@@ -1464,9 +1498,9 @@ def support_signals(account, tickets, coverage, usage, seeds):
             wait = reply_at - ticket.begins_at
             first_replies.append((reply_at.date(), Fraction(wait // timedelta(microseconds=1), 10**6), hours(wait),
                                   hours(business.between(ticket.begins_at, reply_at))))
-        if ticket.due_at is None:
+        if not ticket.has_target or (ticket.due_at is None and reply_at is None):
             continue
-        if reply_at is not None and reply_at <= ticket.due_at:
+        if reply_at is not None and (ticket.due_at is None or reply_at <= ticket.due_at):
             in_time.append(reply_at.date())
         elif ticket.state(ticket.breach_at)[0] and (reply_at is not None or ticket.breach_at < heard_until):
             breaches.append(ticket.breach_at.date())
@@ -1689,7 +1723,7 @@ def engagement_signals(account, seeds):
 
 def build_signals(accounts, accepted, coverage, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
-    tickets, bills = ticket_registry(accepted, seeds), invoice_registry(accepted)
+    tickets, bills = ticket_registry(accepted, accounts, seeds), invoice_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
     rates = exchange_rates(seeds)
     found = {}

@@ -94,6 +94,13 @@ def small_peer_groups():
         "health_metrics": seeds["health_metrics"] + own,
         "excluded_days": EXCLUDED_DAYS,
         "billing_settings": [row | {"lapse_grace_days": ""} for row in seeds["billing_settings"]],
+        "sla_targets": [
+            row | {"clock": clock, "pauses_on_customer": pauses}
+            for row, clock, pauses in zip(
+                seeds["sla_targets"], ("business", "business", "always", "business"), ("true", "false", "true", "true"),
+                strict=True,
+            )
+        ],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
         "usage_settings": [{"session_gap_minutes": "240"}],
         "onboarding_starts": [

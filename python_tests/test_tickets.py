@@ -423,6 +423,30 @@ def test_a_help_desk_that_exports_no_replies_breaches_nothing():
     assert answers == [(5, None, None, None, None), (5, 4, Decimal("0.8"), 2, Decimal("0.2"))]
 
 
+@pytest.mark.parametrize(
+    ("clock", "pauses", "breaches"),
+    [("always", "false", 2), ("always", "true", 1), ("business", "false", 1), ("business", "true", 0)],
+)
+def test_a_target_runs_on_the_clock_of_the_desk(clock, pauses, breaches):
+    """Four hours: from Friday 16:00 to Monday 10:00, 2 of business, and on a day held for the customer from 10:00 to 16:00."""
+    targets = [each | {"clock": clock, "pauses_on_customer": pauses} for each in seed_rows()["sla_targets"]]
+    support = [
+        row(str(place), event_type, "a", moment, {**payload, "ticket_id": f"{case}{ticket}"})
+        for place, (case, moment, event_type, _, payload, ticket) in enumerate(
+            (case, *step)
+            for case, text in enumerate((
+                "09-05 16:00 created high; 09-08 10:00 answered",
+                "09-10 09:00 created high; 09-10 10:00 waits; 09-10 16:00 asked; 09-10 17:00 answered",
+            ))
+            for step in steps(text)
+        )
+    ]  # fmt: skip
+    frames = raw_frames({"crm": account_rows("a"), "support": support})
+    with warehouse.build(frames, seeds={"sla_targets": targets}, needed=("int_support_signals",)) as connection:
+        found = connection.execute("select max(sla_breaches_30d) from int_support_signals").fetchall()
+    assert found == [(breaches,)]
+
+
 def test_tickets_of_a_locked_out_account_are_many_per_user():
     """Locked out is nobody active and 5 tickets; a busy one has 2 users; gone has neither users nor tickets."""
     accounts = ("locked", "busy", "quiet", "gone")
@@ -513,7 +537,8 @@ def read_ticket(own, spans, survivor, heard_until):
     is_gone = False
     for event in own:
         payload = event["payload"]
-        if event["event_type"] == "ticket_deleted" or payload.get("close_reason") == "spam" or payload.get("into_ticket_id", payload["ticket_id"]) != payload["ticket_id"]:
+        is_spam, into = payload.get("close_reason") == "spam", payload.get("into_ticket_id", payload["ticket_id"])
+        if event["event_type"] == "ticket_deleted" or is_spam or into != payload["ticket_id"]:
             is_gone = True
         elif event["event_type"] == "ticket_reopened":
             is_gone = False

@@ -126,7 +126,7 @@
     date_trunc({{ day }}, {{ 'isoweek' if period == 'week' else period }})
 {%- endmacro %}
 
-{#- A moment, so many units later. The count is a number or a column of whole numbers; the unit is second, minute or hour. -#}
+{#- A moment, so many units later. The count is a number or a column of whole numbers; the unit is microsecond, second, minute or hour. -#}
 {% macro add_time(moment, count, unit) %}{{ return(adapter.dispatch('add_time')(moment, count, unit)) }}{% endmacro %}
 
 {% macro default__add_time(moment, count, unit) -%}

@@ -21,16 +21,13 @@ calendars as (
     select distinct calendar from business_days
 ),
 
-local_times as (
+placed_events as (
     select
         ticket_events.document,
         ticket_events.event_number,
         ticket_events.clock_at,
         coalesce(calendars.calendar, 'any') as calendar,
-        {{ local_time(
-            'ticket_events.clock_at',
-            "coalesce(timezones.timezone, '" ~ var('default_timezone') ~ "')"
-        ) }} as local_at
+        coalesce(timezones.timezone, '{{ var("default_timezone") }}') as timezone
     from ticket_events
     inner join accounts
         on ticket_events.account_id = accounts.account_id
@@ -38,6 +35,13 @@ local_times as (
         on accounts.timezone = timezones.timezone
     left join calendars
         on accounts.country = calendars.calendar
+),
+
+local_times as (
+    select
+        placed_events.*,
+        {{ local_time('clock_at', 'timezone') }} as local_at
+    from placed_events
 ),
 
 microseconds_open as (
@@ -60,7 +64,8 @@ ticket_times as (
     select
         document,
         event_number,
-        clock_at,
+        calendar,
+        timezone,
         before_day + case
             when since_opening < 0 then 0
             when since_opening > on_day then on_day

@@ -9,6 +9,11 @@ ticket_times as (
     select * from {{ ref('int_ticket_times') }}
 ),
 
+business_days as (
+    select * from {{ ref('int_business_days') }}
+    where open_minutes > 0
+),
+
 sla_targets as (
     select * from {{ ref('sla_targets') }}
 ),
@@ -75,6 +80,118 @@ priority_changes as (
     where coalesce(priority <> priority_before, true)
 ),
 
+reply_targets as (
+    select
+        awaited_replies.document,
+        awaited_replies.created_number,
+        awaited_replies.first_reply_number,
+        sla_targets.clock = 'business' as is_business,
+        coalesce(sla_targets.pauses_on_customer, false) as is_paused_by_customer,
+        cast(sla_targets.first_response_hours as bigint) * 3600000000 as target
+    from awaited_replies
+    inner join priority_changes
+        on awaited_replies.document = priority_changes.document and priority_changes.place = 1
+    inner join sla_targets
+        on priority_changes.priority = sla_targets.priority
+    where not awaited_replies.is_agent_created
+),
+
+-- Microseconds on the clock of the target at each step before the reply.
+clock_steps as (
+    select
+        reply_targets.document,
+        reply_targets.is_business,
+        reply_targets.target,
+        ticket_events.event_number,
+        ticket_events.clock_at,
+        ticket_times.calendar,
+        ticket_times.timezone,
+        ticket_events.is_awaiting_us = 1
+        or ticket_events.is_open = 0
+        or not reply_targets.is_paused_by_customer as is_running,
+        case
+            when reply_targets.is_business then ticket_times.business_line
+            else {{ microseconds_between('created.clock_at', 'ticket_events.clock_at') }}
+        end as line
+    from reply_targets
+    inner join ticket_events
+        on
+            reply_targets.document = ticket_events.document
+            and ticket_events.event_number
+            < coalesce(reply_targets.first_reply_number, ticket_events.event_number + 1)
+    inner join ticket_events as created
+        on
+            reply_targets.document = created.document
+            and reply_targets.created_number = created.event_number
+    left join ticket_times
+        on
+            ticket_events.document = ticket_times.document
+            and ticket_events.event_number = ticket_times.event_number
+),
+
+clock_runs as (
+    select
+        clock_steps.*,
+        case
+            when is_running
+                then lead(line) over (partition by document order by event_number) - line
+            else 0
+        end as run
+    from clock_steps
+),
+
+clock_totals as (
+    select
+        clock_runs.*,
+        coalesce(
+            sum(run) over (
+                partition by document order by event_number
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        ) as used
+    from clock_runs
+),
+
+-- The step in which the target runs out, the last one without an end.
+due_steps as (
+    select
+        document,
+        is_business,
+        clock_at,
+        calendar,
+        timezone,
+        target - used as remaining,
+        line + target - used as due_line,
+        row_number() over (partition by document order by event_number) as place
+    from clock_totals
+    where is_running and coalesce(used + run >= target, true)
+),
+
+due_times as (
+    select
+        due_steps.document,
+        case
+            when due_steps.is_business
+                then {{ utc_time(
+                    add_time(
+                        'cast(business_days.date_day as timestamp)',
+                        '(due_steps.due_line - 60000000 * (business_days.minutes_before'
+                        ~ ' - business_days.opens_minute))', 'microsecond'
+                    ), 'due_steps.timezone'
+                ) }}
+            else {{ add_time('due_steps.clock_at', 'due_steps.remaining', 'microsecond') }}
+        end as due_at
+    from due_steps
+    left join business_days
+        on
+            due_steps.is_business
+            and due_steps.calendar = business_days.calendar
+            and due_steps.due_line > 60000000 * business_days.minutes_before
+            and due_steps.due_line
+            <= 60000000 * (business_days.minutes_before + business_days.open_minutes)
+    where due_steps.place = 1
+),
+
 tickets as (
     select
         lives.document,
@@ -89,12 +206,8 @@ tickets as (
         {{ ratio('(reply_times.business_line - created_times.business_line)', '3.6e9') }}
             as first_reply_business_hours,
         priority_changes.priority_set_at,
-        case
-            when not lives.is_agent_created
-                then {{ add_time(
-                    'created.occurred_at', 'sla_targets.first_response_hours', 'hour'
-                ) }}
-        end as reply_due_at
+        reply_targets.document is not null as has_target,
+        due_times.due_at as reply_due_at
     from awaited_replies as lives
     inner join ticket_events as created
         on
@@ -118,8 +231,10 @@ tickets as (
         on
             lives.document = reply_times.document
             and lives.first_reply_number = reply_times.event_number
-    left join sla_targets
-        on priority_changes.priority = sla_targets.priority
+    left join reply_targets
+        on lives.document = reply_targets.document
+    left join due_times
+        on lives.document = due_times.document
 ),
 
 -- Nobody is late before the priority was raised.
@@ -152,8 +267,11 @@ judged as (
         breachable.account_id,
         breachable.priority,
         case
+            when not breachable.has_target then 'no_target'
             when breachable.first_replied_at <= breachable.reply_due_at then 'in_time'
-            when breachable.reply_due_at is null then 'no_target'
+            when breachable.reply_due_at is null and breachable.first_replied_at is not null
+                then 'in_time'
+            when breachable.reply_due_at is null then 'not_due'
             when ticket_events.is_open = 0 then 'over_unanswered'
             when
                 breachable.first_replied_at is not null

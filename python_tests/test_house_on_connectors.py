@@ -153,6 +153,51 @@ def test_accounts_are_scored_and_summed_up(connector, request):
         assert heading in summary
 
 
+def test_usage_on_oulad_is_what_pandas_counts(oulad):
+    """Stickiness, sessions, growth and breadth of fifty students on all days that are over, from the events by the definitions."""
+    connection, _ = oulad
+    plan = pd.read_csv(CONNECTORS / "oulad/opinions/catalog/tracking_plan.csv").set_index("event_type")
+    found = connection.execute(
+        """
+        select account_id, date_day, dau_mau_30d::double as dau_mau, sessions_30d, sessions_baseline_share_7d::double as of_usual,
+            usage_growth_28d::double as growth, module_coverage_30d::double as breadth
+        from fct_account_signals
+        where account_id in (select account_id from dim_accounts order by md5(account_id) limit 50)
+            and date_day <= (select complete_through from base_stream_watermarks where source = 'product')
+        order by account_id, date_day
+        """
+    ).df()
+    events = connection.execute(
+        "select account_id, event_type, user_id, occurred_at from stg_product__events where account_id in (select unnest(?))",
+        [found.account_id.unique().tolist()],
+    ).df()
+    compared = 0
+    for account_id, rows in found.groupby("account_id"):
+        spine = pd.DatetimeIndex(rows.date_day)
+        mine = events[(events.account_id == account_id) & (events.occurred_at >= spine[0])].sort_values("occurred_at")
+        day = mine.occurred_at.dt.normalize()
+        active = day.value_counts().reindex(spine, fill_value=0)
+        goes_on = mine.groupby("user_id").occurred_at.diff() <= pd.Timedelta(minutes=30)
+        sessions = day[~goes_on].value_counts().reindex(spine, fill_value=0)
+        users = (active > 0).astype(int)  # a student is the one user of an account
+        monthly = users.rolling(30, min_periods=1).max()
+        modules = pd.crosstab(day, mine.event_type.map(plan.module)).reindex(spine, fill_value=0).gt(0).astype(int)
+        usual = sum(sessions.shift(days) for days in (7, 14, 21)).rolling(7).sum() / 3
+        before = active.shift(28).rolling(28).sum()
+        expected = pd.DataFrame({
+            "dau_mau": (users.rolling(30, min_periods=1).mean() * monthly).fillna(0),
+            "sessions_30d": sessions.rolling(30, min_periods=1).sum(),
+            "of_usual": sessions.rolling(7).sum().where(usual > 0) / usual.where(usual > 0),
+            "growth": active.rolling(28).sum() / before.where(before > 0) - 1,
+            "breadth": modules.rolling(30, min_periods=1).max().sum(axis=1) / plan.module.nunique(),
+        })  # fmt: skip
+        for column in expected:
+            said = rows.set_index(pd.DatetimeIndex(rows.date_day))[column].astype(float).dropna()
+            assert (said - expected[column].reindex(said.index)).abs().max() < 1e-6 or said.empty, (account_id, column)
+            compared += len(said)
+    assert compared > 10_000
+
+
 def verdicts(connection, condition):
     query = f"select churners, verdict from health_validation where basis = 'restated' and {condition}"
     return connection.execute(query).fetchall()

@@ -154,7 +154,7 @@ def test_accounts_are_scored_and_summed_up(connector, request):
 
 
 def test_usage_on_oulad_is_what_pandas_counts(oulad):
-    """Stickiness, sessions, growth and breadth of fifty students on all days that are over, from the events by the definitions."""
+    """Stickiness, sessions, growth and breadth of fifty students on all days that are over, from events by the definitions."""
     connection, _ = oulad
     plan = pd.read_csv(CONNECTORS / "oulad/opinions/catalog/tracking_plan.csv").set_index("event_type")
     found = connection.execute(

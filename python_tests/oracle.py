@@ -700,7 +700,8 @@ def build_renewals(accepted, accounts, seeds, as_of):
                 continue
             lapsed_on = lapse_of(stretches, following, grace_of(seeds), as_of)
             successor = following and following[1]
-            if lapsed_on is None and successor is not None and successor.term_end is not None and successor.term_end < end:
+            next_end = successor and successor.term_end
+            if lapsed_on is None and next_end is not None and until <= next_end < end:
                 continue
             if lapsed_on is not None:
                 outcome = "lapsed"

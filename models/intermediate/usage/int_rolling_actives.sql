@@ -203,13 +203,13 @@ changes as (
 daily_changes as (
     select
         changes.account_id,
-        greatest(changes.date_day, updates.first_day) as date_day
-        {%- for measure in measures %},
+        {% for measure in measures -%}
         cast(
             sum(case when changes.measure = '{{ measure }}' then changes.change else 0 end)
             as integer
-        ) as {{ measure }}
-        {%- endfor %}
+        ) as {{ measure }},
+        {% endfor -%}
+        greatest(changes.date_day, updates.first_day) as date_day
     from changes
     inner join updates
         on changes.account_id = updates.account_id
@@ -219,12 +219,12 @@ daily_changes as (
 running as (
     select
         account_days.account_id,
-        account_days.date_day
-        {%- for measure in measures %},
+        {% for measure in measures -%}
         sum(daily_changes.{{ measure }}) over (
             partition by account_days.account_id order by account_days.date_day
-        ) as {{ measure }}
-        {%- endfor %}
+        ) as {{ measure }},
+        {% endfor -%}
+        account_days.date_day
     from account_days
     left join daily_changes
         on
@@ -235,10 +235,10 @@ running as (
 rolling_actives as (
     select
         account_id,
+        {% for measure in measures -%}
+        cast(coalesce({{ measure }}, 0) as integer) as {{ measure }},
+        {% endfor -%}
         date_day
-        {%- for measure in measures %},
-        cast(coalesce({{ measure }}, 0) as integer) as {{ measure }}
-        {%- endfor %}
     from running
 )
 

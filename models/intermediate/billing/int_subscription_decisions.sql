@@ -22,7 +22,7 @@ decisions as (
         mrr,
         currency,
         usage_cap,
-        reason,
+        event_id,
         row_number() over (
             partition by document order by {{ in_business_order() }}
         ) as decision_number
@@ -78,7 +78,7 @@ subscription_decisions as (
         ) }} as arr,
         known.mrr,
         known.currency,
-        known.reason
+        known.event_id
     from known
     left join exchange_rates
         on known.currency = exchange_rates.currency

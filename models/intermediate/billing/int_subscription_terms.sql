@@ -50,9 +50,9 @@ held as (
         lead(is_terms) over (
             partition by document order by first_on, decision_number
         ) as is_followed_by_terms,
-        lead(reason) over (
+        lead(event_id) over (
             partition by document order by first_on, decision_number
-        ) as end_reason,
+        ) as end_event_id,
         lead(case when not is_terms then decided_on end) over (
             partition by document order by first_on, decision_number
         ) as cancelled_on,
@@ -125,8 +125,8 @@ terms as (
         end as notice_on,
         coalesce(not whole_terms.is_followed_by_terms, false) as is_cancelled,
         case
-            when not whole_terms.is_followed_by_terms then whole_terms.end_reason
-        end as reason,
+            when not whole_terms.is_followed_by_terms then whole_terms.end_event_id
+        end as cancellation_id,
         whole_terms.seats,
         whole_terms.usage_cap,
         whole_terms.arr,

@@ -25,18 +25,18 @@ subscription_terms as (
     select * from {{ ref('int_subscription_terms') }}
 ),
 
-cancellation_reasons as (
-    select * from {{ ref('cancellation_reasons') }}
+cancellations as (
+    select * from {{ ref('stg_billing__cancellations') }}
 ),
 
 last_ends as (
     select
         accounts.account_id,
         max(
-            case cancellation_reasons.churn_kind when 'voluntary' then 1 else 0 end
+            case cancellations.churn_kind when 'voluntary' then 1 else 0 end
         ) as is_voluntary,
         max(
-            case cancellation_reasons.churn_kind when 'involuntary' then 1 else 0 end
+            case cancellations.churn_kind when 'involuntary' then 1 else 0 end
         ) as is_involuntary
     from accounts
     inner join subscription_terms
@@ -44,8 +44,8 @@ last_ends as (
             accounts.account_id = subscription_terms.account_id
             and accounts.churned_on = subscription_terms.ends_on
             and subscription_terms.lapsed_on is null
-    inner join cancellation_reasons
-        on lower(trim(subscription_terms.reason)) = cancellation_reasons.reason
+    inner join cancellations
+        on subscription_terms.cancellation_id = cancellations.event_id
     group by accounts.account_id
 ),
 

@@ -12,8 +12,8 @@ subscription_terms as (
     select * from {{ ref('int_subscription_terms') }}
 ),
 
-cancellation_reasons as (
-    select * from {{ ref('cancellation_reasons') }}
+cancellations as (
+    select * from {{ ref('stg_billing__cancellations') }}
 ),
 
 followed as (
@@ -110,15 +110,13 @@ renewals as (
         end as ends_on,
         case
             when named.outcome in ('churned', 'notice_given', 'lapsed')
-                then coalesce(cancellation_reasons.churn_kind, 'unknown')
+                then coalesce(cancellations.churn_kind, 'unknown')
         end as churn_kind
     from named
     inner join accounts
         on named.account_id = accounts.account_id
-    left join cancellation_reasons
-        on
-            lower(trim(named.reason)) = cancellation_reasons.reason
-            and named.lapsed_on is null
+    left join cancellations
+        on named.cancellation_id = cancellations.event_id and named.lapsed_on is null
 )
 
 select * from renewals

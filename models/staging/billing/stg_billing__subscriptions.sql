@@ -37,7 +37,6 @@ renamed as (
         {{ try_cast_to(json_text('payload', "'usage_cap'"), 'decimal(18, 6)') }} as usage_cap,
         {{ try_cast_to(json_text('payload', "'term_end'"), 'date') }} as term_ends_on,
         {{ try_cast_to(json_text('payload', "'effective_on'"), 'date') }} as effective_on,
-        {{ json_text('payload', "'reason'") }} as reason,
         occurred_at,
         loaded_at
     from source
@@ -57,7 +56,6 @@ documented as (
         renamed.usage_cap,
         renamed.term_ends_on,
         renamed.effective_on,
-        renamed.reason,
         event_types.business_order,
         renamed.occurred_at,
         renamed.loaded_at

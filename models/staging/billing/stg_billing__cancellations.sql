@@ -1,0 +1,32 @@
+-- What people write as a reason stays in the raw rows; the kind of churn it stands for goes on.
+with
+
+source as (
+    select * from {{ ref('base_resolved_events') }}
+    where
+        source = 'billing'
+        and event_type = 'subscription_cancelled'
+        and reject_reason is null
+),
+
+cancellation_reasons as (
+    select * from {{ ref('cancellation_reasons') }}
+),
+
+renamed as (
+    select
+        event_id,
+        lower(trim({{ json_text('payload', "'reason'") }})) as reason
+    from source
+),
+
+classified as (
+    select
+        renamed.event_id,
+        coalesce(cancellation_reasons.churn_kind, 'unknown') as churn_kind
+    from renamed
+    left join cancellation_reasons
+        on renamed.reason = cancellation_reasons.reason
+)
+
+select * from classified

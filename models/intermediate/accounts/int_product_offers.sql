@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 with
 
 tracking_plan as (

@@ -260,25 +260,25 @@ def test_a_published_example_is_met(tmp_path):
 
 
 def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
-    path = judgements(tmp_path / "j.csv", [("nps", "csat", "2"), ("depth", "csat", "6"), ("nps", "depth", "1/3")])
+    path = judgements(tmp_path / "j.csv", [("nps", "csat_score", "2"), ("depth", "csat_score", "6"), ("nps", "depth", "1/3")])
     judged = ahp.weigh(*ahp.read(path))
     assert dict(zip(judged.metrics, judged.weights.round(9), strict=True)) == {
-        "nps": round(2 / 9, 9), "csat": round(1 / 9, 9), "depth": round(6 / 9, 9),
+        "nps": round(2 / 9, 9), "csat_score": round(1 / 9, 9), "depth": round(6 / 9, 9),
     }  # fmt: skip
     assert judged.consistency_ratio < 1e-9
     assert main(["ahp", str(path), "--out", str(tmp_path / "out")]) == 0
     weights = {row["metric"]: row["weight"] for row in rows(tmp_path / "out/health_weights.csv")}
-    assert (weights["nps"], weights["csat"], weights["depth"]) == ("0.2222", "0.1111", "0.6667")
+    assert (weights["nps"], weights["csat_score"], weights["depth"]) == ("0.2222", "0.1111", "0.6667")
 
 
 @pytest.mark.parametrize(
     "pairs, words",
     [
-        ([("nps", "csat", "9"), ("csat", "depth", "9"), ("depth", "nps", "9")], "contradict each other: consistency ratio"),
-        ([("nps", "csat", "9"), ("csat", "depth", "9")], "nps and depth are not compared"),
-        ([("nps", "csat", "9"), ("csat", "nps", "2")], "line 3: csat and nps are judged twice"),
-        ([("nps", "csat", "10")], "line 2: 10 is not between 1/9 and 9"),
-        ([("nps", "csat", "more")], "line 2: 'more' is no number"),
+        ([("nps", "csat_score", "9"), ("csat_score", "depth", "9"), ("depth", "nps", "9")], "contradict each other: consistency ratio"),
+        ([("nps", "csat_score", "9"), ("csat_score", "depth", "9")], "nps and depth are not compared"),
+        ([("nps", "csat_score", "9"), ("csat_score", "nps", "2")], "line 3: csat_score and nps are judged twice"),
+        ([("nps", "csat_score", "10")], "line 2: 10 is not between 1/9 and 9"),
+        ([("nps", "csat_score", "more")], "line 2: 'more' is no number"),
         ([("nps", "nps", "1")], "line 2: name two different metrics"),
         ([], "there is no judgement in it"),
     ],

@@ -18,8 +18,12 @@ FEW_COMPANIES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 SEEDS = st.integers(0, 2**32 - 1)
-# No stream falls silent: what is usual for one is learned from all its days, so a later build may find that a gap was none.
-NEVER_SILENT = {"coverage_rules": [row | {"min_days": "365"} for row in warehouse.seed_rows()["coverage_rules"]]}
+# No stream falls silent: what is usual for one is learned from all its days, so a later build may find that a gap was none. No term
+# lapses: that is known once its days of grace are over, and then holds from its last day on.
+NOTHING_LAPSES = {
+    "coverage_rules": [row | {"min_days": "365"} for row in warehouse.seed_rows()["coverage_rules"]],
+    "billing_settings": [row | {"lapse_grace_days": ""} for row in warehouse.seed_rows()["billing_settings"]],
+}
 
 
 def build(events, as_of, known_at, needed=None, seeds=None):
@@ -125,8 +129,8 @@ def test_a_later_build_keeps_the_past(seed, share):
     assume(accounts)
     needed = ("fct_account_signals", "fct_account_health", "fct_health_drivers", "int_expansion_scores", "fct_milestones")
     with (
-        build(events, day, datetime.datetime.combine(day, datetime.time.max), needed, NEVER_SILENT) as then,
-        build(events, moments[-1], datetime.datetime.combine(moments[-1], datetime.time.max), needed, NEVER_SILENT) as later,
+        build(events, day, datetime.datetime.combine(day, datetime.time.max), needed, NOTHING_LAPSES) as then,
+        build(events, moments[-1], datetime.datetime.combine(moments[-1], datetime.time.max), needed, NOTHING_LAPSES) as later,
     ):
         now_and_then = [
             # An account that came back has days, in the later build, on which it was away.

@@ -274,7 +274,10 @@ def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
 @pytest.mark.parametrize(
     "pairs, words",
     [
-        ([("nps", "csat_score", "9"), ("csat_score", "depth", "9"), ("depth", "nps", "9")], "contradict each other: consistency ratio"),
+        (
+            [("nps", "csat_score", "9"), ("csat_score", "depth", "9"), ("depth", "nps", "9")],
+            "contradict each other: consistency ratio",
+        ),
         ([("nps", "csat_score", "9"), ("csat_score", "depth", "9")], "nps and depth are not compared"),
         ([("nps", "csat_score", "9"), ("csat_score", "nps", "2")], "line 3: csat_score and nps are judged twice"),
         ([("nps", "csat_score", "10")], "line 2: 10 is not between 1/9 and 9"),

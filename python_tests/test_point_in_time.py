@@ -18,8 +18,8 @@ FEW_COMPANIES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 SEEDS = st.integers(0, 2**32 - 1)
-# No stream falls silent: what is usual for one is learned from all its days, so a later build may find that a gap was none. No term
-# lapses: that is known once its days of grace are over, and then holds from its last day on.
+# No stream falls silent: what is usual for one is learned from all its days, so a later build may find that a gap was none.
+# No term lapses: that is known once its days of grace are over, and then holds from its last day on.
 NOTHING_LAPSES = {
     "coverage_rules": [row | {"min_days": "365"} for row in warehouse.seed_rows()["coverage_rules"]],
     "billing_settings": [row | {"lapse_grace_days": ""} for row in warehouse.seed_rows()["billing_settings"]],

@@ -13,13 +13,13 @@ STAGED_AGAIN = ("event_schemas", "exchange_rates", "survey_scales")
 SCORED_AGAIN = (
     *("event_types", "exclusion_rules", "health_bands", "health_metrics", "health_model_versions"),
     *("health_weights", "journeys", "lifecycle_stages", "milestone_catalog", "milestone_criteria", "size_classes"),
-    *("sla_targets", "tracking_plan"),
+    *("sla_targets", "tracking_plan", "business_hours", "holidays", "timezones"),
 )
 LEFT_ALONE = (
-    *("activation_milestones", "alert_kinds", "alert_routes", "business_hours", "drift_settings", "drift_thresholds"),
-    *("expansion_bands", "expansion_settings", "holidays", "lift_targets", "manual_inputs", "opportunity_stages"),
+    *("activation_milestones", "alert_kinds", "alert_routes", "drift_settings", "drift_thresholds"),
+    *("expansion_bands", "expansion_settings", "lift_targets", "manual_inputs", "opportunity_stages"),
     *("play_triggers", "playbooks", "priority_terms", "reject_thresholds", "retention_windows", "risk_criteria"),
-    *("risk_rules", "sync_destinations", "sync_fields", "task_outcomes", "timezones", "validation_horizons", "volume_rules"),
+    *("risk_rules", "sync_destinations", "sync_fields", "task_outcomes", "validation_horizons", "volume_rules"),
 )
 
 

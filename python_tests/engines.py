@@ -108,13 +108,15 @@ def awkward_rows(account_id, moment):
 
 
 def company():
-    """The frames by stream of a simulated company with every defect: 60 accounts of 120 days."""
+    """The frames by stream of a simulated company with every defect: 60 accounts of 120 days, all that leave among them."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(
             Path(folder), accounts=200, days=120, seed=7, shares={kind: share for kind, (share, _) in dirt.KINDS.items()}
         )
         frames = {stream: pd.read_parquet(f"{folder}/{stream}")[list(ENVELOPE)] for stream in STREAMS}
-    accounts = sorted(frames["crm"]["account_id"].dropna().unique())[60:]
+    billing = frames["billing"]
+    leavers = set(billing.loc[billing["event_type"] == "subscription_cancelled", "account_id"])
+    accounts = sorted(frames["crm"]["account_id"].dropna().unique(), key=lambda account: (account not in leavers, account))[60:]
     product = frames["product"]
     users = product.loc[product["account_id"].isin(accounts), "user_id"].dropna().unique()
     return {

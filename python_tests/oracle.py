@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 from zoneinfo import ZoneInfo
@@ -1271,7 +1272,8 @@ def measured_usage(account, seeds):
 class Ticket:
     """One ticket as it counts (section 4, support). ``steps``: [(moment, is open, is our turn)] after each event.
 
-    clock: per event the latest time so far.
+    clock: per event the latest time so far. resolutions: per event whether its priority's resolution
+    target was missed before, and when it is missed between it and the next; None where there is none.
     """
 
     account: str
@@ -1286,6 +1288,7 @@ class Ticket:
     due_at: datetime | None
     breach_at: datetime | None
     has_target: bool = False
+    resolutions: list = field(default_factory=list)
 
     def state(self, moment):
         """(is open, is our turn) after the last event up to a moment; (False, False) before the first."""
@@ -1304,7 +1307,9 @@ class Ticket:
                 if found:
                     found[-1].ends_on = self.clock[n].date()
                 found.append(Spell(is_open, self.clock[n].date(), None, answers,
-                                   hours(self.clock[n] - self.clock[0]), hours(waited)))
+                                   hours(self.clock[n] - self.clock[0]), hours(waited),
+                                   bool(self.resolutions) and self.resolutions[n] is not None
+                                   and not self.resolutions[n][0]))
         return found
 
 
@@ -1318,6 +1323,7 @@ class Spell:
     answers: int
     hours: Fraction
     waited: Fraction
+    is_in_time: bool
 
     def holds(self, day):
         """Whether the ticket is in it at the end of a day."""
@@ -1397,7 +1403,7 @@ def ticket_steps(events):
     return steps
 
 
-def read_ticket(events, business_hours, seeds):
+def read_ticket(events, business_hours, seeds, heard_until):
     """The Ticket of its events, None where it is none. events: of one document, any order. business_hours: by account."""
     events = sorted(events, key=lambda e: e.business)
     account = events[-1].account
@@ -1438,7 +1444,36 @@ def read_ticket(events, business_hours, seeds):
     if ticket.has_target and account in business_hours:
         ticket.due_at = due_at(ticket, replies[0] if replies else len(events), target, business_hours[account])
         ticket.breach_at = None if ticket.due_at is None else max(ticket.due_at, set_at)
+    if ticket.is_created and account in business_hours:
+        ticket.resolutions = resolutions(ticket, targets, default, business_hours[account], heard_until)
     return ticket
+
+
+def resolutions(ticket, targets, default, business, heard_until):
+    """Ticket.resolutions: the target of the priority at each event, by what its own clock shows then."""
+    found, was_breached, priority = [], False, default
+    for n, event in enumerate(ticket.events):
+        if event.event_type in ("ticket_created", "ticket_changed") and event.get("priority") is not None:
+            priority = as_text(event.get("priority"))
+        target = targets.get(priority)
+        if target is None or target["resolution_hours"] == "":
+            found.append(None)
+            continue
+        runs = [is_open and (is_ours or not is_true(target["resolution_pauses_on_customer"]))
+                for _, is_open, is_ours in ticket.steps]
+        is_business = target["clock"] == "business"
+        spans = [timedelta(0) if not runs[m] else business.between(first, last) if is_business else last - first
+                 for m, (first, last) in enumerate(pairwise(ticket.clock))]
+        left = timedelta(hours=int(target["resolution_hours"])) - sum(spans[:n], timedelta(0))
+        at = None
+        if runs[n] and not was_breached and (n == len(spans) or spans[n] > left):
+            at = ticket.clock[n]
+            if left > timedelta(0):
+                at = business.after(at, left) if is_business else at + left
+            at = at if at < heard_until else None
+        found.append((was_breached, at))
+        was_breached = was_breached or at is not None
+    return found
 
 
 def due_at(ticket, end, target, business):
@@ -1459,7 +1494,7 @@ def due_at(ticket, end, target, business):
     return None
 
 
-def ticket_registry(accepted, accounts, seeds):
+def ticket_registry(accepted, accounts, seeds, heard_until):
     """{account_id: [Ticket]} of all tickets; section 4, support."""
     by_document = defaultdict(list)
     for event in accepted:
@@ -1468,7 +1503,7 @@ def ticket_registry(accepted, accounts, seeds):
     found = defaultdict(list)
     business_hours = {account.account_id: BusinessHours(account, seeds) for account in accounts}
     for events in by_document.values():
-        ticket = read_ticket(events, business_hours, seeds)
+        ticket = read_ticket(events, business_hours, seeds, heard_until)
         if ticket is not None:
             found[ticket.account].append(ticket)
     return found
@@ -1516,6 +1551,7 @@ def support_signals(account, tickets, coverage, usage, seeds):
             contacts.append((judged_on, first.answers == 1 and (first.ends_on is None or first.ends_on > judged_on)))
     solutions = [(n, spell) for n, (ticket, own) in enumerate(spells) if ticket.is_created
                  for spell in own if not spell.is_open]
+    missed = [each[1].date() for t in created for each in t.resolutions if each is not None and each[1] is not None]
     escalated = [(t.begins_at.date(), min((e.occurred_at.date() for e in t.events if e.event_type == "ticket_escalated"),
                                           default=date.max)) for t in created]
 
@@ -1555,6 +1591,9 @@ def support_signals(account, tickets, coverage, usage, seeds):
         s["sla_breaches_30d"] = count(breaches, 30)
         breached_90d = count(breaches, 90)
         s["sla_breach_rate_90d"] = ratio(breached_90d, breached_90d + count(in_time, 90))
+        s["resolution_breaches_30d"] = count(missed, 30)
+        in_time_90d = sum(spell.is_in_time and spell.holds(d) for _, spell in lately)
+        s["resolution_breach_rate_90d"] = ratio(count(missed, 90), count(missed, 90) + in_time_90d)
         s["escalations_30d"] = count(escalations, 30)
         s["tickets_reopened_30d"] = count(reopenings, 30)
         s["replies_per_ticket_90d"] = ratio(count(replies, 90), count(opened, 90))
@@ -1724,7 +1763,7 @@ def engagement_signals(account, seeds):
 
 def build_signals(accounts, accepted, coverage, seeds):
     """{account_id: {day: {signal: value}}} of every signal but the two milestone ones (section 4)."""
-    tickets, bills = ticket_registry(accepted, accounts, seeds), invoice_registry(accepted)
+    tickets, bills = ticket_registry(accepted, accounts, seeds, coverage.heard_until("support")), invoice_registry(accepted)
     names = [row["signal"] for row in seeds["signals"]]
     rates = exchange_rates(seeds)
     found = {}

@@ -95,10 +95,13 @@ def small_peer_groups():
         "excluded_days": EXCLUDED_DAYS,
         "billing_settings": [row | {"lapse_grace_days": ""} for row in seeds["billing_settings"]],
         "sla_targets": [
-            row | {"clock": clock, "pauses_on_customer": pauses}
-            for row, clock, pauses in zip(
+            row | {
+                "clock": clock, "pauses_on_customer": pauses,
+                "resolution_hours": hours, "resolution_pauses_on_customer": str(pauses == "false").lower(),
+            }
+            for row, clock, pauses, hours in zip(
                 seeds["sla_targets"], ("business", "business", "always", "business"), ("true", "false", "true", "true"),
-                strict=True,
+                ("20", "", "24", "2"), strict=True,
             )
         ],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],

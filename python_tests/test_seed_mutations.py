@@ -74,6 +74,7 @@ OPTIONAL = {
     },
     "milestone_criteria": {"within_days"},
     "tracking_plan": {"feature", "module", "role", "deep_use_days", "call_result"},
+    "sla_targets": {"resolution_hours"},
     "expansion_rubrics": {"from_value", "to_value"},
     "expansion_signals": {"lookback_days"},
     "alert_kinds": {"severity", "owner_role"},

@@ -38,6 +38,8 @@ MORE = {
     "at_once": "first_contact_share_90d",
     "escalated": "escalated_ticket_share_90d",
     "reopened": "reopened_ticket_share_90d",
+    "missed": "resolution_breaches_30d",
+    "missed_rate": "resolution_breach_rate_90d",
 }
 ANSWER = {"author_role": "agent", "is_public": True}
 SAYS = {
@@ -271,6 +273,46 @@ CASES = {
             "09-10 10:00 created; 09-20 10:00 created #u; 09-26 10:00 created #v; 09-27 10:00 created #w; 09-28 10:00 solved",
             "open 3, oldest 10, age 4",
         ),
+    },
+    "until the resolution target": {
+        "solved in time": ("09-10 10:00 created high; 09-11 09:00 solved", "missed 0, missed_rate 0"),
+        "solved just in time": ("09-10 10:00 created high; 09-11 10:00 solved; 09-20 10:00 closed", "missed 0, missed_rate 0"),
+        "solved late": ("09-10 10:00 created high; 09-11 10:00:01 solved", "missed 1, missed_rate 1"),
+        "never solved": ("09-10 10:00 created high", "missed 1, missed_rate 1"),
+        "not yet due": ("09-29 11:00 created high", "missed 0, missed_rate null"),
+        "solved and reopened": (
+            "09-10 10:00 created high; 09-10 16:00 solved; 09-20 10:00 reopened; 09-21 03:00 solved", "missed 0, missed_rate 0",
+        ),
+        "reopened beyond what was left": (
+            "09-10 10:00 created high; 09-10 16:00 solved; 09-20 10:00 reopened; 09-21 05:00 solved", "missed 1, missed_rate 1",
+        ),
+        "reopened of late": (
+            "09-10 10:00 created high; 09-10 16:00 solved; 09-30 09:00 reopened", "missed 0, missed_rate null",
+        ),
+        "held for the customer": (
+            "09-10 10:00 created high; 09-10 20:00 waits; 09-15 20:00 asked; 09-16 09:00 solved", "missed 0, missed_rate 0",
+        ),
+        "held for a third party": (
+            "09-10 10:00 created high; 09-10 20:00 third; 09-15 20:00 asked; 09-16 09:00 solved", "missed 1, missed_rate 1",
+        ),
+        "raised": (
+            "09-10 10:00 created low; 09-11 10:00 changed urgent; 09-11 11:00 solved", "missed 1, missed_rate 1",
+        ),
+        "lowered in time": ("09-10 10:00 created urgent; 09-10 17:00 changed low; 09-12 10:00 solved", "missed 0, missed_rate 0"),
+        "lowered too late": (
+            "09-10 10:00 created urgent; 09-10 19:00 changed low; 09-12 10:00 solved", "missed 1, missed_rate 1",
+        ),
+        "raised once it was solved": (
+            "09-10 10:00 created low; 09-11 10:00 solved; 09-11 11:00 changed urgent", "missed 0, missed_rate 0",
+        ),
+        "raised once it was solved, then reopened": (
+            "09-10 10:00 created low; 09-11 10:00 solved; 09-11 11:00 changed urgent; 09-12 10:00 reopened",
+            "missed 1, missed_rate 1",
+        ),
+        "closed as spam": ("09-10 10:00 created high; 09-20 10:00 spam", "missed 0, missed_rate null"),
+        "closed unanswered": ("09-10 10:00 created high; 09-10 12:00 closed", "missed 0, missed_rate 0"),
+        "opened by an agent": ("09-10 10:00 created by_agent; 09-20 10:00 solved", "missed 1, missed_rate 1"),
+        "no beginning": ("09-12 11:00 reopened", "missed 0, missed_rate null"),
     },
     "no beginning in the extract": {
         "reply and solving alone": (

@@ -89,6 +89,8 @@ joined as (
         support.first_response_business_hours_30d,
         support.sla_breaches_30d,
         support.sla_breach_rate_90d,
+        support.resolution_breaches_30d,
+        support.resolution_breach_rate_90d,
         support.tickets_solved_30d,
         support.resolution_median_hours_30d,
         support.wait_median_hours_30d,

@@ -3,9 +3,9 @@
     'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'oldest_ticket_days',
     'median_ticket_days', 'first_response_hours_30d', 'first_response_median_hours_30d',
     'first_response_business_hours_30d', 'sla_breaches_30d', 'sla_breach_rate_90d',
-    'tickets_solved_30d', 'resolution_median_hours_30d', 'wait_median_hours_30d',
-    'first_contact_share_90d', 'escalations_30d', 'escalated_ticket_share_90d',
-    'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
+    'resolution_breaches_30d', 'resolution_breach_rate_90d', 'tickets_solved_30d',
+    'resolution_median_hours_30d', 'wait_median_hours_30d', 'first_contact_share_90d',
+    'escalations_30d', 'escalated_ticket_share_90d', 'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
     'expansion_requests_90d'
 ] %}
 
@@ -37,13 +37,24 @@ ticket_stretches as (
     select * from {{ ref('int_ticket_stretches') }}
 ),
 
+resolution_clocks as (
+    select * from {{ ref('int_resolution_clocks') }}
+),
+
 support_settings as (
     select * from {{ ref('support_settings') }}
 ),
 
 solutions as (
-    select * from ticket_stretches
-    where has_creation and not is_open
+    select
+        ticket_stretches.*,
+        coalesce(not resolution_clocks.was_breached, false) as is_in_time
+    from ticket_stretches
+    left join resolution_clocks
+        on
+            ticket_stretches.document = resolution_clocks.document
+            and ticket_stretches.first_event_number = resolution_clocks.event_number
+    where ticket_stretches.has_creation and not ticket_stretches.is_open
 ),
 
 first_solutions as (
@@ -123,6 +134,14 @@ facts as (
         1 as quantity
     from tickets
     where reply_outcome = 'in_time'
+    union all
+    select
+        account_id,
+        cast(breached_at as date) as date_day,
+        'resolution_breached' as event_kind,
+        1 as quantity
+    from resolution_clocks
+    where breached_at is not null
     union all
     select
         account_id,
@@ -229,11 +248,15 @@ daily_changes as (
         sum(case when event_kind = 'wait_microseconds' then last_30d else 0 end)
             as wait_microseconds_30d,
         sum(case when event_kind = 'breached' then last_30d else 0 end) as sla_breaches_30d,
+        sum(case when event_kind = 'resolution_breached' then last_30d else 0 end)
+            as resolution_breaches_30d,
         sum(case when event_kind = 'escalated' then last_30d else 0 end) as escalations_30d,
         sum(case when event_kind = 'reopened' then last_30d else 0 end) as tickets_reopened_30d,
         sum(case when event_kind = 'created' then last_90d else 0 end) as tickets_opened_90d,
         sum(case when event_kind = 'breached' then last_90d else 0 end) as sla_breaches_90d,
         sum(case when event_kind = 'in_time' then last_90d else 0 end) as in_time_90d,
+        sum(case when event_kind = 'resolution_breached' then last_90d else 0 end)
+            as resolution_breaches_90d,
         sum(case when event_kind = 'replied' then last_90d else 0 end) as replies_90d,
         sum(case when event_kind = 'contact_judged' then last_90d else 0 end)
             as contacts_judged_90d,
@@ -256,11 +279,13 @@ running as (
         sum(first_replies_30d) {{ over_so_far() }} as first_replies_30d,
         sum(wait_microseconds_30d) {{ over_so_far() }} as wait_microseconds_30d,
         sum(sla_breaches_30d) {{ over_so_far() }} as sla_breaches_30d,
+        sum(resolution_breaches_30d) {{ over_so_far() }} as resolution_breaches_30d,
         sum(escalations_30d) {{ over_so_far() }} as escalations_30d,
         sum(tickets_reopened_30d) {{ over_so_far() }} as tickets_reopened_30d,
         sum(tickets_opened_90d) {{ over_so_far() }} as tickets_opened_90d,
         sum(sla_breaches_90d) {{ over_so_far() }} as sla_breaches_90d,
         sum(in_time_90d) {{ over_so_far() }} as in_time_90d,
+        sum(resolution_breaches_90d) {{ over_so_far() }} as resolution_breaches_90d,
         sum(replies_90d) {{ over_so_far() }} as replies_90d,
         sum(contacts_judged_90d) {{ over_so_far() }} as contacts_judged_90d,
         sum(first_contacts_90d) {{ over_so_far() }} as first_contacts_90d,
@@ -307,6 +332,8 @@ recent_solutions as (
         solutions.document,
         solutions.hours_since_began,
         solutions.hours_waited,
+        solutions.is_in_time and coalesce(solutions.ends_on > running.first_day, true)
+            as is_in_time,
         solutions.ends_on <= running.first_day as was_reopened,
         coalesce(solutions.ends_on > running.first_day, true)
         and running.first_day < {{ add_days('solutions.starts_on', 30) }} as is_solved_30d
@@ -323,6 +350,7 @@ solved_tickets as (
         account_id,
         first_day,
         sum(case when is_solved_30d then 1 else 0 end) as tickets_30d,
+        sum(case when is_in_time then 1 else 0 end) as in_time_90d,
         {{ median('case when is_solved_30d then hours_since_began end') }} as hours,
         {{ median('case when is_solved_30d then hours_waited end') }} as hours_waited,
         {{ ratio(
@@ -366,6 +394,11 @@ stretches as (
         cast(running.sla_breaches_30d as bigint) as sla_breaches_30d,
         {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
             as sla_breach_rate_90d,
+        cast(running.resolution_breaches_30d as bigint) as resolution_breaches_30d,
+        {{ ratio(
+            'running.resolution_breaches_90d',
+            '(running.resolution_breaches_90d + coalesce(solved_tickets.in_time_90d, 0))'
+        ) }} as resolution_breach_rate_90d,
         cast(coalesce(solved_tickets.tickets_30d, 0) as bigint) as tickets_solved_30d,
         {{ round_half_up('solved_tickets.hours', 6) }} as resolution_median_hours_30d,
         {{ round_half_up('solved_tickets.hours_waited', 6) }} as wait_median_hours_30d,

@@ -53,6 +53,7 @@ stretches as (
         has_creation,
         is_agent_created,
         row_number() {{ of_ticket }} as stretch_number,
+        event_number as first_event_number,
         is_open = 1 as is_open,
         cast(began_at as date) as began_on,
         cast(clock_at as date) as starts_on,

@@ -25,7 +25,7 @@
         'median_ticket_days', 'tickets_per_user_30d', 'first_response_hours_30d',
         'first_response_median_hours_30d', 'first_response_business_hours_30d', 'sla_breaches_30d',
         'sla_breach_rate_90d', 'resolution_breaches_30d', 'resolution_breach_rate_90d', 'tickets_solved_30d', 'resolution_median_hours_30d',
-        'wait_median_hours_30d', 'first_contact_share_90d', 'escalations_30d',
+        'wait_median_hours_30d', 'first_contact_share_90d', 'tickets_escalated_30d',
         'escalated_ticket_share_90d', 'tickets_reopened_30d', 'reopened_ticket_share_90d',
         'replies_per_ticket_90d', 'expansion_requests_90d',
         'is_subscribed', 'arr', 'committed_arr', 'seats', 'days_overdue', 'overdue_amount', 'payment_delay_days_365d',

@@ -1523,7 +1523,10 @@ def support_signals(account, tickets, coverage, usage, seeds):
         return [e.occurred_at.date() for t in created for e in t.events
                 if e.event_type == event_type and as_text(e.get("author_role")) != "bot"]
 
-    replies, escalations, reopenings = days_of("ticket_replied"), days_of("ticket_escalated"), days_of("ticket_reopened")
+    def tickets_with(event_type, d):
+        return sum(any(e.event_type == event_type and in_window(e.occurred_at.date(), d, 30) for e in t.events) for t in created)
+
+    replies = days_of("ticket_replied")
     heard_until = coverage.heard_until("support")
     business = BusinessHours(account, seeds)
     first_replies = []                       # (day of the first reply, seconds after creation, hours, business hours)
@@ -1594,8 +1597,8 @@ def support_signals(account, tickets, coverage, usage, seeds):
         s["resolution_breaches_30d"] = count(missed, 30)
         in_time_90d = sum(spell.is_in_time and spell.holds(d) for _, spell in lately)
         s["resolution_breach_rate_90d"] = ratio(count(missed, 90), count(missed, 90) + in_time_90d)
-        s["escalations_30d"] = count(escalations, 30)
-        s["tickets_reopened_30d"] = count(reopenings, 30)
+        s["tickets_escalated_30d"] = tickets_with("ticket_escalated", d)
+        s["tickets_reopened_30d"] = tickets_with("ticket_reopened", d)
         s["replies_per_ticket_90d"] = ratio(count(replies, 90), count(opened, 90))
         s["expansion_requests_90d"] = count(expansion, 90)
         for name in s:

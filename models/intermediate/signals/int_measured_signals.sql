@@ -95,7 +95,7 @@ joined as (
         support.resolution_median_hours_30d,
         support.wait_median_hours_30d,
         support.first_contact_share_90d,
-        support.escalations_30d,
+        support.tickets_escalated_30d,
         support.escalated_ticket_share_90d,
         support.tickets_reopened_30d,
         support.reopened_ticket_share_90d,

@@ -5,7 +5,7 @@
     'first_response_business_hours_30d', 'sla_breaches_30d', 'sla_breach_rate_90d',
     'resolution_breaches_30d', 'resolution_breach_rate_90d', 'tickets_solved_30d',
     'resolution_median_hours_30d', 'wait_median_hours_30d', 'first_contact_share_90d',
-    'escalations_30d', 'escalated_ticket_share_90d', 'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
+    'tickets_escalated_30d', 'escalated_ticket_share_90d', 'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
     'expansion_requests_90d'
 ] %}
 
@@ -250,8 +250,6 @@ daily_changes as (
         sum(case when event_kind = 'breached' then last_30d else 0 end) as sla_breaches_30d,
         sum(case when event_kind = 'resolution_breached' then last_30d else 0 end)
             as resolution_breaches_30d,
-        sum(case when event_kind = 'escalated' then last_30d else 0 end) as escalations_30d,
-        sum(case when event_kind = 'reopened' then last_30d else 0 end) as tickets_reopened_30d,
         sum(case when event_kind = 'created' then last_90d else 0 end) as tickets_opened_90d,
         sum(case when event_kind = 'breached' then last_90d else 0 end) as sla_breaches_90d,
         sum(case when event_kind = 'in_time' then last_90d else 0 end) as in_time_90d,
@@ -280,8 +278,6 @@ running as (
         sum(wait_microseconds_30d) {{ over_so_far() }} as wait_microseconds_30d,
         sum(sla_breaches_30d) {{ over_so_far() }} as sla_breaches_30d,
         sum(resolution_breaches_30d) {{ over_so_far() }} as resolution_breaches_30d,
-        sum(escalations_30d) {{ over_so_far() }} as escalations_30d,
-        sum(tickets_reopened_30d) {{ over_so_far() }} as tickets_reopened_30d,
         sum(tickets_opened_90d) {{ over_so_far() }} as tickets_opened_90d,
         sum(sla_breaches_90d) {{ over_so_far() }} as sla_breaches_90d,
         sum(in_time_90d) {{ over_so_far() }} as in_time_90d,
@@ -305,6 +301,25 @@ median_replies as (
             running.account_id = tickets.account_id
             and running.first_day >= cast(tickets.first_replied_at as date)
             and running.first_day < {{ add_days('cast(tickets.first_replied_at as date)', 30) }}
+    group by running.account_id, running.first_day
+),
+
+-- A ticket that is escalated or reopened thrice is one ticket.
+marked_tickets as (
+    select
+        running.account_id,
+        running.first_day,
+        count(distinct case when marks.event_kind = 'escalated' then marks.document end)
+            as tickets_escalated,
+        count(distinct case when marks.event_kind = 'reopened' then marks.document end)
+            as tickets_reopened
+    from running
+    inner join ticket_events as marks
+        on
+            running.account_id = marks.account_id
+            and running.first_day >= cast(marks.occurred_at as date)
+            and running.first_day < {{ add_days('cast(marks.occurred_at as date)', 30) }}
+    where marks.has_creation and marks.event_kind in ('escalated', 'reopened')
     group by running.account_id, running.first_day
 ),
 
@@ -404,9 +419,9 @@ stretches as (
         {{ round_half_up('solved_tickets.hours_waited', 6) }} as wait_median_hours_30d,
         {{ ratio('running.first_contacts_90d', 'running.contacts_judged_90d') }}
             as first_contact_share_90d,
-        cast(running.escalations_30d as bigint) as escalations_30d,
+        cast(coalesce(marked_tickets.tickets_escalated, 0) as bigint) as tickets_escalated_30d,
         escalated_tickets.share as escalated_ticket_share_90d,
-        cast(running.tickets_reopened_30d as bigint) as tickets_reopened_30d,
+        cast(coalesce(marked_tickets.tickets_reopened, 0) as bigint) as tickets_reopened_30d,
         solved_tickets.reopened_share as reopened_ticket_share_90d,
         {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
         cast(running.expansion_requests_90d as bigint) as expansion_requests_90d
@@ -423,6 +438,10 @@ stretches as (
         on
             running.account_id = solved_tickets.account_id
             and running.first_day = solved_tickets.first_day
+    left join marked_tickets
+        on
+            running.account_id = marked_tickets.account_id
+            and running.first_day = marked_tickets.first_day
     left join escalated_tickets
         on
             running.account_id = escalated_tickets.account_id

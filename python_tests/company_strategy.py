@@ -289,6 +289,7 @@ class _Company:
             terms["term_end"] = (start + timedelta(days=rng.choice((0, 14, 30, 90, 365)))).isoformat()
         if self.chance(0.4):
             terms["usage_cap"] = rng.choice((50, 100, 250.5, 1000, None, 0))
+            terms["variable_mrr"] = rng.choice((0, 33.33, 400, None, None))
         return terms
 
     def subscription(self, account_id, subscription_id, begin, n_users):

@@ -579,6 +579,7 @@ class Period:
     arr: Fraction
     term_end: date | None
     usage_cap: Fraction | None
+    variable: Fraction | None
 
     def covers(self, day):
         """Whether the terms hold on a day."""
@@ -596,6 +597,7 @@ class Terms:
     arr: Fraction
     term_end: date | None
     usage_cap: Fraction | None
+    variable: Fraction | None
 
 
 @dataclass
@@ -623,12 +625,14 @@ def read_decisions(events, rates):
         if event.event_type == "subscription_renewed":
             kept.pop("term_end", None)
         said = {"seats": as_integer(event.get("seats")), "usage_cap": as_number(event.get("usage_cap")),
-                "term_end": as_date(event.get("term_end"))}
+                "term_end": as_date(event.get("term_end")), "variable_mrr": as_number(event.get("variable_mrr"))}
         if said["term_end"] is not None and said["term_end"] < first_on:
             del said["term_end"]
         kept = kept | {key: value for key, value in said.items() if value is not None}
-        arr = round_half_up(as_number(event.get("mrr")) * 12 * rates[event.get("currency")], 2)
-        terms = Terms(event.account, day, first_on, kept.get("seats"), arr, kept.get("term_end"), kept.get("usage_cap"))
+        arr, variable = (None if mrr is None else round_half_up(mrr * 12 * rates[event.get("currency")], 2)
+                         for mrr in (as_number(event.get("mrr")), kept.get("variable_mrr")))
+        terms = Terms(event.account, day, first_on, kept.get("seats"), arr, kept.get("term_end"), kept.get("usage_cap"),
+                      variable)
         found.append((day, terms, first_on))
     return found
 
@@ -754,7 +758,8 @@ def subscriptions(accepted, seeds, as_of):
     rates, grace = exchange_rates(seeds), grace_of(seeds)
 
     def period(terms, starts_on, ends_on):
-        return Period(terms.account, starts_on, ends_on, terms.seats, terms.arr, terms.term_end, terms.usage_cap)
+        return Period(terms.account, starts_on, ends_on, terms.seats, terms.arr, terms.term_end, terms.usage_cap,
+                      terms.variable)
 
     found, signed = [], []
     for events in subscription_events(accepted).values():
@@ -1689,6 +1694,8 @@ def billing_signals(account, bills, usage, coverage, rates):
         s["committed_arr"] = sum((terms.arr for terms in signed), Fraction(0)) if was_signed else None
         s["days_to_renewal"] = min(((terms.term_end - d).days for terms in signed
                                     if terms.term_end is not None and terms.term_end >= d), default=None)
+        variable = [state.variable for state in active if state.variable is not None]
+        s["variable_revenue_annual"] = sum(variable) if variable else None
         caps = [state.usage_cap for state in active if state.usage_cap is not None]
         s["usage_cap_share_30d"] = ratio(usage[d]["metered_events_30d"], sum(caps)) if caps else None
         if not is_observed("usage_cap_share_30d", d, account, coverage):

@@ -24,7 +24,7 @@ MODELS = (
 ORDER = {"subscription_started": 2, "subscription_changed": 3, "subscription_renewed": 4, "subscription_cancelled": 5}
 SUBSCRIPTION = (
     "event_id", "event_type", "account_id", "document", "subscription_id", "effective_on", "term_ends_on", "seats", "mrr",
-    "currency", "usage_cap", "reason", "business_order", "occurred_at", "loaded_at",
+    "currency", "usage_cap", "variable_mrr", "reason", "business_order", "occurred_at", "loaded_at",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def history(rng, account, number, free):
             "event_id": f"{rng.randrange(16**8):08x}", "event_type": kind, "account_id": account,
             "document": f"{account}-{number}", "subscription_id": str(number),
             "effective_on": effective, "reason": None, "term_ends_on": None, "seats": 1,
-            "mrr": mrr, "currency": currency, "usage_cap": None, "business_order": ORDER[kind],
+            "mrr": mrr, "currency": currency, "usage_cap": None, "variable_mrr": None, "business_order": ORDER[kind],
             "occurred_at": at, "loaded_at": at,
         }  # fmt: skip
         at += datetime.timedelta(hours=rng.choice((0, 1, 24, 24 * 20, 24 * 31, 24 * 120)))
@@ -106,18 +106,23 @@ def built(seed, free):
     connection.execute(f"create table base_build_moment as select date '{AS_OF}' as as_of, date '{AS_OF}' as over_on")
     connection.execute(
         "create table stg_billing__subscriptions as select * replace (cast(effective_on as date) as effective_on, "
-        "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr) from events"
+        "cast(term_ends_on as date) as term_ends_on, cast(mrr as decimal(18, 6)) as mrr, "
+        "cast(variable_mrr as decimal(18, 6)) as variable_mrr) from events"
     )
     connection.execute(
         "create table exchange_rates as select currency, cast(rate_to_reporting_currency as decimal(18, 6)) "
         "as rate_to_reporting_currency from rates"
     )
-    connection.execute("create table billing_settings as select 30 as lapse_grace_days, 0 as bridged_lapse_days")
+    connection.execute(
+        "create table billing_settings as select 30 as lapse_grace_days, 0 as bridged_lapse_days, 30 as unpaid_after_days, "
+        "90 as long_unpaid_after_days"
+    )
     connection.execute(
         "create table reported_exchange_rates as select currency, cast(valid_from as date) as valid_from, "
         "cast(rate_to_reporting_currency as decimal(18, 6)) as rate_to_reporting_currency from reported_rates"
     )
     connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
+    connection.execute("create table int_billing_signals (account_id varchar, date_day date, days_overdue bigint)")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
     for model in (*MODELS, "revenue_retention", "retention_bridge"):

@@ -136,6 +136,17 @@ CASES = {
         "of_nothing": ([start("03-03"), cancel("05-01", "05-01", of="other")], RUNS),
     },
     "what a change omits": {
+        "variable_kept": (
+            [
+                start("03-03", variable_mrr=50), change("05-05", 200), renew("07-01", 200, variable_mrr=25),
+                cancel("08-01", "09-01"),
+            ],
+            {
+                "03-03 variable_revenue_annual": 600, "05-05 variable_revenue_annual": 600, "05-05 arr": 2400,
+                "07-01 variable_revenue_annual": 300, "09-01 variable_revenue_annual": None,
+            },
+        ),
+        "variable_never_told": ([start("03-03")], {"variable_revenue_annual": None, "arr": 1200}),
         "seats_kept": ([start("03-03"), change("05-05", 200, seats=None)], {"arr": 2400, "seats": 5}),
         "seats_kept_by_a_renewal": ([start("03-03"), renew("05-05", 200, seats=None)], {"seats": 5}),
         "seats_of_a_new_start": ([start("03-03"), cancel("05-01", "05-01"), start("06-01", seats=None)], {"seats": None}),
@@ -442,6 +453,10 @@ CASES = {
             [start("03-03"), issue("04-01", "05-01"), credit("05-11", 100)],
             {"days_overdue": 0, "overdue_amount": 0, "payment_delay_days_365d": None},
         ),
+        "unpaid_at_the_ends_of_months": (
+            [start("03-03"), issue("04-01", "05-10"), pay("09-10")],
+            {"unpaid_months": ("2025-06 1200 0", "2025-07 1200 0", "2025-08 1200 1200"), "unpaid_arr": 0},
+        ),
         "given_back": (
             [start("03-03"), issue("04-01", "05-01"), pay("04-20"), refund("06-01", 100)],
             {"days_overdue": 0, "overdue_amount": 0, "payment_delay_days_365d": -11},
@@ -628,6 +643,13 @@ def told(connection, account, name):
             [account],
         ).fetchall()
         return tuple(row[0] for row in rows)
+    if name == "unpaid_months":
+        rows = connection.execute(
+            "select strftime(month_start, '%Y-%m'), unpaid_arr::int, long_unpaid_arr::int from fct_arr_movements "
+            "where account_id = ? and unpaid_arr > 0 order by month_start",
+            [account],
+        ).fetchall()
+        return tuple(" ".join(map(str, row)) for row in rows)
     if name == "renewals":
         rows = connection.execute(
             "select outcome, coalesce(repricing, churn_kind) from fct_renewals where account_id = ? order by term_starts_on",

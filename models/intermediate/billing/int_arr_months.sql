@@ -77,6 +77,7 @@ bridged_periods as (
         subscription_periods.starts_on,
         coalesce(bridged_lapses.restarts_on, subscription_periods.ends_on) as ends_on,
         subscription_periods.arr,
+        subscription_periods.variable_revenue_annual,
         subscription_periods.mrr,
         subscription_periods.currency
     from subscription_periods
@@ -92,6 +93,8 @@ arr_months as (
         bridged_periods.account_id,
         months.month_number,
         cast(sum(bridged_periods.arr) as decimal(18, 2)) as arr,
+        cast(sum(bridged_periods.variable_revenue_annual) as decimal(18, 2))
+            as variable_revenue_annual,
         cast(
             sum(
                 {{ round_half_up(

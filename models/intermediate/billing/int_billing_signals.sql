@@ -74,6 +74,8 @@ subscribed_days as (
         change_days.account_id,
         change_days.date_day,
         cast(sum(subscription_periods.arr) as decimal(18, 2)) as arr,
+        cast(sum(subscription_periods.variable_revenue_annual) as decimal(18, 2))
+            as variable_revenue_annual,
         cast(sum(subscription_periods.seats) as bigint) as seats,
         cast(sum(subscription_periods.usage_cap) as decimal(24, 6)) as usage_cap
     from change_days
@@ -183,6 +185,7 @@ stretches as (
             when first_signatures.first_signed_on <= change_days.date_day
                 then coalesce(signed_days.committed_arr, cast(0 as decimal(18, 2)))
         end as committed_arr,
+        subscribed_days.variable_revenue_annual,
         subscribed_days.usage_cap,
         coalesce(first_invoices.first_invoiced_on <= change_days.date_day, false) as is_invoiced,
         overdue_days.oldest_due_on,
@@ -229,6 +232,7 @@ signals as (
         is_subscribed,
         arr,
         committed_arr,
+        variable_revenue_annual,
         seats,
         usage_cap,
         case

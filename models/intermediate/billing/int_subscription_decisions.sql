@@ -20,6 +20,7 @@ decisions as (
         term_ends_on,
         seats,
         mrr,
+        variable_mrr,
         currency,
         usage_cap,
         event_id,
@@ -51,6 +52,9 @@ known as (
         {{ last_known('seats') }} over (
             partition by document, start_number order by decision_number
         ) as known_seats,
+        {{ last_known('variable_mrr') }} over (
+            partition by document, start_number order by decision_number
+        ) as known_variable_mrr,
         {{ last_known('usage_cap') }} over (
             partition by document, start_number order by decision_number
         ) as known_usage_cap,
@@ -76,6 +80,14 @@ subscription_decisions as (
         {{ round_half_up(
             '12 * ' ~ as_double('known.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
         ) }} as arr,
+        case
+            when known.is_terms
+                then
+                    {{ round_half_up(
+                        '12 * ' ~ as_double('known.known_variable_mrr')
+                        ~ ' * exchange_rates.rate_to_reporting_currency', 2
+                    ) }}
+        end as variable_revenue_annual,
         known.mrr,
         known.currency,
         known.event_id

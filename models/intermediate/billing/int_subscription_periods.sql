@@ -31,6 +31,7 @@ periods as (
         seats,
         usage_cap,
         arr,
+        variable_revenue_annual,
         mrr,
         currency
     from terms
@@ -47,6 +48,7 @@ periods as (
         seats,
         usage_cap,
         arr,
+        variable_revenue_annual,
         mrr,
         currency
     from first_terms

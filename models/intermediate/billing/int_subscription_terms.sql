@@ -130,6 +130,7 @@ terms as (
         whole_terms.seats,
         whole_terms.usage_cap,
         whole_terms.arr,
+        whole_terms.variable_revenue_annual,
         whole_terms.mrr,
         whole_terms.currency
     from whole_terms

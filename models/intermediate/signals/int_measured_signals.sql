@@ -104,6 +104,7 @@ joined as (
         billing.is_subscribed,
         billing.arr,
         billing.committed_arr,
+        billing.variable_revenue_annual,
         billing.seats,
         billing.days_overdue,
         billing.overdue_amount,

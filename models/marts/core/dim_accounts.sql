@@ -78,6 +78,7 @@ dimensions as (
         measured_signals.seats,
         measured_signals.arr,
         measured_signals.committed_arr,
+        measured_signals.variable_revenue_annual,
         measured_signals.days_overdue,
         measured_signals.overdue_amount,
         case

@@ -27,6 +27,9 @@ waterfall as (
         cast(sum(reported_start_arr) as decimal(18, 2)) as reported_start_arr,
         cast(sum(fx_arr) as decimal(18, 2)) as fx_arr,
         cast(sum(reported_end_arr) as decimal(18, 2)) as reported_end_arr,
+        cast(sum(unpaid_arr) as decimal(18, 2)) as unpaid_arr,
+        cast(sum(long_unpaid_arr) as decimal(18, 2)) as long_unpaid_arr,
+        cast(sum(variable_revenue_annual) as decimal(18, 2)) as variable_revenue_annual,
         cast(
             sum(case when movement in ('new', 'reactivation') then 0 else 1 end) as bigint
         ) as start_accounts,

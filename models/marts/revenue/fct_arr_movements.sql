@@ -12,6 +12,14 @@ months as (
     select * from {{ ref('int_billing_months') }}
 ),
 
+billing_signals as (
+    select * from {{ ref('int_billing_signals') }}
+),
+
+billing_settings as (
+    select * from {{ ref('billing_settings') }}
+),
+
 edges as (
     select
         account_id,
@@ -20,6 +28,7 @@ edges as (
         arr as end_arr,
         cast(0 as decimal(18, 2)) as reported_start_arr,
         reported_arr as reported_end_arr,
+        variable_revenue_annual,
         0 as start_terms,
         1 as end_terms
     from arr_months
@@ -31,6 +40,7 @@ edges as (
         cast(0 as decimal(18, 2)) as end_arr,
         reported_arr as reported_start_arr,
         cast(0 as decimal(18, 2)) as reported_end_arr,
+        cast(null as decimal(18, 2)) as variable_revenue_annual,
         1 as start_terms,
         0 as end_terms
     from arr_months
@@ -44,6 +54,7 @@ account_months as (
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(reported_start_arr) as decimal(18, 2)) as reported_start_arr,
         cast(sum(reported_end_arr) as decimal(18, 2)) as reported_end_arr,
+        cast(sum(variable_revenue_annual) as decimal(18, 2)) as variable_revenue_annual,
         sum(start_terms) as start_terms,
         sum(end_terms) as end_terms
     from edges
@@ -109,14 +120,34 @@ movements as (
             named.reported_end_arr - named.reported_start_arr - (named.end_arr - named.start_arr)
             as decimal(18, 2)
         ) as fx_arr,
-        named.reported_end_arr
+        named.reported_end_arr,
+        cast(
+            case
+                when billing_signals.days_overdue > billing_settings.unpaid_after_days
+                    then named.end_arr
+                else 0
+            end as decimal(18, 2)
+        ) as unpaid_arr,
+        cast(
+            case
+                when billing_signals.days_overdue > billing_settings.long_unpaid_after_days
+                    then named.end_arr
+                else 0
+            end as decimal(18, 2)
+        ) as long_unpaid_arr,
+        named.variable_revenue_annual
     from named
+    cross join billing_settings
     inner join accounts
         on named.account_id = accounts.account_id
     inner join months
         on named.month_number = months.month_number
     inner join months as first_months
         on named.first_month_number = first_months.month_number
+    left join billing_signals
+        on
+            named.account_id = billing_signals.account_id
+            and months.month_end = billing_signals.date_day
 )
 
 select * from movements

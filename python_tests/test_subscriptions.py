@@ -628,7 +628,8 @@ def house():
     events = defaultdict(list)
     for stream, row in all_rows():
         events[stream].append(row)
-    with warehouse.build(warehouse.raw_frames(events), needed=MODELS) as connection:
+    scales = [{**row, "min_answers": row["min_answers"] and "3"} for row in warehouse.seed_rows()["survey_scales"]]
+    with warehouse.build(warehouse.raw_frames(events), seeds={"survey_scales": scales}, needed=MODELS) as connection:
         assert connection.execute("select as_of from base_build_moment").fetchone()[0] == AS_OF
         assert connection.execute("select count(*) from base_resolved_events where reject_reason is not null").fetchone()[0] == 0
         yield connection

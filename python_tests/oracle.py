@@ -839,6 +839,10 @@ class Account:
         """Every day from started_on to ended_on."""
         return [self.started_on + timedelta(days=n) for n in range((self.ended_on - self.started_on).days + 1)]
 
+    def counting_day(self, event):
+        """The day on which an event counts for milestones: what was set up before the first day counts on it."""
+        return max(event.occurred_at.date(), self.started_on)
+
 
 def attribute(account_id, events, key):
     """Last non-null payload value of a key over account_created/account_updated of that very account_id."""
@@ -1815,11 +1819,11 @@ def completing_event(account, row, seeds):
             return event.source == "product" and roles.get(event.event_type) == subject[len("role:"):]
         return event.event_type == subject
 
-    on_spine = (e for e in account.events if account.started_on <= e.occurred_at.date() <= account.ended_on)
-    events = sorted((e for e in on_spine if concerns(e)), key=lambda e: (e.occurred_at, e.event_id))
+    until_end = (e for e in account.events if e.occurred_at.date() <= account.ended_on)
+    events = sorted((e for e in until_end if concerns(e)), key=lambda e: (e.occurred_at, e.event_id))
     operator, threshold = row["operator"], Fraction(row["threshold"])
     if row["measure"] == "event_days" or row.get("within_days"):
-        return completing_in_window(events, row)
+        return completing_in_window(account, events, row)
     if row["measure"] != "event_count":                     # one event per user: the user's first
         first_of_user = {}
         for event in events:
@@ -1830,13 +1834,13 @@ def completing_event(account, row, seeds):
         k = smallest_count(operator, threshold)
         return events[k - 1] if len(events) >= k else None
     for n, event in enumerate(events, start=1):             # event_user_share
-        seats = seats_on(account.states, event.occurred_at.date())
+        seats = seats_on(account.states, account.counting_day(event))
         if seats and holds(Fraction(n, seats), operator, threshold):
             return event
     return None
 
 
-def completing_in_window(events, row):
+def completing_in_window(account, events, row):
     """The Event at which a criterion on days or users within a window is reached, None when never (section 5).
 
     events: of the subject, in order of time. row: a milestone_criteria row.
@@ -1845,14 +1849,14 @@ def completing_in_window(events, row):
     length = int(row["within_days"]) if row.get("within_days") else 10**6
     counted = {}                                            # user -> the event by which the user counts
     for n, event in enumerate(events):
-        day = event.occurred_at.date()
-        recent = [e for e in events[:n + 1] if (day - e.occurred_at.date()).days < length]
+        day = account.counting_day(event)
+        recent = [e for e in events[:n + 1] if (day - account.counting_day(e)).days < length]
         if row["measure"] == "event_days":
-            number = len({e.occurred_at.date() for e in recent})
+            number = len({account.counting_day(e) for e in recent})
         elif row["measure"] == "event_users":
             number = len({e.user for e in recent if e.user is not None})
         elif row["measure"] == "event_user_days":
-            own = {e.occurred_at.date() for e in recent if e.user == event.user}
+            own = {account.counting_day(e) for e in recent if e.user == event.user}
             if event.user is not None and len(own) >= int(row["min_days"]):
                 counted.setdefault(event.user, event)
             number = len(counted)
@@ -1894,14 +1898,14 @@ def rule_time(account, rows, signals, seeds):
         elif row["measure"] != "signal":
             raise ValueError(f"unknown measure {row['measure']!r}")
     daily = [signal_holds(account, row, signals) for row in rows if row["measure"] == "signal"]
+    reached_at = account.started_at if latest is None else max(latest.occurred_at, account.started_at)
     if not daily:
-        return latest.occurred_at, latest.event_id
-    first_day = account.started_on if latest is None else latest.occurred_at.date()
+        return reached_at, latest.event_id
     for d in account.spine():
-        if d >= first_day and all(days[d] for days in daily):
+        if d >= reached_at.date() and all(days[d] for days in daily):
             end_of_day = datetime.combine(d, time(23, 59, 59))
-            if latest is not None and latest.occurred_at >= end_of_day:
-                return latest.occurred_at, latest.event_id
+            if latest is not None and reached_at >= end_of_day:
+                return reached_at, latest.event_id
             return end_of_day, None
     return None, None
 
@@ -1932,10 +1936,10 @@ def account_milestones(account, signals, seeds, coverage):
                            and as_text(e.get("milestone_id")) == milestone_id),
                           key=lambda e: (e.occurred_at, e.event_id))
 
-        confirmed = [e for e in of_milestone("milestone_confirmed") if e.occurred_at >= account.started_at
-                     and e.occurred_at.date() <= account.ended_on]
-        if confirmed and (achieved_at is None or confirmed[0].occurred_at <= achieved_at):
-            achieved_at, evidence = confirmed[0].occurred_at, confirmed[0].event_id
+        for event in of_milestone("milestone_confirmed")[:1]:
+            confirmed_at = max(event.occurred_at, account.started_at)
+            if event.occurred_at.date() <= account.ended_on and (achieved_at is None or confirmed_at <= achieved_at):
+                achieved_at, evidence = confirmed_at, event.event_id
         waivers = of_milestone("milestone_waived")
         waived_at = waivers[0].occurred_at if waivers else None
         if waived_at is not None and achieved_at is not None and waived_at >= achieved_at:

@@ -35,10 +35,7 @@ ordered_decisions as (
             and decisions.milestone_id = plan.milestone_id
     where
         decisions.event_type = 'milestone_waived'
-        or (
-            decisions.occurred_at >= plan.started_at
-            and cast(decisions.occurred_at as date) <= plan.ended_on
-        )
+        or cast(decisions.occurred_at as date) <= plan.ended_on
 ),
 
 gathered as (
@@ -48,7 +45,10 @@ gathered as (
             as entered_at,
         exits.met_at as measured_at,
         exits.event_id as measured_event_id,
-        confirmations.occurred_at as confirmed_at,
+        case
+            when confirmations.occurred_at is not null
+                then greatest(confirmations.occurred_at, plan.started_at)
+        end as confirmed_at,
         confirmations.event_id as confirmed_event_id,
         waivers.occurred_at as waiver_at,
         waivers.event_id as waiver_event_id

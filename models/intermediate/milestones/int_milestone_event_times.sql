@@ -23,8 +23,8 @@ counted_series as (
     from criteria
 ),
 
-subjects as (
-    select * from {{ ref('int_milestone_subjects') }}
+subject_events as (
+    select * from {{ ref('int_subject_events') }}
 ),
 
 subject_days as (
@@ -276,23 +276,13 @@ sought_days as (
 ),
 
 day_events as (
-    select
-        sought_days.account_id,
-        sought_days.subject,
-        sought_days.date_day,
-        events.user_id,
-        events.event_id,
-        events.occurred_at
-    from {{ ref('base_counted_events') }} as events
-    inner join subjects
-        on
-            events.event_type = subjects.event_type
-            and (events.source = 'product' or not subjects.is_role)
+    select subject_events.*
+    from subject_events
     inner join sought_days
         on
-            events.account_id = sought_days.account_id
-            and cast(events.occurred_at as date) = sought_days.date_day
-            and subjects.subject = sought_days.subject
+            subject_events.account_id = sought_days.account_id
+            and subject_events.subject = sought_days.subject
+            and subject_events.date_day = sought_days.date_day
 ),
 
 ordered_events as (

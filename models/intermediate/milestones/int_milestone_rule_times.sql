@@ -59,7 +59,9 @@ ready as (
         plan.milestone_id,
         rules.phase,
         rules.signal_criteria,
-        coalesce(events_reached.reached_at, plan.started_at) as events_at,
+        greatest(
+            coalesce(events_reached.reached_at, plan.started_at), plan.started_at
+        ) as events_at,
         last_events.event_id
     from plan
     inner join rules

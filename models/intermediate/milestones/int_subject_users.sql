@@ -1,13 +1,7 @@
 with
 
-events as (
-    select
-        account_id,
-        user_id,
-        source,
-        event_type,
-        cast(occurred_at as date) as date_day
-    from {{ ref('base_counted_events') }}
+subject_events as (
+    select * from {{ ref('int_subject_events') }}
     where user_id is not null
 ),
 
@@ -25,32 +19,23 @@ user_criteria as (
     from {{ ref('int_milestone_event_criteria') }}
 ),
 
-subjects as (
-    select subjects.*
-    from {{ ref('int_milestone_subjects') }} as subjects
+first_days as (
+    select
+        subject_events.account_id,
+        subject_events.subject,
+        'users' as counted,
+        subject_events.user_id,
+        min(subject_events.date_day) as date_day
+    from subject_events
+    inner join updates
+        on subject_events.account_id = updates.account_id
     where
-        subjects.subject in (
+        subject_events.date_day >= updates.{{ first_day() }}
+        and subject_events.subject in (
             select user_criteria.subject from user_criteria
             where user_criteria.counted = 'users'
         )
-),
-
-first_days as (
-    select
-        events.account_id,
-        subjects.subject,
-        'users' as counted,
-        events.user_id,
-        min(events.date_day) as date_day
-    from events
-    inner join subjects
-        on
-            events.event_type = subjects.event_type
-            and (events.source = 'product' or not subjects.is_role)
-    inner join updates
-        on events.account_id = updates.account_id
-    where events.date_day between updates.{{ first_day() }} and updates.ended_on
-    group by events.account_id, subjects.subject, events.user_id
+    group by subject_events.account_id, subject_events.subject, subject_events.user_id
 ),
 
 -- A window that ends before the first day is not looked at again.

@@ -250,6 +250,7 @@ class Event:
     reason: str | None = None
     rank: int = 0                       # business_order of the event type
     user: str | None = None             # the known user
+    persona: str | None = None          # of the user on the account at the moment, None where it is unknown
     document: tuple | None = None       # (source, payload key, source account, id)
 
     @property
@@ -459,7 +460,7 @@ def canonical_accounts(clear_events):
 
 
 def memberships(clear_events):
-    """{user_id: ([moment], [account_id or None])}: whom the user belongs to from each moment on; section 2.
+    """{user_id: ([moment], [(account_id, persona) or None])}: whom the user belongs to from each moment on; section 2.
 
     Moments ascend; of several at one moment the last in business order holds. None = the user has no open link.
     """
@@ -467,24 +468,25 @@ def memberships(clear_events):
     changes = [e for e in clear_events if e.source == "crm" and e.user_id is not None
                and e.event_type in ("contact_added", "contact_removed")]
     for event in sorted(changes, key=lambda e: e.business):
-        own = links[event.user_id]               # {account as sent: business order of the last addition}
+        own = links[event.user_id]               # {account as sent: (business order of the last addition, persona)}
         if event.event_type == "contact_added":
-            own[event.account_id] = event.business
+            own[event.account_id] = (event.business, as_text(event.get("persona")))
         else:
             own.pop(event.account_id, None)
         moments, accounts = found.setdefault(event.user_id, ([], []))
         moments.append(event.occurred_at)
-        accounts.append(max(own, key=own.get) if own else None)
+        last = max(own, key=lambda account_id: own[account_id][0]) if own else None
+        accounts.append((last, own[last][1]) if own else None)
     return found
 
 
 def member_of(user_id, moment, membership):
-    """account_id the user belongs to at a moment, None when unknown. membership: from memberships()."""
+    """(account_id, persona) of the user at a moment, (None, None) when unknown. membership: from memberships()."""
     if user_id not in membership:
-        return None
+        return None, None
     moments, accounts = membership[user_id]
     position = bisect.bisect_right(moments, moment) - 1
-    return accounts[position] if position >= 0 else None
+    return (accounts[position] if position >= 0 else None) or (None, None)
 
 
 def identifications(clear_events):
@@ -497,7 +499,7 @@ def identifications(clear_events):
 
 
 def resolve_account(event, known_as, membership, survivors):
-    """Set the known user and the canonical account of an event that passed reasons 1-8."""
+    """Set the known user, the canonical account and the persona of an event that passed reasons 1-8."""
     event.user, moment = event.user_id, event.occurred_at
     if event.source == "product" and event.user_id in known_as:
         tellers = known_as[event.user_id]
@@ -505,8 +507,10 @@ def resolve_account(event, known_as, membership, survivors):
         event.user, moment = teller.user_id, max(moment, teller.occurred_at)
     account_id = event.account_id
     if account_id is None and event.source == "product":
-        account_id = member_of(event.user, moment, membership)
+        account_id, _ = member_of(event.user, moment, membership)
     event.account = survivors.get(account_id)
+    home, persona = member_of(event.user, event.occurred_at, membership)
+    event.persona = persona if home is not None and survivors.get(home) == event.account else None
 
 
 def name_documents(accepted, seeds, survivors):
@@ -1809,12 +1813,17 @@ def smallest_count(operator, threshold):
     raise ValueError(f"operator {operator!r} does not fit an event measure")
 
 
-def completing_event(account, row, seeds):
-    """The Event at which an event criterion is reached, None when never. row: a milestone_criteria row."""
+def completing_event(account, row, persona, seeds):
+    """The Event at which an event criterion is reached, None when never.
+
+    row: a milestone_criteria row. persona: that of the milestone, '' for none.
+    """
     roles = {p["event_type"]: p["role"] for p in seeds["tracking_plan"]}
     subject = row["subject"]
 
     def concerns(event):
+        if is_true(row["by_persona"]) and persona and event.persona not in (None, persona):
+            return False
         if subject.startswith("role:"):
             return event.source == "product" and roles.get(event.event_type) == subject[len("role:"):]
         return event.event_type == subject
@@ -1880,17 +1889,17 @@ def signal_holds(account, row, signals):
     return found
 
 
-def rule_time(account, rows, signals, seeds):
+def rule_time(account, rows, persona, signals, seeds):
     """(moment, evidence event_id or None) at which a rule's criteria first hold at once; (None, None) when never.
 
-    rows: the milestone_criteria rows of one milestone and phase. signals: {day: {signal: value}}.
+    rows: the milestone_criteria rows of one milestone and phase. persona: that of the milestone. signals: {day: {signal: value}}.
     """
     if not rows:
         return account.started_at, None
     latest = None
     for row in rows:
         if row["measure"].startswith("event_"):
-            event = completing_event(account, row, seeds)
+            event = completing_event(account, row, persona, seeds)
             if event is None:
                 return None, None
             if latest is None or (event.occurred_at, event.event_id) > (latest.occurred_at, latest.event_id):
@@ -1928,8 +1937,9 @@ def account_milestones(account, signals, seeds, coverage):
         milestone_id = planned["milestone_id"]
         criteria = [row for row in seeds["milestone_criteria"] if row["milestone_id"] == milestone_id]
         exits = [row for row in criteria if row["phase"] == "exit"]
-        entered_at, _ = rule_time(account, [row for row in criteria if row["phase"] == "entry"], signals, seeds)
-        achieved_at, evidence = rule_time(account, exits, signals, seeds)
+        persona = planned["persona"]
+        entered_at, _ = rule_time(account, [row for row in criteria if row["phase"] == "entry"], persona, signals, seeds)
+        achieved_at, evidence = rule_time(account, exits, persona, signals, seeds)
 
         def of_milestone(event_type, milestone_id=milestone_id):
             return sorted((e for e in account.events if (e.source, e.event_type) == ("crm", event_type)

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 
+import pytest
 import test_oracle
 import warehouse
 
@@ -66,3 +67,27 @@ def test_set_up_before_the_start_is_reached_at_the_start():
             "select persona, outcome, days_to_value, followed_days from fct_time_to_value order by persona"
         ).fetchall()
         assert times == [("admin", "activated", 0, 0), ("end_user", "activated", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "contacts, reached_on",
+    [("ann ben", "2025-03-09"), ("ann", "2025-03-09"), ("ben", "2025-03-03"), ("", "2025-03-03")],
+)
+def test_an_admin_does_not_reach_the_milestone_of_an_end_user(contacts, reached_on):
+    """Half of the seats, and one of the team itself; who is no contact counts as anybody."""
+    personas = {"ann": "admin", "ben": "end_user"}
+    events = (
+        SIGN_UP,
+        event("billing", "subscription_started", "2025-02-01 12:00:00", TERMS),
+        *(
+            event("crm", "contact_added", f"2025-02-01 13:00:0{number}", {"persona": personas[name]}, name)
+            for number, name in enumerate(contacts.split())
+        ),
+        event("crm", "onboarding_started", "2025-03-01 09:00:00"),
+        event("product", "session_started", "2025-03-03 09:00:00", user_id="ann"),
+        *(event("product", "record_created", f"2025-03-03 1{hour}:00:00", user_id="ann") for hour in range(5)),
+        event("product", "record_created", "2025-03-09 10:00:00", user_id="ben"),
+    )
+    with built(*events) as connection:
+        status, achieved_at, _ = milestone(connection, "M005")
+        assert (status, str(achieved_at.date())) == ("achieved", reached_on)

@@ -23,6 +23,13 @@ _LEVELS = np.linspace(-2.25, 2.25, 10)
 _FALLBACK = np.array([_CODE[names.split()[0]] for names in _CORE.values()], dtype=np.uint8)
 _MILESTONE_CODES = np.array([_CODE[m[0]] for m in company.MILESTONES])
 _ADMIN_TYPES = {"setting_changed", "user_invited", "seat_configured", "integration_connected"}
+# Who reaches a milestone, by the persona's number; the first admin where it is nobody here.
+_DOERS = {
+    **dict.fromkeys(("channel_created", "dashboard_created"), 1),
+    **dict.fromkeys(("workflow_built", "report_built", "custom_report_built"), 2),
+    **dict.fromkeys(("api_key_created", "webhook_registered", "workflow_deployed"), 3),
+}
+_MILESTONE_PERSONAS = np.array([_DOERS.get(m[0], 0) for m in company.MILESTONES])
 
 
 def _lookup():
@@ -87,11 +94,20 @@ def simulate(accounts, users, rng, activity):
     kind[closed] = _FALLBACK[company.family(accounts.category)][account[visit[closed]]]
 
     who, which = np.nonzero(accounts.milestones < company.NEVER)
-    admins = np.flatnonzero(users.number == 0)
-    day = np.concatenate([day[visit], accounts.milestones[who, which].astype(np.int16)])
+    reached = accounts.milestones[who, which]
+    doer = np.flatnonzero(users.number == 0)[who]
+    for persona in range(1, 4):
+        first = np.full(len(accounts), -1)
+        of_persona = np.flatnonzero(users.persona == persona)
+        of_persona = of_persona[np.argsort(users.join[of_persona], kind="stable")[::-1]]
+        first[users.account[of_persona]] = of_persona
+        there = (_MILESTONE_PERSONAS[which] == persona) & (first[who] >= 0)
+        there &= (users.join[first[who]] <= reached) & (reached <= users.leave[first[who]])
+        doer = np.where(there, first[who], doer)
+    day = np.concatenate([day[visit], reached.astype(np.int16)])
     order = np.argsort(day, kind="stable")
     kind = np.concatenate([kind, _MILESTONE_CODES[which].astype(np.uint8)])[order]
-    user = np.concatenate([user[visit], admins[who]])[order]
+    user = np.concatenate([user[visit], doer])[order]
     second = np.concatenate([second, rng.integers(8 * 3600, 20 * 3600, len(who))])[order]
     account = users.account[user]
     account[rng.random(len(account), dtype=np.float32) < 0.03] = -1

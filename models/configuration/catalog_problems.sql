@@ -77,6 +77,23 @@ problems as (
     union all
     select
         'catalog/milestone_catalog.csv' as file_path,
+        'journey ' || milestone_catalog.journey || ', milestone_id '
+        || milestone_catalog.milestone_id as row_key,
+        'it belongs to ' || milestone_catalog.persona
+        || ', and no exit criterion asks for what users of this persona did.' as problem,
+        'Set by_persona to true on one in milestone_criteria.csv, or leave persona blank.' as remedy
+    from milestone_catalog
+    inner join milestone_criteria
+        on
+            milestone_catalog.milestone_id = milestone_criteria.milestone_id
+            and milestone_criteria.phase = 'exit'
+    where milestone_catalog.persona is not null
+    group by
+        milestone_catalog.journey, milestone_catalog.milestone_id, milestone_catalog.persona
+    having max(case when milestone_criteria.by_persona then 1 else 0 end) = 0
+    union all
+    select
+        'catalog/milestone_catalog.csv' as file_path,
         'milestone_id ' || milestone_id as row_key,
         'a vertical bar divides account and milestone in the keys of the sync.' as problem,
         'Name the milestone without it.' as remedy

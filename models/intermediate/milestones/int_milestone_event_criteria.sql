@@ -2,18 +2,36 @@
 
 with
 
-criteria as (
+milestone_catalog as (
+    select * from {{ ref('milestone_catalog') }}
+),
+
+milestone_criteria as (
     select * from {{ ref('milestone_criteria') }}
     where measure <> 'signal'
 ),
 
--- Criteria that count the same of one subject share one running total.
+criteria as (
+    select
+        milestone_catalog.journey,
+        milestone_criteria.*,
+        case when milestone_criteria.by_persona then milestone_catalog.persona end as persona
+    from milestone_criteria
+    inner join milestone_catalog
+        on milestone_criteria.milestone_id = milestone_catalog.milestone_id
+),
+
+-- Criteria that count the same of one subject share one running total. What one persona does of it
+-- is a subject of its own.
 event_criteria as (
     select
+        journey,
         milestone_id,
         phase,
         measure,
-        subject,
+        subject || coalesce(' by ' || persona, '') as subject,
+        subject as named_subject,
+        persona,
         operator,
         threshold,
         within_days,

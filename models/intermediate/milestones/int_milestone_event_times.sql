@@ -53,7 +53,9 @@ conditions as (
         updates.{{ first_day() }} as first_day
     from plan
     inner join criteria
-        on plan.milestone_id = criteria.milestone_id
+        on
+            plan.journey = criteria.journey
+            and plan.milestone_id = criteria.milestone_id
     inner join updates
         on plan.account_id = updates.account_id
     {% if is_incremental() -%}

@@ -1,8 +1,11 @@
 with
 
 criteria as (
-    select * from {{ ref('milestone_criteria') }}
-    where measure <> 'signal'
+    select distinct
+        subject,
+        named_subject,
+        persona
+    from {{ ref('int_milestone_event_criteria') }}
 ),
 
 tracking_plan as (
@@ -10,14 +13,15 @@ tracking_plan as (
 ),
 
 subjects as (
-    select distinct
+    select
         criteria.subject,
-        coalesce(tracking_plan.event_type, criteria.subject) as event_type,
+        criteria.persona,
+        coalesce(tracking_plan.event_type, criteria.named_subject) as event_type,
         tracking_plan.event_type is not null as is_role
     from criteria
     left join tracking_plan
-        on criteria.subject = 'role:' || tracking_plan.role  -- noqa: ST09
-    where tracking_plan.event_type is not null or criteria.subject not like 'role:%'
+        on criteria.named_subject = 'role:' || tracking_plan.role  -- noqa: ST09
+    where tracking_plan.event_type is not null or criteria.named_subject not like 'role:%'
 )
 
 select * from subjects

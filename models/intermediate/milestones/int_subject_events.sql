@@ -22,7 +22,12 @@ subjects as (
     select * from {{ ref('int_milestone_subjects') }}
 ),
 
--- What was set up before the first day counts on it.
+memberships as (
+    select * from {{ ref('base_memberships') }}
+),
+
+-- What was set up before the first day counts on it. Somebody whose persona nobody told counts for
+-- each: a milestone is not withheld for what the CRM doesn't say.
 subject_events as (
     select
         events.account_id,
@@ -38,7 +43,15 @@ subject_events as (
             and (events.source = 'product' or not subjects.is_role)
     inner join updates
         on events.account_id = updates.account_id
-    where events.date_day <= updates.ended_on
+    left join memberships
+        on
+            case when subjects.persona is not null then events.user_id end = memberships.user_id
+            and events.account_id = memberships.account_id
+            and events.occurred_at >= memberships.member_from
+            and events.occurred_at < memberships.member_to
+    where
+        events.date_day <= updates.ended_on
+        and coalesce(memberships.persona = subjects.persona, true)
 )
 
 select * from subject_events

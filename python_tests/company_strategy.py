@@ -160,6 +160,9 @@ class _Company:
             self.add("crm", "onboarding_started", account_id, self.moment(begin), rng.choice((None, {"variant": "b"})))
             if self.chance(0.1):
                 self.add("crm", "onboarding_started", account_id, self.moment(begin + rng.randint(0, 9)))
+            while self.chance(0.3):                               # of another product, or anew
+                self.add("crm", "onboarding_started", account_id, self.moment(self.some_day(begin)),
+                         rng.choice((None, {"product_category": rng.choice(CATEGORIES)})))
 
         users = []
         if special != "no_users":

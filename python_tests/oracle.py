@@ -16,7 +16,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -1876,12 +1876,12 @@ def completing_in_window(account, events, row):
     return None
 
 
-def signal_holds(account, row, signals):
-    """{day: bool} of a signal criterion over the spine, with its sustained days. signals: {day: {signal: value}}."""
+def signal_holds(row, signals):
+    """{day: bool} of a signal criterion over the account's days, with its sustained days. signals: {day: {signal: value}}."""
     sustained, null_holds = int(row["sustained_days"] or 1), is_true(row["holds_when_null"])
     threshold = Fraction(row["threshold"])
     found, streak = {}, 0
-    for d in account.spine():
+    for d in sorted(signals):
         value = signals[d][row["subject"]]
         true_today = null_holds if value is None else holds(value, row["operator"], threshold)
         streak = streak + 1 if true_today else 0
@@ -1906,7 +1906,7 @@ def rule_time(account, rows, persona, signals, seeds):
                 latest = event
         elif row["measure"] != "signal":
             raise ValueError(f"unknown measure {row['measure']!r}")
-    daily = [signal_holds(account, row, signals) for row in rows if row["measure"] == "signal"]
+    daily = [signal_holds(row, signals) for row in rows if row["measure"] == "signal"]
     reached_at = account.started_at if latest is None else max(latest.occurred_at, account.started_at)
     if not daily:
         return reached_at, latest.event_id
@@ -2313,6 +2313,36 @@ def build_overrides(accounts, health, seeds, as_of):
 # Section 7: time to value
 # ---------------------------------------------------------------------------------------------------------------------
 
+def onboardings(account, seeds):
+    """[Account as it is onboarded, with the day on which the onboarding was lost or None]: the first, and later ones; section 7.
+
+    A later one has the events from its first day on.
+    """
+    categories = {row["product_category"] for row in seeds["journeys"]}
+    starts = sorted((e for e in account.events if (e.source, e.event_type) == ("crm", "onboarding_started")),
+                    key=lambda e: (e.occurred_at, e.event_id))
+    subscribed = {d: any(s.covers(d) for s in account.states) for d in account.spine()}
+    lost_days = [d for d in account.spine()[1:] if not subscribed[d] and subscribed[d - ONE_DAY]]
+    found, named, before = [[account, None]], set(), account.started_on
+    for event in starts:
+        category, day = as_text(event.get("product_category")), event.occurred_at.date()
+        category = category if category in categories else None
+        is_new = category not in (None, account.product_category, *named)
+        named.add(category)
+        lost = [d for d in lost_days if before < d <= day]
+        before = max(day, account.started_on)
+        if event.occurred_at <= account.started_at or day > account.ended_on or not (is_new or lost):
+            continue
+        category = category or account.product_category
+        if lost:
+            for number, (earlier, ended_on) in enumerate(found):
+                if earlier.product_category == category and ended_on is None:
+                    found[number][1] = lost[-1]
+        found.append([replace(account, product_category=category, started_at=event.occurred_at, started_on=day,
+                              events=[e for e in account.events if e.occurred_at.date() >= day]), None])
+    return found
+
+
 def follow(account, milestone):
     """(outcome, activated_on, entered_after, duration_days) of an account's activation milestone; section 7."""
     unseen = ("not_observable", None, None, None)
@@ -2321,6 +2351,8 @@ def follow(account, milestone):
         return unseen
     entered_after = max(0, (stretch.begins - account.started_on).days)
     achieved_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
+    if achieved_on is not None and achieved_on > account.ended_on:
+        achieved_on = None
     if entered_after > milestone["deadline_days"] or (achieved_on is not None and achieved_on < stretch.begins
                                                       and entered_after > 0):
         return unseen
@@ -2341,25 +2373,31 @@ def follow(account, milestone):
     return outcome, activated_on, entered_after, (last_day - account.started_on).days
 
 
-def build_time_to_value(accounts, milestones, seeds):
-    """Section 7: one row per in-scope account and activation milestone of its category that its journey holds.
+def build_time_to_value(accounts, milestones, signals, coverage, seeds):
+    """Section 7: one row per onboarding of an account and activation milestone of its category that its journey holds.
 
-    milestones: {account_id: rows of account_milestones}. Durations are in days.
+    milestones: {account_id: rows of account_milestones}, of the first onboarding. Durations are in days.
     """
     rows = []
     for account in accounts:
-        planned = {row["milestone_id"]: row for row in milestones[account.account_id]}
-        for activation in seeds["activation_milestones"]:
-            milestone = planned.get(activation["milestone_id"])
-            if activation["product_category"] != account.product_category or milestone is None:
-                continue
-            outcome, activated_on, entered_after, duration = follow(account, milestone)
-            rows.append({
-                "account_id": account.account_id, "persona": activation["persona"],
-                "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),
-                "started_on": account.started_on, "activated_on": activated_on,
-                "days_to_value": (activated_on - account.started_on).days if activated_on else None,
-                "outcome": outcome, "entered_after_days": entered_after, "duration_days": duration})
+        for number, (onboarded, lost_on) in enumerate(onboardings(account, seeds), start=1):
+            planned = (milestones[account.account_id] if number == 1
+                       else account_milestones(onboarded, signals[account.account_id], seeds, coverage))
+            planned = {row["milestone_id"]: row for row in planned}
+            if lost_on is not None:
+                onboarded = replace(onboarded, churned_on=lost_on, ended_on=lost_on)
+            for activation in seeds["activation_milestones"]:
+                milestone = planned.get(activation["milestone_id"])
+                if activation["product_category"] != onboarded.product_category or milestone is None:
+                    continue
+                outcome, activated_on, entered_after, duration = follow(onboarded, milestone)
+                rows.append({
+                    "account_id": account.account_id, "onboarding_number": number, "persona": activation["persona"],
+                    "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),
+                    "product_category": onboarded.product_category,
+                    "started_on": onboarded.started_on, "activated_on": activated_on,
+                    "days_to_value": (activated_on - onboarded.started_on).days if activated_on else None,
+                    "outcome": outcome, "entered_after_days": entered_after, "duration_days": duration})
     return rows
 
 
@@ -2476,6 +2514,6 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     tables["drivers"] = [plain(row) for row in drivers]
     tables["steady_bands"] = steady_bands(health, seeds)
     tables["overrides"] = [plain(row) for row in build_overrides(accounts, health, seeds, as_of)]
-    tables["time_to_value"] = build_time_to_value(accounts, milestones, seeds)
+    tables["time_to_value"] = build_time_to_value(accounts, milestones, signals, coverage, seeds)
     tables["renewals"] = [plain(row) for row in build_renewals(accepted, accounts, seeds, as_of)]
     return tables

@@ -1,17 +1,17 @@
 """Set-up from before the clock counts, a milestone of a persona needs its person, and a second onboarding is its own."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import test_oracle
 import warehouse
 
 
-def event(source, event_type, occurred_at, payload=None, user_id=None):
-    """(source, row) of the account."""
+def event(source, event_type, occurred_at, payload=None, user_id=None, account_id="a"):
+    """(source, row) of an account."""
     moment = datetime.fromisoformat(occurred_at)
-    row = {"event_id": f"{event_type} {occurred_at}", "event_type": event_type, "account_id": "a", "user_id": user_id}
+    row = {"event_id": f"{event_type} {occurred_at}", "event_type": event_type, "account_id": account_id, "user_id": user_id}
     return source, row | {
         "occurred_at": moment,
         "loaded_at": moment,
@@ -34,7 +34,8 @@ def built(*events, seeds=None, as_of="2025-06-30"):
 
 def milestone(connection, milestone_id):
     return connection.execute(
-        "select status, achieved_at, evidence_event_id from fct_milestones where milestone_id = ?", [milestone_id]
+        "select status, achieved_at, evidence_event_id from fct_milestones where account_id = 'a' and milestone_id = ?",
+        [milestone_id],
     ).fetchone()
 
 
@@ -91,3 +92,39 @@ def test_an_admin_does_not_reach_the_milestone_of_an_end_user(contacts, reached_
     with built(*events) as connection:
         status, achieved_at, _ = milestone(connection, "M005")
         assert (status, str(achieved_at.date())) == ("achieved", reached_on)
+
+
+def test_a_second_onboarding_is_a_row_of_its_own():
+    """Lost before first value, back and onboarded anew; another product is one more, and a start sent again is none."""
+    collaboration = event(
+        "crm", "account_created", "2025-01-02 09:00:00", {"name": "A", "product_category": "collaboration"}
+    )
+    again = TERMS | {"subscription_id": "t"}
+    every_day = [str(datetime(2025, 1, 2) + timedelta(days=day)) for day in range(180)]
+    events = (
+        collaboration,
+        event("crm", "onboarding_started", "2025-01-06 09:00:00"),
+        event("crm", "onboarding_started", "2025-01-08 09:00:00"),
+        event("billing", "subscription_started", "2025-01-06 10:00:00", TERMS),
+        event("product", "session_started", "2025-01-07 10:00:00", user_id="ann"),
+        event("billing", "subscription_cancelled", "2025-03-20 10:00:00", {"subscription_id": "s", "effective_on": "2025-04-01"}),
+        event("billing", "subscription_started", "2025-05-01 10:00:00", again),
+        event("crm", "onboarding_started", "2025-05-01 11:00:00"),
+        *(event("product", "session_started", f"2025-05-0{day} 10:00:00", user_id="ann") for day in range(1, 8)),
+        *(event("product", "session_started", f"2025-05-0{day} 11:00:00", user_id="ben") for day in range(1, 8)),
+        event("product", "channel_created", "2025-05-04 10:00:00", user_id="ben"),
+        event("crm", "onboarding_started", "2025-06-01 11:00:00", {"product_category": "analytics"}),
+        event("crm", "account_created", "2025-01-02 08:00:00", {"name": "B", "product_category": "analytics"}, account_id="b"),
+        *(event("product", "session_started", day, user_id="eve", account_id="b") for day in every_day),
+    )
+    with built(*events) as connection:
+        found = connection.execute(
+            "select onboarding_number, product_category, started_on::text, outcome, days_to_value, followed_days"
+            " from fct_time_to_value where is_primary and account_id = 'a' order by 1"
+        ).fetchall()
+        assert found == [
+            (1, "collaboration", "2025-01-06", "churned", None, 85),
+            (2, "collaboration", "2025-05-01", "activated", 3, 3),
+            (3, "analytics", "2025-06-01", "censored", None, 29),
+        ]
+        assert milestone(connection, "M002")[0] == "achieved_late"

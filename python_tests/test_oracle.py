@@ -37,7 +37,7 @@ TABLES = {
     "renewals": ("fct_renewals", ["renewal_key"], {}),
     "time_to_value": (
         "fct_time_to_value",
-        ["account_id", "persona"],
+        ["account_id", "onboarding_number", "persona"],
         {"duration_days": "followed_days", "milestone_id": "activation_milestone_id"},
     ),
 }

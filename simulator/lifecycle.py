@@ -93,7 +93,12 @@ def crm(log, accounts, users, kind, rng):
 
     onboarding = accounts.onboarding * DAY + 19 * HOUR + rng.integers(0, 4 * HOUR, n)
     variant = {"variant": accounts.treated.astype(int)}
-    log.add("crm", "onboarding_started", every, onboarding, **variant)
+    log.add("crm", "onboarding_started", every, onboarding, category=-1, **variant)
+    # Some buy another product later, and are onboarded for it; of draws of its own, so that all others stay.
+    later = rng.spawn(1)[0]
+    again, another = onboarding + later.integers(60, 240, n) * DAY, (accounts.category + later.integers(1, 6, n)) % 6
+    keep = (later.random(n) < 0.12) & (again // DAY <= accounts.last_day)
+    log.add("crm", "onboarding_started", every, again, keep, category=another, **variant)
     assigned = (rng.random(n) < 0.6) & (kind == 0)
     log.add("crm", "experiment_assigned", every, onboarding + 5, assigned, **variant)
 

@@ -90,7 +90,7 @@ PAYLOADS = {
     "account_merged": {"into_account_id": _id("a", "target")},
     "contact_added": _CONTACT,
     "contact_removed": _CONTACT,
-    "onboarding_started": _VARIANT,
+    "onboarding_started": _VARIANT | {"product_category": f"case when category >= 0 then {_pick('category', CATEGORIES)} end"},
     "milestone_confirmed": _MILESTONE | {"reason": "'confirmed on a call'"},
     "milestone_waived": _MILESTONE | {"reason": "'not needed'"},
     "opportunity_stage_changed": {

@@ -42,6 +42,7 @@ measured_signals as (
 conditions as (
     select
         plan.account_id,
+        plan.onboarding_number,
         plan.milestone_id,
         criteria.phase,
         criteria.measure,
@@ -62,6 +63,7 @@ conditions as (
     left join {{ this }} as kept
         on
             plan.account_id = kept.account_id
+            and plan.onboarding_number = kept.onboarding_number
             and plan.milestone_id = kept.milestone_id
             and criteria.phase = kept.phase
             and criteria.measure = kept.measure
@@ -77,19 +79,22 @@ conditions as (
 windowed_days as (
     select
         user_days.account_id,
+        user_days.onboarding_number,
         user_days.subject,
         series.counted,
         user_days.user_id,
         user_days.date_day,
         series.within_days,
         {{ days_between(
-            'lag(user_days.date_day) over (partition by user_days.account_id, user_days.subject, '
+            'lag(user_days.date_day) over (partition by user_days.account_id, '
+            ~ 'user_days.onboarding_number, user_days.subject, '
             ~ 'series.counted, user_days.user_id order by user_days.date_day)',
             'user_days.date_day'
         ) }} as days_before,
         {{ days_between(
             'user_days.date_day',
-            'lead(user_days.date_day) over (partition by user_days.account_id, user_days.subject, '
+            'lead(user_days.date_day) over (partition by user_days.account_id, '
+            ~ 'user_days.onboarding_number, user_days.subject, '
             ~ 'series.counted, user_days.user_id order by user_days.date_day)'
         ) }} as days_after
     from {{ ref('int_subject_user_days') }} as user_days
@@ -108,6 +113,7 @@ windowed_days as (
 counted_users as (
     select
         account_id,
+        onboarding_number,
         subject,
         counted,
         user_id,
@@ -116,6 +122,7 @@ counted_users as (
     union all
     select
         account_id,
+        onboarding_number,
         subject,
         counted,
         user_id,
@@ -127,6 +134,7 @@ counted_users as (
 changes as (
     select
         account_id,
+        onboarding_number,
         subject,
         'events' as counted,
         date_day,
@@ -136,6 +144,7 @@ changes as (
     union all
     select
         subject_days.account_id,
+        subject_days.onboarding_number,
         subject_days.subject,
         series.counted,
         subject_days.date_day,
@@ -147,6 +156,7 @@ changes as (
     union all
     select
         subject_days.account_id,
+        subject_days.onboarding_number,
         subject_days.subject,
         series.counted,
         {{ add_days('subject_days.date_day', 'series.within_days') }} as date_day,
@@ -161,6 +171,7 @@ changes as (
     union all
     select
         account_id,
+        onboarding_number,
         subject,
         counted,
         date_day,
@@ -170,6 +181,7 @@ changes as (
     union all
     select
         account_id,
+        onboarding_number,
         subject,
         counted,
         {{ add_days('date_day', 'within_days') }} as date_day,
@@ -183,6 +195,7 @@ changes as (
 daily_changes as (
     select
         changes.account_id,
+        changes.onboarding_number,
         changes.subject,
         changes.counted,
         greatest(changes.date_day, {{ add_days('updates.' ~ first_day(), -1) }}) as date_day,
@@ -193,6 +206,7 @@ daily_changes as (
         on changes.account_id = updates.account_id
     group by
         changes.account_id,
+        changes.onboarding_number,
         changes.subject,
         changes.counted,
         greatest(changes.date_day, {{ add_days('updates.' ~ first_day(), -1) }})
@@ -202,8 +216,9 @@ running as (
     select
         daily_changes.*,
         cast(
-            sum(gained - lost) over (partition by account_id, subject, counted order by date_day)
-            as bigint
+            sum(gained - lost) over (
+                partition by account_id, onboarding_number, subject, counted order by date_day
+            ) as bigint
         ) as total
     from daily_changes
 ),
@@ -219,6 +234,7 @@ candidate_days as (
     inner join running
         on
             conditions.account_id = running.account_id
+            and conditions.onboarding_number = running.onboarding_number
             and conditions.subject = running.subject
             and conditions.counted = running.counted
             and conditions.first_day <= running.date_day
@@ -237,6 +253,7 @@ reached_days as (
         row_number() over (
             partition by
                 candidate_days.account_id,
+                candidate_days.onboarding_number,
                 candidate_days.milestone_id,
                 candidate_days.phase,
                 candidate_days.measure,
@@ -272,6 +289,7 @@ sought as (
 sought_days as (
     select distinct
         account_id,
+        onboarding_number,
         subject,
         date_day
     from sought
@@ -283,6 +301,7 @@ day_events as (
     inner join sought_days
         on
             subject_events.account_id = sought_days.account_id
+            and subject_events.onboarding_number = sought_days.onboarding_number
             and subject_events.subject = sought_days.subject
             and subject_events.date_day = sought_days.date_day
 ),
@@ -291,7 +310,8 @@ ordered_events as (
     select
         day_events.*,
         row_number() over (
-            partition by account_id, subject, date_day order by occurred_at, event_id
+            partition by account_id, onboarding_number, subject, date_day
+            order by occurred_at, event_id
         ) as event_number
     from day_events
 ),
@@ -299,6 +319,7 @@ ordered_events as (
 new_users as (
     select
         ordered_events.account_id,
+        ordered_events.onboarding_number,
         ordered_events.subject,
         counted_users.counted,
         ordered_events.date_day,
@@ -308,6 +329,7 @@ new_users as (
         row_number() over (
             partition by
                 ordered_events.account_id,
+                ordered_events.onboarding_number,
                 ordered_events.subject,
                 counted_users.counted,
                 ordered_events.date_day,
@@ -318,6 +340,7 @@ new_users as (
     inner join counted_users
         on
             ordered_events.account_id = counted_users.account_id
+            and ordered_events.onboarding_number = counted_users.onboarding_number
             and ordered_events.subject = counted_users.subject
             and ordered_events.user_id = counted_users.user_id
             and ordered_events.date_day = counted_users.date_day
@@ -326,6 +349,7 @@ new_users as (
 steps as (
     select
         account_id,
+        onboarding_number,
         subject,
         'events' as counted,
         date_day,
@@ -336,6 +360,7 @@ steps as (
     union all
     select
         ordered_events.account_id,
+        ordered_events.onboarding_number,
         ordered_events.subject,
         series.counted,
         ordered_events.date_day,
@@ -349,13 +374,15 @@ steps as (
     union all
     select
         account_id,
+        onboarding_number,
         subject,
         counted,
         date_day,
         event_id,
         occurred_at,
         row_number() over (
-            partition by account_id, subject, counted, date_day order by event_number
+            partition by account_id, onboarding_number, subject, counted, date_day
+            order by event_number
         ) as step
     from new_users
     where user_event_number = 1
@@ -369,6 +396,7 @@ reached as (
         row_number() over (
             partition by
                 sought.account_id,
+                sought.onboarding_number,
                 sought.milestone_id,
                 sought.phase,
                 sought.measure,
@@ -382,6 +410,7 @@ reached as (
     inner join steps
         on
             sought.account_id = steps.account_id
+            and sought.onboarding_number = steps.onboarding_number
             and sought.subject = steps.subject
             and sought.counted = steps.counted
             and sought.date_day = steps.date_day
@@ -402,6 +431,7 @@ reached as (
 event_times as (
     select
         account_id,
+        onboarding_number,
         milestone_id,
         phase,
         measure,

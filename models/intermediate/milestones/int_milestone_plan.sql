@@ -4,6 +4,10 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
+onboardings as (
+    select * from {{ ref('int_onboardings') }}
+),
+
 accounts as (
     select * from {{ ref('int_accounts') }}
 ),
@@ -44,10 +48,11 @@ seat_needs as (
 
 planned as (
     select
-        accounts.account_id,
-        accounts.journey,
-        accounts.started_at,
-        accounts.started_on,
+        onboardings.account_id,
+        onboardings.onboarding_number,
+        onboardings.journey,
+        onboardings.started_at,
+        onboardings.started_on,
         accounts.ended_on,
         accounts.churned_on,
         milestone_catalog.milestone_id,
@@ -56,12 +61,14 @@ planned as (
         milestone_catalog.persona,
         milestone_catalog.owner,
         milestone_catalog.weight,
-        {{ add_days('accounts.started_on', 'milestone_catalog.deadline_days') }} as due_on,
+        {{ add_days('onboardings.started_on', 'milestone_catalog.deadline_days') }} as due_on,
         seat_needs.needs_seats,
         first_seats.first_seats_on
-    from accounts
+    from onboardings
+    inner join accounts
+        on onboardings.account_id = accounts.account_id
     inner join milestone_catalog
-        on accounts.journey = milestone_catalog.journey
+        on onboardings.journey = milestone_catalog.journey
     inner join seat_needs
         on milestone_catalog.milestone_id = seat_needs.milestone_id
     left join first_seats

@@ -29,17 +29,19 @@ rules as (
 events_reached as (
     select
         account_id,
+        onboarding_number,
         milestone_id,
         phase,
         count(*) as criteria_reached,
         max(reached_at) as reached_at
     from event_times
-    group by account_id, milestone_id, phase
+    group by account_id, onboarding_number, milestone_id, phase
 ),
 
 last_events as (
     select
         event_times.account_id,
+        event_times.onboarding_number,
         event_times.milestone_id,
         event_times.phase,
         max(event_times.event_id) as event_id
@@ -47,15 +49,21 @@ last_events as (
     inner join events_reached
         on
             event_times.account_id = events_reached.account_id
+            and event_times.onboarding_number = events_reached.onboarding_number
             and event_times.milestone_id = events_reached.milestone_id
             and event_times.phase = events_reached.phase
             and event_times.reached_at = events_reached.reached_at
-    group by event_times.account_id, event_times.milestone_id, event_times.phase
+    group by
+        event_times.account_id,
+        event_times.onboarding_number,
+        event_times.milestone_id,
+        event_times.phase
 ),
 
 ready as (
     select
         plan.account_id,
+        plan.onboarding_number,
         plan.milestone_id,
         rules.phase,
         rules.signal_criteria,
@@ -69,11 +77,13 @@ ready as (
     left join events_reached
         on
             plan.account_id = events_reached.account_id
+            and plan.onboarding_number = events_reached.onboarding_number
             and plan.milestone_id = events_reached.milestone_id
             and rules.phase = events_reached.phase
     left join last_events
         on
             plan.account_id = last_events.account_id
+            and plan.onboarding_number = last_events.onboarding_number
             and plan.milestone_id = last_events.milestone_id
             and rules.phase = last_events.phase
     where coalesce(events_reached.criteria_reached, 0) = rules.event_criteria
@@ -82,6 +92,7 @@ ready as (
 first_signal_days as (
     select
         ready.account_id,
+        ready.onboarding_number,
         ready.milestone_id,
         ready.phase,
         min(signal_days.date_day) as date_day
@@ -89,15 +100,17 @@ first_signal_days as (
     inner join signal_days
         on
             ready.account_id = signal_days.account_id
+            and ready.onboarding_number = signal_days.onboarding_number
             and ready.milestone_id = signal_days.milestone_id
             and ready.phase = signal_days.phase
             and cast(ready.events_at as date) <= signal_days.date_day
-    group by ready.account_id, ready.milestone_id, ready.phase
+    group by ready.account_id, ready.onboarding_number, ready.milestone_id, ready.phase
 ),
 
 timed as (
     select
         ready.account_id,
+        ready.onboarding_number,
         ready.milestone_id,
         ready.phase,
         ready.events_at,
@@ -108,6 +121,7 @@ timed as (
     left join first_signal_days
         on
             ready.account_id = first_signal_days.account_id
+            and ready.onboarding_number = first_signal_days.onboarding_number
             and ready.milestone_id = first_signal_days.milestone_id
             and ready.phase = first_signal_days.phase
     where ready.signal_criteria = 0 or first_signal_days.date_day is not null
@@ -116,6 +130,7 @@ timed as (
 rule_times as (
     select
         account_id,
+        onboarding_number,
         milestone_id,
         phase,
         greatest(events_at, coalesce(signals_at, events_at)) as met_at,

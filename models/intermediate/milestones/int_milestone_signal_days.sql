@@ -107,6 +107,7 @@ holding as (
 signal_days as (
     select
         plan.account_id,
+        plan.onboarding_number,
         plan.milestone_id,
         rules.phase,
         holding.date_day
@@ -118,9 +119,15 @@ signal_days as (
     inner join holding
         on
             plan.account_id = holding.account_id
+            and plan.started_on <= holding.date_day
             and criteria.condition_number = holding.condition_number
     group by
-        plan.account_id, plan.milestone_id, rules.phase, rules.criterion_count, holding.date_day
+        plan.account_id,
+        plan.onboarding_number,
+        plan.milestone_id,
+        rules.phase,
+        rules.criterion_count,
+        holding.date_day
     having count(*) = rules.criterion_count
 )
 

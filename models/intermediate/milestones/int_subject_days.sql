@@ -11,6 +11,7 @@ updates as (
 subject_days as (
     select
         subject_events.account_id,
+        subject_events.onboarding_number,
         subject_events.subject,
         subject_events.date_day,
         cast(count(*) as bigint) as event_count
@@ -18,7 +19,11 @@ subject_days as (
     inner join updates
         on subject_events.account_id = updates.account_id
     where subject_events.date_day >= updates.{{ first_day() }}
-    group by subject_events.account_id, subject_events.subject, subject_events.date_day
+    group by
+        subject_events.account_id,
+        subject_events.onboarding_number,
+        subject_events.subject,
+        subject_events.date_day
 )
 
 select * from subject_days

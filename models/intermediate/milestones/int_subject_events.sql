@@ -14,8 +14,12 @@ events as (
     from {{ ref('base_counted_events') }}
 ),
 
-updates as (
-    select * from {{ ref('int_account_updates') }}
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+onboardings as (
+    select * from {{ ref('int_onboardings') }}
 ),
 
 subjects as (
@@ -26,32 +30,38 @@ memberships as (
     select * from {{ ref('base_memberships') }}
 ),
 
--- What was set up before the first day counts on it. Somebody whose persona nobody told counts for
--- each: a milestone is not withheld for what the CRM doesn't say.
+-- What was set up before the first day counts on it; a later onboarding begins anew. Somebody
+-- whose persona nobody told counts for each: a milestone is not withheld for what no CRM says.
 subject_events as (
     select
         events.account_id,
+        onboardings.onboarding_number,
         subjects.subject,
         events.user_id,
         events.event_id,
         events.occurred_at,
-        greatest(events.date_day, updates.started_on) as date_day
+        greatest(events.date_day, onboardings.started_on) as date_day
     from events
     inner join subjects
         on
             events.event_type = subjects.event_type
             and (events.source = 'product' or not subjects.is_role)
-    inner join updates
-        on events.account_id = updates.account_id
+    inner join accounts
+        on events.account_id = accounts.account_id and events.date_day <= accounts.ended_on
+    inner join onboardings
+        on
+            events.account_id = onboardings.account_id
+            and (
+                onboardings.onboarding_number = 1
+                or events.date_day >= onboardings.started_on
+            )
     left join memberships
         on
             case when subjects.persona is not null then events.user_id end = memberships.user_id
             and events.account_id = memberships.account_id
             and events.occurred_at >= memberships.member_from
             and events.occurred_at < memberships.member_to
-    where
-        events.date_day <= updates.ended_on
-        and coalesce(memberships.persona = subjects.persona, true)
+    where coalesce(memberships.persona = subjects.persona, true)
 )
 
 select * from subject_events

@@ -17,6 +17,7 @@ day_criteria as (
 subject_user_days as (
     select distinct
         subject_events.account_id,
+        subject_events.onboarding_number,
         subject_events.subject,
         subject_events.user_id,
         subject_events.date_day

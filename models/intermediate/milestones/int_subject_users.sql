@@ -22,6 +22,7 @@ user_criteria as (
 first_days as (
     select
         subject_events.account_id,
+        subject_events.onboarding_number,
         subject_events.subject,
         'users' as counted,
         subject_events.user_id,
@@ -35,13 +36,18 @@ first_days as (
             select user_criteria.subject from user_criteria
             where user_criteria.counted = 'users'
         )
-    group by subject_events.account_id, subject_events.subject, subject_events.user_id
+    group by
+        subject_events.account_id,
+        subject_events.onboarding_number,
+        subject_events.subject,
+        subject_events.user_id
 ),
 
 -- A window that ends before the first day is not looked at again.
 numbered_days as (
     select
         user_days.account_id,
+        user_days.onboarding_number,
         user_days.subject,
         user_criteria.counted,
         user_criteria.within_days,
@@ -51,7 +57,11 @@ numbered_days as (
         updates.{{ first_day() }} as first_day,
         row_number() over (
             partition by
-                user_days.account_id, user_days.subject, user_criteria.counted, user_days.user_id
+                user_days.account_id,
+                user_days.onboarding_number,
+                user_days.subject,
+                user_criteria.counted,
+                user_days.user_id
             order by user_days.date_day
         ) as day_number
     from {{ ref('int_subject_user_days') }} as user_days
@@ -73,6 +83,7 @@ numbered_days as (
 first_full_windows as (
     select
         days.account_id,
+        days.onboarding_number,
         days.subject,
         days.counted,
         days.user_id,
@@ -81,6 +92,7 @@ first_full_windows as (
     inner join numbered_days as window_begins
         on
             days.account_id = window_begins.account_id
+            and days.onboarding_number = window_begins.onboarding_number
             and days.subject = window_begins.subject
             and days.counted = window_begins.counted
             and days.user_id = window_begins.user_id
@@ -90,7 +102,8 @@ first_full_windows as (
         and coalesce(
             {{ days_between('window_begins.date_day', 'days.date_day') }} < days.within_days, true
         )
-    group by days.account_id, days.subject, days.counted, days.user_id
+    group by
+        days.account_id, days.onboarding_number, days.subject, days.counted, days.user_id
 ),
 
 counted_users as (
@@ -106,6 +119,7 @@ subject_users as (
     left join {{ this }} as kept
         on
             counted_users.account_id = kept.account_id
+            and counted_users.onboarding_number = kept.onboarding_number
             and counted_users.subject = kept.subject
             and counted_users.counted = kept.counted
             and counted_users.user_id = kept.user_id

@@ -4,12 +4,12 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
+onboardings as (
+    select * from {{ ref('int_onboardings') }}
 ),
 
-achievements as (
-    select * from {{ ref('int_milestone_achievements') }}
+onboarding_milestones as (
+    select * from {{ ref('int_onboarding_milestones') }}
 ),
 
 activation_milestones as (
@@ -22,36 +22,43 @@ coverage as (
 
 waits as (
     select
-        accounts.account_id,
+        onboardings.account_id,
+        onboardings.onboarding_number,
         activation_milestones.milestone_id,
         activation_milestones.persona,
         activation_milestones.is_primary,
-        accounts.segment,
-        accounts.product_category,
-        accounts.started_on,
-        accounts.ended_on,
-        accounts.churned_on,
-        achievements.due_on,
-        cast(achievements.achieved_at as date) as achieved_on,
-        cast(achievements.waived_at as date) as waived_on,
+        onboardings.segment,
+        onboardings.product_category,
+        onboardings.started_on,
+        onboardings.ended_on,
+        onboardings.churned_on,
+        milestones.due_on,
+        case
+            when cast(milestones.achieved_at as date) <= onboardings.ended_on
+                then cast(milestones.achieved_at as date)
+        end as achieved_on,
+        cast(milestones.waived_at as date) as waived_on,
         least(
-            accounts.ended_on, coalesce(cast(achievements.waived_at as date), accounts.ended_on)
+            onboardings.ended_on,
+            coalesce(cast(milestones.waived_at as date), onboardings.ended_on)
         ) as left_on
-    from accounts
+    from onboardings
     inner join activation_milestones
-        on accounts.product_category = activation_milestones.product_category
-    inner join achievements
+        on onboardings.product_category = activation_milestones.product_category
+    inner join onboarding_milestones as milestones
         on
-            accounts.account_id = achievements.account_id
-            and activation_milestones.milestone_id = achievements.milestone_id
+            onboardings.account_id = milestones.account_id
+            and onboardings.onboarding_number = milestones.onboarding_number
+            and activation_milestones.milestone_id = milestones.milestone_id
 ),
 
--- An account is followed through the first stretch in which its milestone is observed: from its
+-- An onboarding is followed through the first stretch in which its milestone is observed: from its
 -- first day, or late, to the end of the stretch, the last day that is over, or the day on which
 -- its milestone was waived.
 stretches as (
     select
         waits.account_id,
+        waits.onboarding_number,
         waits.persona,
         greatest(coverage.observed_from, waits.started_on) as entered_on,
         coverage.observed_until,
@@ -61,7 +68,8 @@ stretches as (
             else least(waits.left_on, coverage.observed_until)
         end as followed_to,
         row_number() over (
-            partition by waits.account_id, waits.persona order by coverage.observed_from
+            partition by waits.account_id, waits.onboarding_number, waits.persona
+            order by coverage.observed_from
         ) as stretch_number
     from waits
     cross join build_moment
@@ -86,6 +94,7 @@ followed as (
     left join stretches
         on
             waits.account_id = stretches.account_id
+            and waits.onboarding_number = stretches.onboarding_number
             and waits.persona = stretches.persona
             and stretches.stretch_number = 1
 ),
@@ -93,6 +102,7 @@ followed as (
 decided as (
     select
         account_id,
+        onboarding_number,
         milestone_id,
         persona,
         is_primary,
@@ -124,6 +134,7 @@ decided as (
 times as (
     select
         account_id,
+        onboarding_number,
         milestone_id as activation_milestone_id,
         persona,
         is_primary,

@@ -1,6 +1,7 @@
 with
 
 -- First value on a day that is not over lies after the days that are followed, and counts later.
+-- Who is onboarded again knows the product, so each account counts by its first onboarding.
 times_to_value as (
     select
         persona,
@@ -13,7 +14,7 @@ times_to_value as (
         case when days_to_value = followed_days then 1 else 0 end as is_event,
         case when outcome = 'churned' then 1 else 0 end as is_churn
     from {{ ref('fct_time_to_value') }}
-    where followed_days is not null
+    where followed_days is not null and onboarding_number = 1
 ),
 
 by_persona as (

@@ -13,6 +13,7 @@ renamed as (
         event_id,
         account_id,
         {{ json_text('payload', "'variant'") }} as variant,
+        {{ json_text('payload', "'product_category'") }} as product_category,
         occurred_at,
         loaded_at
     from source

@@ -21,6 +21,7 @@
         'metered_events_30d', 'features_used_30d', 'modules_used_30d', 'module_coverage_30d', 'depth_score_30d',
         'error_rate_7d', 'api_calls_per_day_7d', 'session_depth_30d',
         'guided_task_share', 'configuration_maturity', 'seats_used_share_30d', 'idle_seats_30d', 'users_beyond_seats_30d',
+        'assigned_seats', 'assigned_seats_share', 'idle_assigned_seats_30d', 'replaced_seats_30d',
         'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'oldest_ticket_days',
         'median_ticket_days', 'tickets_per_user_30d', 'first_response_hours_30d',
         'first_response_median_hours_30d', 'first_response_business_hours_30d', 'sla_breaches_30d',

@@ -168,6 +168,7 @@ class _Company:
         if special != "no_users":
             users = [f"u{rng.randrange(10**4):04d}" for _ in range(rng.randint(1, 5))]
             self.contacts(account_id, users, begin)
+        self.seats(account_id, users, begin)
         category = category if category in CATEGORIES[:6] else "general_saas"
         self.known_later(account_id, users, begin)
         if special != "idle":
@@ -177,6 +178,16 @@ class _Company:
         self.tickets(account_id, users, begin)
         self.surveys_and_notes(account_id, users, begin)
         self.crm_noise(account_id, begin)
+
+    def seats(self, account_id, users, begin):
+        """Seats that are assigned, given back and passed on, of some accounts."""
+        rng = self.rng
+        if self.chance(0.6):
+            return
+        for user_id in users:
+            for day in sorted(self.some_day(max(0, begin - 3)) for _ in range(rng.choice((0, 1, 1, 2, 4)))):
+                self.add("crm", rng.choice(("seat_assigned", "seat_assigned", "seat_released")), account_id,
+                         self.moment(day), None, rng.choice((user_id, user_id, user_id, *users, None)))
 
     def known_later(self, account_id, users, begin):
         """Anonymous ids of users, which are told apart by a later event, now and then by two."""

@@ -955,6 +955,7 @@ class Coverage:
             self.by_source[event.source].append(event)
         self.rules = {(row["source"], row["subject"]): row for row in seeds["coverage_rules"]}
         self.roles = {row["event_type"]: row["role"] for row in seeds["tracking_plan"]}
+        self.plan = {row["event_type"]: row for row in seeds["tracking_plan"]}
         self.observed_by = {row["signal"]: [self.subject_of(text) for text in row["observed_by"].split(";") if text]
                             for row in seeds["signals"]}
         self.window_days = {row["signal"]: int(row["window_days"]) for row in seeds["signals"] if row["window_days"]}
@@ -1144,6 +1145,44 @@ def usage_signals(account, seeds, coverage):
             s["seats_used_share_30d"] = ratio(in_use, seats)
             s["idle_seats_30d"], s["users_beyond_seats_30d"] = seats - in_use, s["active_users_30d"] - in_use
     return signals
+
+
+def seat_signals(account, usage, coverage):
+    """{day: {signal: value}} of the signals of assigned seats. usage: of usage_signals."""
+    told = sorted((e for e in account.events if e.source == "crm" and e.user is not None
+                   and e.event_type in ("seat_assigned", "seat_released")), key=lambda e: e.business)
+    first_on = min((e.occurred_at.date() for e in told if e.event_type == "seat_assigned"), default=None)
+    active_days = usage_days_of_users(account, coverage.plan)
+
+    def holders(day):
+        last = {e.user: e.event_type for e in told if e.occurred_at.date() <= day}
+        return {user for user, event_type in last.items() if event_type == "seat_assigned"}
+
+    signals = {}
+    for d in account.spine():
+        s = signals[d] = dict.fromkeys(("assigned_seats", "assigned_seats_share", "idle_assigned_seats_30d",
+                                        "replaced_seats_30d"))
+        if first_on is None or d < first_on:
+            continue
+        now, before = holders(d), holders(d - timedelta(days=30))
+        s["assigned_seats"] = len(now)
+        s["assigned_seats_share"] = ratio(len(now), seats_on(account.states, d))
+        if usage[d]["active_users_30d"] is not None:
+            since = min(d, coverage.complete_through("product")) - timedelta(days=29)
+            s["idle_assigned_seats_30d"] = sum(not any(since <= day <= d for day in active_days[user]) for user in now)
+        if d - timedelta(days=30) >= first_on:
+            s["replaced_seats_30d"] = min(len(before - now), len(now - before))
+    return signals
+
+
+def usage_days_of_users(account, plan):
+    """{user: days with an active event} since the start. plan: the tracking_plan rows by event type."""
+    days = defaultdict(set)
+    for event in account.events:
+        if event.source == "product" and event.user is not None and event.occurred_at.date() >= account.started_on \
+                and (event.event_type not in plan or is_true(plan[event.event_type]["is_active"])):
+            days[event.user].add(event.occurred_at.date())
+    return days
 
 
 def measured_usage(account, seeds):
@@ -1787,7 +1826,8 @@ def build_signals(accounts, accepted, coverage, seeds):
     found = {}
     for account in accounts:
         usage = usage_signals(account, seeds, coverage)
-        parts = [usage, support_signals(account, tickets[account.account_id], coverage, usage, seeds),
+        parts = [usage, seat_signals(account, usage, coverage),
+                 support_signals(account, tickets[account.account_id], coverage, usage, seeds),
                  billing_signals(account, bills[account.account_id], usage, coverage, rates),
                  engagement_signals(account, seeds)]
         found[account.account_id] = {}

@@ -1,4 +1,4 @@
-"""Set-up from before the clock counts, a milestone of a persona needs its person, and a second onboarding is its own."""
+"""Set-up from before the clock counts, a milestone of a persona needs its person, a second onboarding is its own, and seats."""
 
 import json
 from datetime import datetime, timedelta
@@ -128,3 +128,30 @@ def test_a_second_onboarding_is_a_row_of_its_own():
             (3, "analytics", "2025-06-01", "censored", None, 29),
         ]
         assert milestone(connection, "M002")[0] == "achieved_late"
+
+
+def test_seats_are_assigned_idle_and_replaced():
+    """Two of four seats, one of which passes on; only ann is active."""
+    events = (
+        SIGN_UP,
+        event("crm", "onboarding_started", "2025-02-20 09:00:00"),
+        event("billing", "subscription_started", "2025-02-20 12:00:00", TERMS | {"seats": 4}),
+        event("crm", "seat_assigned", "2025-03-01 09:00:00", user_id="ann"),
+        event("crm", "seat_assigned", "2025-03-01 09:00:01", user_id="ben"),
+        event("crm", "seat_released", "2025-03-10 09:00:00", user_id="ben"),
+        event("crm", "seat_assigned", "2025-03-12 09:00:00", user_id="cai"),
+        *(event("product", "session_started", f"2025-03-{day:02} 10:00:00", user_id="ann") for day in range(1, 32)),
+    )
+    with built(*events, as_of="2025-04-01") as connection:
+        found = connection.execute(
+            "select strftime(date_day, '%m-%d'), assigned_seats, assigned_seats_share::float, idle_assigned_seats_30d,"
+            " replaced_seats_30d, idle_seats_30d from fct_account_signals where date_day::text in"
+            " ('2025-02-28', '2025-03-09', '2025-03-11', '2025-03-30', '2025-04-01') order by 1"
+        ).fetchall()
+        assert found == [
+            ("02-28", None, None, None, None, 4),
+            ("03-09", 2, 0.5, 1, None, 3),
+            ("03-11", 1, 0.25, 0, None, 3),
+            ("03-30", 2, 0.5, 1, None, 3),
+            ("04-01", 2, 0.5, 1, 1, 3),
+        ]

@@ -140,6 +140,11 @@ def crm(log, accounts, users, kind, rng):
     account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.0005), rng)
     band = np.digitize(health, [-0.5, 0.5])
     log.add("crm", "health_overridden", account, _office(day, rng), band=band, expires=day + 30)
+
+    # Most accounts keep their seats in the directory: a seat goes with its user.
+    tells = (log.first_account + users.account) % 10 < 7
+    log.add("crm", "seat_assigned", users.account, users.join * DAY + night + 1, tells, users.number)
+    log.add("crm", "seat_released", users.account, evening - 1, tells & users.leaves, users.number)
     return sold
 
 

@@ -9,6 +9,10 @@ usage as (
     select * from {{ ref('int_usage_signals') }}
 ),
 
+seat_signals as (
+    select * from {{ ref('int_seat_signals') }}
+),
+
 support as (
     select * from {{ ref('int_support_signals') }}
 ),
@@ -74,6 +78,12 @@ joined as (
                 then usage.active_users_30d - billing.seats
             when usage.active_users_30d <= billing.seats then 0
         end as users_beyond_seats_30d,
+        seat_signals.assigned_seats,
+        {{ ratio('seat_signals.assigned_seats', 'billing.seats') }} as assigned_seats_share,
+        case
+            when usage.active_users_30d is not null then seat_signals.idle_assigned_seats_30d
+        end as idle_assigned_seats_30d,
+        seat_signals.replaced_seats_30d,
         support.tickets_opened_30d,
         support.tickets_open,
         support.tickets_awaiting_us,
@@ -128,6 +138,10 @@ joined as (
         on
             account_days.account_id = usage.account_id
             and account_days.date_day = usage.date_day
+    left join seat_signals
+        on
+            account_days.account_id = seat_signals.account_id
+            and account_days.date_day = seat_signals.date_day
     left join support
         on
             account_days.account_id = support.account_id

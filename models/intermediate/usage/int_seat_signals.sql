@@ -1,0 +1,237 @@
+-- A user holds a seat on the days from its assignment to the day before its release. One +1 where
+-- such a stretch begins and one -1 where it ends, summed along the days, counts the holders; the
+-- same of the stretches 30 days later counts those of 30 days before, and of what two stretches
+-- share the holders who are both.
+{%- set measures = ['assigned', 'assigned_before', 'remaining', 'busy'] %}
+{%- set never = "cast('2300-01-01' as date)" %}
+
+with
+
+account_days as (
+    select * from {{ ref('int_account_days') }}
+    where date_day >= {{ first_day() }}
+),
+
+updates as (
+    select
+        account_id,
+        {{ first_day() }} as first_day
+    from {{ ref('int_account_updates') }}
+    where {{ first_day() }} <= ended_on
+),
+
+seat_events as (
+    select * from {{ ref('stg_crm__seat_events') }}
+),
+
+user_days as (
+    select * from {{ ref('int_user_days') }}
+    where active_events > 0
+),
+
+watermarks as (
+    select * from {{ ref('base_stream_watermarks') }}
+    where source = 'product'
+),
+
+first_assignments as (
+    select
+        account_id,
+        min(cast(occurred_at as date)) as assigned_on
+    from seat_events
+    where event_type = 'seat_assigned'
+    group by account_id
+),
+
+numbered_events as (
+    select
+        account_id,
+        user_id,
+        event_type,
+        cast(occurred_at as date) as date_day,
+        row_number() over (
+            partition by account_id, user_id, cast(occurred_at as date)
+            order by {{ in_business_order() }}
+        ) as event_number,
+        count(*) over (partition by account_id, user_id, cast(occurred_at as date)) as events
+    from seat_events
+),
+
+ends_of_days as (
+    select
+        account_id,
+        user_id,
+        event_type,
+        date_day,
+        coalesce(
+            lead(date_day) over (partition by account_id, user_id order by date_day), {{ never }}
+        ) as next_day
+    from numbered_events
+    where event_number = events
+),
+
+held as (
+    select
+        account_id,
+        user_id,
+        date_day as held_from,
+        next_day as held_until,
+        {{ add_days('date_day', 30) }} as held_before_from,
+        case
+            when next_day < {{ never }} then {{ add_days('next_day', 30) }} else next_day
+        end as held_before_until
+    from ends_of_days
+    where event_type = 'seat_assigned'
+),
+
+seat_users as (
+    select distinct
+        account_id,
+        user_id
+    from held
+),
+
+-- On a day that is not over, who was active in the 30 days up to the last one over may be again.
+used_stretches as (
+    select
+        user_days.account_id,
+        user_days.user_id,
+        user_days.date_day as used_from,
+        least(
+            coalesce(
+                lead(user_days.date_day) over (
+                    partition by user_days.account_id, user_days.user_id
+                    order by user_days.date_day
+                ),
+                {{ never }}
+            ),
+            case
+                when {{ add_days('user_days.date_day', 30) }} > watermarks.complete_through
+                    then {{ never }}
+                else {{ add_days('user_days.date_day', 30) }}
+            end
+        ) as used_until
+    from user_days
+    inner join seat_users
+        on
+            user_days.account_id = seat_users.account_id
+            and user_days.user_id = seat_users.user_id
+    cross join watermarks
+),
+
+stretches as (
+    select
+        account_id,
+        'assigned' as measure,
+        held_from as begins_on,
+        held_until as ends_on
+    from held
+    union all
+    select
+        account_id,
+        'assigned_before' as measure,
+        held_before_from as begins_on,
+        held_before_until as ends_on
+    from held
+    union all
+    select
+        held.account_id,
+        'remaining' as measure,
+        greatest(held.held_from, held_before.held_before_from) as begins_on,
+        least(held.held_until, held_before.held_before_until) as ends_on
+    from held
+    inner join held as held_before
+        on
+            held.account_id = held_before.account_id
+            and held.user_id = held_before.user_id
+            and held.held_from < held_before.held_before_until
+            and held.held_until > held_before.held_before_from
+    union all
+    select
+        held.account_id,
+        'busy' as measure,
+        greatest(held.held_from, used_stretches.used_from) as begins_on,
+        least(held.held_until, used_stretches.used_until) as ends_on
+    from held
+    inner join used_stretches
+        on
+            held.account_id = used_stretches.account_id
+            and held.user_id = used_stretches.user_id
+            and held.held_from < used_stretches.used_until
+            and held.held_until > used_stretches.used_from
+),
+
+changes as (
+    select
+        account_id,
+        measure,
+        begins_on as date_day,
+        1 as change
+    from stretches
+    union all
+    select
+        account_id,
+        measure,
+        ends_on as date_day,
+        -1 as change
+    from stretches
+),
+
+-- What came before the first day counts on it.
+daily_changes as (
+    select
+        changes.account_id,
+        {% for measure in measures -%}
+        sum(case when changes.measure = '{{ measure }}' then changes.change else 0 end)
+            as {{ measure }},
+        {% endfor -%}
+        greatest(changes.date_day, updates.first_day) as date_day
+    from changes
+    inner join updates
+        on changes.account_id = updates.account_id
+    group by changes.account_id, greatest(changes.date_day, updates.first_day)
+),
+
+running as (
+    select
+        account_days.account_id,
+        {% for measure in measures -%}
+        cast(
+            coalesce(
+                sum(daily_changes.{{ measure }}) over (
+                    partition by account_days.account_id order by account_days.date_day
+                ),
+                0
+            ) as bigint
+        ) as {{ measure }},
+        {% endfor -%}
+        account_days.date_day
+    from account_days
+    left join daily_changes
+        on
+            account_days.account_id = daily_changes.account_id
+            and account_days.date_day = daily_changes.date_day
+),
+
+seat_signals as (
+    select
+        running.account_id,
+        running.date_day,
+        running.assigned as assigned_seats,
+        running.assigned - running.busy as idle_assigned_seats_30d,
+        case
+            when {{ days_between('first_assignments.assigned_on', 'running.date_day') }} >= 30
+                then
+                    least(
+                        running.assigned - running.remaining,
+                        running.assigned_before - running.remaining
+                    )
+        end as replaced_seats_30d
+    from running
+    inner join first_assignments
+        on
+            running.account_id = first_assignments.account_id
+            and running.date_day >= first_assignments.assigned_on
+)
+
+select * from seat_signals

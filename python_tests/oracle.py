@@ -460,9 +460,9 @@ def canonical_accounts(clear_events):
 
 
 def memberships(clear_events):
-    """{user_id: ([moment], [(account_id, persona) or None])}: whom the user belongs to from each moment on; section 2.
+    """{user_id: ([moment], [[(account_id, persona)]])}: the user's open links from each moment on, added last first; section 2.
 
-    Moments ascend; of several at one moment the last in business order holds. None = the user has no open link.
+    Moments ascend; of several at one moment the last in business order holds.
     """
     found, links = {}, defaultdict(dict)
     changes = [e for e in clear_events if e.source == "crm" and e.user_id is not None
@@ -475,18 +475,18 @@ def memberships(clear_events):
             own.pop(event.account_id, None)
         moments, accounts = found.setdefault(event.user_id, ([], []))
         moments.append(event.occurred_at)
-        last = max(own, key=lambda account_id: own[account_id][0]) if own else None
-        accounts.append((last, own[last][1]) if own else None)
+        added = sorted(own, key=lambda account_id: own[account_id][0], reverse=True)
+        accounts.append([(account_id, own[account_id][1]) for account_id in added])
     return found
 
 
-def member_of(user_id, moment, membership):
-    """(account_id, persona) of the user at a moment, (None, None) when unknown. membership: from memberships()."""
+def open_links(user_id, moment, membership):
+    """[(account_id, persona)] of the user at a moment, added last first. membership: from memberships()."""
     if user_id not in membership:
-        return None, None
-    moments, accounts = membership[user_id]
+        return []
+    moments, links = membership[user_id]
     position = bisect.bisect_right(moments, moment) - 1
-    return (accounts[position] if position >= 0 else None) or (None, None)
+    return links[position] if position >= 0 else []
 
 
 def identifications(clear_events):
@@ -507,10 +507,10 @@ def resolve_account(event, known_as, membership, survivors):
         event.user, moment = teller.user_id, max(moment, teller.occurred_at)
     account_id = event.account_id
     if account_id is None and event.source == "product":
-        account_id, _ = member_of(event.user, moment, membership)
+        account_id = next((account_id for account_id, _ in open_links(event.user, moment, membership)), None)
     event.account = survivors.get(account_id)
-    home, persona = member_of(event.user, event.occurred_at, membership)
-    event.persona = persona if home is not None and survivors.get(home) == event.account else None
+    event.persona = next((persona for account_id, persona in open_links(event.user, event.occurred_at, membership)
+                          if event.account is not None and survivors.get(account_id) == event.account), None)
 
 
 def name_documents(accepted, seeds, survivors):

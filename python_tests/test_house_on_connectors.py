@@ -125,9 +125,8 @@ def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
     submitted = handed_in[handed_in.id_assessment == first].set_index("id_student").date_submitted
     start = registrations.set_index("id_student").date_registration.clip(lower=0)
     left = registrations.set_index("id_student").date_unregistration
-    days = (submitted - start.reindex(submitted.index))[
-        ~(left.reindex(submitted.index) < submitted) & (submitted >= start.reindex(submitted.index))
-    ]
+    # What was handed in before the start counts on the first day.
+    days = (submitted - start.reindex(submitted.index)).clip(lower=0)[~(left.reindex(submitted.index) < submitted)]
     # More than a week in which nobody hands in ends what is observed: who began before it shows no first value after it.
     handed_in_on = submitted.sort_values().drop_duplicates()
     observed_until = handed_in_on[~(handed_in_on.shift(-1) - handed_in_on - 1 <= 7)].iloc[0]

@@ -93,17 +93,29 @@ open_links as (
             and stretches.member_to <= links.ended_at
 ),
 
-memberships as (
+resolved_links as (
     select
-        open_links.user_id,
+        open_links.*,
         accounts.account_id,
-        open_links.persona,
-        open_links.member_from,
-        open_links.member_to
+        row_number() over (
+            partition by open_links.user_id, open_links.member_from, accounts.account_id
+            order by open_links.recency
+        ) as recency_at_account
     from open_links
     inner join accounts
         on open_links.source_account_id = accounts.source_account_id
-    where open_links.recency = 1
+),
+
+memberships as (
+    select
+        user_id,
+        account_id,
+        persona,
+        recency = 1 as is_last_added,
+        member_from,
+        member_to
+    from resolved_links
+    where recency_at_account = 1
 )
 
 select * from memberships

@@ -68,6 +68,7 @@ subscribed_days as (
         is_subscribed,
         lag(is_subscribed) over (partition by account_id order by date_day) as was_subscribed
     from billing_signals
+    where account_id in (select later_starts.account_id from later_starts)
 ),
 
 losses as (

@@ -160,15 +160,12 @@ class _Company:
             self.add("crm", "onboarding_started", account_id, self.moment(begin), rng.choice((None, {"variant": "b"})))
             if self.chance(0.1):
                 self.add("crm", "onboarding_started", account_id, self.moment(begin + rng.randint(0, 9)))
-            while self.chance(0.3):                               # of another product, or anew
-                self.add("crm", "onboarding_started", account_id, self.moment(self.some_day(begin)),
-                         rng.choice((None, {"product_category": rng.choice(CATEGORIES)})))
 
         users = []
         if special != "no_users":
             users = [f"u{rng.randrange(10**4):04d}" for _ in range(rng.randint(1, 5))]
             self.contacts(account_id, users, begin)
-        self.seats(account_id, users, begin)
+        self.later_starts_and_seats(account_id, users, begin)
         category = category if category in CATEGORIES[:6] else "general_saas"
         self.known_later(account_id, users, begin)
         if special != "idle":
@@ -179,15 +176,18 @@ class _Company:
         self.surveys_and_notes(account_id, users, begin)
         self.crm_noise(account_id, begin)
 
-    def seats(self, account_id, users, begin):
-        """Seats that are assigned, given back and passed on, of some accounts."""
+    def later_starts_and_seats(self, account_id, users, begin):
+        """Onboardings of another product or anew, and seats that pass on, by draws of their own."""
+        others, self.rng = self.rng, random.Random(f"{self.first_day} {account_id} {begin}")
         rng = self.rng
-        if self.chance(0.6):
-            return
-        for user_id in users:
+        while self.chance(0.3):
+            self.add("crm", "onboarding_started", account_id, self.moment(self.some_day(begin)),
+                     rng.choice((None, {"product_category": rng.choice(CATEGORIES)})))
+        for user_id in users if self.chance(0.4) else ():
             for day in sorted(self.some_day(max(0, begin - 3)) for _ in range(rng.choice((0, 1, 1, 2, 4)))):
                 self.add("crm", rng.choice(("seat_assigned", "seat_assigned", "seat_released")), account_id,
                          self.moment(day), None, rng.choice((user_id, user_id, user_id, *users, None)))
+        self.rng = others
 
     def known_later(self, account_id, users, begin):
         """Anonymous ids of users, which are told apart by a later event, now and then by two."""

@@ -465,7 +465,7 @@ def memberships(clear_events):
     Moments ascend; of several at one moment the last in business order holds.
     """
     found, links = {}, defaultdict(dict)
-    changes = [e for e in clear_events if e.source == "crm" and e.user_id is not None
+    changes = [e for e in clear_events if e.source == "crm" and None not in (e.user_id, e.account_id)
                and e.event_type in ("contact_added", "contact_removed")]
     for event in sorted(changes, key=lambda e: e.business):
         own = links[event.user_id]               # {account as sent: (business order of the last addition, persona)}

@@ -48,12 +48,13 @@ def heartbeat(days: list[datetime.date]) -> dict[str, list[dict]]:
     """An account that does everything every day, so that nobody else says what is observed."""
     product = [row["event_type"] for row in warehouse.seed_rows()["tracking_plan"]]
     events = [("product", event_type, None) for event_type in product]
-    events += [
-        ("support", "ticket_created", {"ticket_id": "steady"}),
-        ("support", "ticket_replied", {"ticket_id": "steady", "author_role": "agent", "is_public": True}),
-        ("survey", "survey_sent", {"survey_id": "steady", "kind": "nps"}),
-        ("survey", "survey_answered", {"survey_id": "steady", "kind": "nps", "score": 8}),
-    ]
+    values = {"ticket_id": "steady", "author_role": "agent", "is_public": True, "waiting_for": "customer"}
+    values |= {"into_ticket_id": "other", "survey_id": "steady", "kind": "nps", "score": 8}
+    contract = warehouse.seed_rows()["event_schemas"]
+    types = {(row["source"], row["event_type"]) for row in contract if row["source"] in ("support", "survey")}
+    for source, event_type in sorted(types):
+        asked = [row["payload_key"] for row in contract if row["event_type"] == event_type and row["is_required"] == "true"]
+        events.append((source, event_type, {key: values[key] for key in asked}))
     rows = {stream: [] for stream in warehouse.STREAMS}
     for day in days:
         at = datetime.datetime.combine(day, datetime.time(8))

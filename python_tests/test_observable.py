@@ -380,16 +380,19 @@ def replayed(connection, seeds):
 
 def wait(coverage, subjects, row):
     """(outcome, days to value, entered after, followed) of the wait for a milestone."""
-    _, _, started, ended, churned, due, _, _, _, achieved, _ = row
-    achieved, complete = whole(achieved), coverage.complete_through(subjects)
+    _, _, started, ended, churned, due, _, _, _, achieved, waived = row
+    achieved, waived, complete = whole(achieved), whole(waived), coverage.complete_through(subjects)
     days = (started + number * DAY for number in range((ended - started).days + 1))
     entered = next((date for date in days if coverage.observed_since(subjects, date) is not None), None)
     if entered is None or entered > due or (achieved and achieved < entered):
         return "not_observable", None, None, None
     last = coverage.stretch(subjects, entered)[1]
     followed_to = min(ended, complete if last == coverage.as_of else last)
+    is_waived = waived and waived <= followed_to
+    followed_to = waived if is_waived else followed_to
     activated = achieved if achieved and achieved <= last else None
-    outcome = "activated" if activated else "churned" if churned and churned <= followed_to else "censored"
+    outcome = "churned" if churned and churned <= followed_to else "censored"
+    outcome = "activated" if activated else "waived" if is_waived else outcome
     value = (activated - started).days if activated else None
     if followed_to < entered:
         return outcome, value, None, None

@@ -14,6 +14,7 @@ identifications as (
 
 memberships as (
     select * from {{ ref('base_memberships') }}
+    where is_last_added
 ),
 
 resolved as (
@@ -38,7 +39,6 @@ resolved as (
                     then coalesce(identifications.user_id, events.user_id)
             end
             = memberships.user_id
-            and memberships.is_last_added
             and greatest(
                 events.occurred_at, coalesce(identifications.identified_at, events.occurred_at)
             ) >= memberships.member_from

@@ -185,6 +185,7 @@ class World:
         self.seeds = dict(warehouse.seed_rows())
         self.days = rng.choice((30, 90, 200, 400))
         self.as_of = FIRST + self.days * DAY
+        self.tasks_from = FIRST + rng.choice((-9, 0, rng.randrange(self.days), self.days)) * DAY
         self.known_at = rng.choice(
             (midnight(self.as_of + DAY), midnight(self.as_of) + datetime.timedelta(seconds=rng.randrange(86400)))
         )
@@ -193,6 +194,7 @@ class World:
                 row
                 | {"cadence_limit": str(int(row["tier"]) % 3 or ""), "uses_business_hours": rng.choice(("true", "false"))}
                 | {"due_within_hours": str(rng.choice((1, 8, 9, 40, 100)))}
+                | {"lapses_after_days": str(rng.choice((1, 5, 20, 300)))}
                 for row in self.seeds["playbooks"]
             ]
             self.seeds["business_hours"] = self.seeds["business_hours"] + [
@@ -248,8 +250,8 @@ class World:
         """Fill the tables that the models read."""
         ends_at = midnight(self.as_of + DAY)
         fill(
-            connection, "base_build_moment", "as_of date, known_at timestamp, as_of_ends_at timestamp",
-            [(self.as_of, self.known_at, ends_at)],
+            connection, "base_build_moment", "as_of date, known_at timestamp, as_of_ends_at timestamp, tasks_from date",
+            [(self.as_of, self.known_at, ends_at, self.tasks_from)],
         )  # fmt: skip
         fill(
             connection, "int_accounts",
@@ -327,20 +329,25 @@ class World:
                     age = (day + offset * DAY - account["started_on"]).days
                     if cleared and day + offset * DAY >= cleared:
                         break
+                    if day + offset * DAY < self.tasks_from:
+                        continue
                     if age >= int(row["from_day"]) and (not row["to_day"] or age <= int(row["to_day"])):
                         days.append(day + offset * DAY)
                 if not days:
                     continue
                 outgrows = account["started_on"] + (int(row["to_day"]) + 1) * DAY if row["to_day"] else FOREVER
-                ends_on = min(cleared or FOREVER, outgrows)
+                book = books[row["play_id"]]
+                lapses = days[0] + int(book["lapses_after_days"]) * DAY
+                ends_on = min(cleared or FOREVER, outgrows, lapses)
                 ended_by = {"churned": "account_churned", "out_of_window": "outgrown"}.get(episode["cleared_by"])
                 if outgrows < (cleared or FOREVER):
                     ended_by = "outgrown"
+                if lapses < min(cleared or FOREVER, outgrows):
+                    ended_by = "lapsed"
                 monday = days[0] - days[0].weekday() * DAY
                 score = self.scores.get((account["account_id"], monday))
                 risk = None if score is None else 100 - score
                 arr = self.arr[account["account_id"], days[0]]
-                book = books[row["play_id"]]
                 candidates.append(
                     {
                         "task_id": ids[account["account_id"], row["play_id"], episode["trigger_id"], days[0]],

@@ -73,7 +73,8 @@ def on_postgres(postgres, tmp_path_factory):
             elif night == engines.LATE:
                 load(postgres, stream, pd.read_parquet(work / "raw" / stream / engines.NIGHT)[list(ENVELOPE)])
         finished = warehouse.dbt(
-            "build", *engines.left_out(night), "--target", "postgres", "--vars", f"raw_schema: {RAW}",
+            "build", *engines.left_out(night), "--target", "postgres", "--vars",
+            f"{{raw_schema: {RAW}, tasks_from: 2000-01-01}}",
             "--target-path", str(target), "--log-path", str(work / "logs_postgres"),
             ONBOARDING_HEALTH_POSTGRES_SCHEMA=SCHEMA, **engines.opinions(work),
         )  # fmt: skip

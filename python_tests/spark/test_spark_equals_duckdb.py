@@ -30,7 +30,8 @@ def on_spark(tmp_path_factory):
 
     def dbt(*arguments):
         result = dbtRunner().invoke([
-            "--no-use-colors", "--quiet", *arguments, "--target", "spark", "--vars", f"raw_path: {work / 'raw'}",
+            "--no-use-colors", "--quiet", *arguments, "--target", "spark", "--vars",
+            f"{{raw_path: {work / 'raw'}, tasks_from: 2000-01-01}}",
             "--target-path", str(work / "target_spark"), "--log-path", str(work / "logs_spark"),
         ])  # fmt: skip
         assert result.exception is None, result.exception

@@ -59,7 +59,8 @@ episodes as (
     from band_episodes
 ),
 
--- The play is wanted on the days of the trigger on which the account has the age for it.
+-- The play is wanted on the days of the trigger on which the account has the age for it, and not
+-- before anybody could be asked.
 wanted as (
     select
         episodes.account_id,
@@ -72,7 +73,8 @@ wanted as (
         play_triggers.is_high_risk,
         greatest(
             episodes.first_seen_on,
-            {{ add_days('accounts.started_on', 'play_triggers.from_day') }}
+            {{ add_days('accounts.started_on', 'play_triggers.from_day') }},
+            build_moment.tasks_from
         ) as wanted_on,
         coalesce(episodes.cleared_on, cast('9999-12-31' as date)) as cleared_on,
         coalesce(
@@ -80,6 +82,7 @@ wanted as (
             cast('9999-12-31' as date)
         ) as outgrown_on
     from episodes
+    cross join build_moment
     inner join accounts
         on episodes.account_id = accounts.account_id
     inner join play_triggers
@@ -92,10 +95,16 @@ wanted as (
 begun as (
     select
         wanted.*,
-        least(wanted.cleared_on, wanted.outgrown_on) as ends_on,
+        playbooks.tier,
+        playbooks.cadence_limit,
+        playbooks.impact,
+        playbooks.effort,
+        {{ add_days('wanted.wanted_on', 'playbooks.lapses_after_days') }} as lapses_on,
         {{ last_score_weekday('wanted.wanted_on') }} as last_score_date
     from wanted
     cross join build_moment
+    inner join playbooks
+        on wanted.play_id = playbooks.play_id
     where
         wanted.wanted_on < least(wanted.cleared_on, wanted.outgrown_on)
         and wanted.wanted_on <= build_moment.as_of
@@ -108,15 +117,10 @@ weighed as (
             ~ "|| cast(begun.wanted_on as " ~ dbt.type_string() ~ ")"
         ) }} as task_id,
         begun.*,
-        playbooks.tier,
-        playbooks.cadence_limit,
-        playbooks.impact,
-        playbooks.effort,
+        least(begun.cleared_on, begun.outgrown_on, begun.lapses_on) as ends_on,
         measured_signals.arr,
         100 - scores.score as risk
     from begun
-    inner join playbooks
-        on begun.play_id = playbooks.play_id
     inner join measured_signals
         on
             begun.account_id = measured_signals.account_id
@@ -173,6 +177,7 @@ candidates as (
         weighed.wanted_on,
         weighed.ends_on,
         case
+            when weighed.ends_on < least(weighed.cleared_on, weighed.outgrown_on) then 'lapsed'
             when weighed.ends_on < weighed.cleared_on then 'outgrown'
             when weighed.cleared_by = 'churned' then 'account_churned'
             when weighed.cleared_by = 'out_of_window' then 'outgrown'

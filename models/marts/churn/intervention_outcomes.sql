@@ -32,6 +32,7 @@ task_counts as (
         sum(case when interventions.status in ('open', 'overdue') then 1 else 0 end)
             as open_count,
         sum(case when interventions.status = 'completed' then 1 else 0 end) as completed_count,
+        sum(case when interventions.status = 'lapsed' then 1 else 0 end) as lapsed_count,
         sum(case when interventions.is_treated then 1 else 0 end) as treated_count,
         count(distinct case when interventions.is_treated then interventions.account_id end)
             as treated_account_count,
@@ -110,6 +111,7 @@ counted as (
         coalesce(task_counts.task_count, 0) as task_count,
         coalesce(task_counts.open_count, 0) as open_count,
         coalesce(task_counts.completed_count, 0) as completed_count,
+        coalesce(task_counts.lapsed_count, 0) as lapsed_count,
         coalesce(task_counts.treated_count, 0) as treated_count,
         coalesce(task_counts.treated_account_count, 0) as treated_account_count,
         coalesce(task_counts.late_count, 0) as late_count,
@@ -178,6 +180,7 @@ outcomes as (
         cast(open_count as bigint) as open_count,
         waiting_count,
         never_opened_count,
+        cast(lapsed_count as bigint) as lapsed_count,
         cast(late_count as bigint) as late_count,
         cast(completed_count as bigint) as completed_count,
         cast(treated_count as bigint) as treated_count,

@@ -66,6 +66,10 @@ last_builds as (
     select max(build_number) as build_number from completed_builds
 ),
 
+first_builds as (
+    select min(build_number) as build_number from completed_builds
+),
+
 last_runs as (
     select max(run_number) as run_number from started_builds
 ),
@@ -115,6 +119,11 @@ moment as (
                 'cast(' ~ add_time('checked.known_at', 1, 'second') ~ ' as date)', -1
             ) }}
         ) as over_on,
+        coalesce(
+            cast({{ "'" ~ var('tasks_from') ~ "'" if var('tasks_from') else 'null' }} as date),
+            first_completed.as_of,
+            checked.as_of
+        ) as tasks_from,
         {{ latest_load_at() }} as latest_load_at,
         coalesce(last_builds.build_number, 0) + 1 as build_number,
         coalesce(last_builds.build_number, 0) as last_build_number,
@@ -138,8 +147,11 @@ moment as (
     from checked
     cross join last_builds
     cross join interrupted
+    cross join first_builds
     left join this_run
         on this_run.run_number is not null
+    left join completed_builds as first_completed
+        on first_builds.build_number = first_completed.build_number
     left join completed_builds
         on last_builds.build_number = completed_builds.build_number
 )

@@ -33,9 +33,9 @@ AT_RISK = """
     limit 5
 """
 TASKS = """
-    select count(*), coalesce(sum(case when status = 'overdue' then 1 else 0 end), 0)
+    select
+        count(*) filter (status in ('open', 'overdue')), count(*) filter (status = 'overdue'), count(*) filter (status = 'queued')
     from fct_interventions
-    where status in ('open', 'overdue')
 """
 HANDOFFS = "select count(*), coalesce(sum(expected_arr), 0) from expansion_handoffs"
 VERDICTS = """
@@ -80,8 +80,9 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
 
-    (tasks, overdue), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
-    lines += ["", "To do", f"  {tasks:,} tasks, {overdue:,} overdue; `make digest` writes a page per owner"]
+    (tasks, overdue, queued), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
+    waiting = f", {queued:,} more queued behind them" if queued else ""
+    lines += ["", "To do", f"  {tasks:,} tasks, {overdue:,} overdue{waiting}; `make digest` writes a page per owner"]
     lines.append(f"  {handoffs:,} accounts for sales, expected ARR {arr:,.0f}; see expansion_handoffs")
 
     lines += ["", "Does the score predict churn"]

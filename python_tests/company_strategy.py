@@ -458,7 +458,7 @@ class _Company:
                 self.add("crm", event_type, account_id, self.moment(day),
                          {"milestone_id": rng.choice(MILESTONES), "reason": "agreed"})
         for event_type, payload in (
-                ("task_completed", {"task_id": "k1", "outcome": "done"}),
+                ("task_completed", {rng.choice(("task_id", "play_id", "task")): "csm_outreach", "outcome": "done"}),
                 ("opportunity_stage_changed", {"opportunity_id": "o1", "stage": "won", "kind": "renewal"}),
                 ("experiment_assigned", {"experiment_id": "x1", "variant": "a"})):
             if self.chance(0.1):

@@ -386,7 +386,8 @@ def reject_reason(event, duplicates, schemas, currencies, scales, clock):
     if event.event_type is None or (event.source != "product" and not schema):
         return "unknown_type"
     for row in schema:
-        if is_true(row["is_required"]) and is_blank(event.payload.get(row["payload_key"])):
+        instead = row["unless_key"] and not is_blank(event.payload.get(row["unless_key"]))
+        if is_true(row["is_required"]) and is_blank(event.payload.get(row["payload_key"])) and not instead:
             return "missing_key"
     for row in schema:
         value = event.payload.get(row["payload_key"])

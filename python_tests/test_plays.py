@@ -244,6 +244,15 @@ class World:
                         }
                     )
                     day = end + rng.choice((1, 3, 40)) * DAY
+        kinds = ("value_realised", "renewed", "recovered")
+        self.moots = sorted(
+            {
+                (account["account_id"], rng.choice(kinds), FIRST + rng.randrange(self.days + 1) * DAY)
+                for account in self.accounts
+                for _ in range(rng.choice((0, 1, 8)))
+            }
+        )
+        self.seeds["task_settings"] = [{"open_tasks_per_owner": str(rng.choice((1, 4, 15)))}]
         self.completed = []
 
     def create(self, connection):
@@ -278,6 +287,7 @@ class World:
                 if one["trigger_type"] == kind
             ]
             fill(connection, name, f"{columns}, {common}", rows)
+        fill(connection, "int_play_moots", "account_id varchar, moot_by varchar, happened_on date", self.moots)
         connection.execute("alter table int_band_episodes add column score decimal(18, 2) default 40.5")
         connection.execute(
             "create or replace table fct_risk_signals as "
@@ -289,7 +299,8 @@ class World:
         """Fill the CRM's completions."""
         fill(
             connection, "stg_crm__tasks",
-            "event_id varchar, task_id varchar, outcome varchar, occurred_at timestamp, loaded_at timestamp",
+            "event_id varchar, account_id varchar, task_id varchar, play_id varchar, outcome varchar, occurred_at timestamp, "
+            "loaded_at timestamp",
             self.completed,
         )  # fmt: skip
 
@@ -301,15 +312,17 @@ class World:
         """Complete some of the tasks, opened or not, at any time around them; also ids that nobody gave out."""
         rng = self.rng
         last = min(self.known_at, midnight(self.as_of + DAY))
-        for (task_id, wanted_on) in connection.execute(
-            "select task_id, wanted_on from int_play_candidates order by task_id"
+        for account_id, task_id, play_id, wanted_on in connection.execute(
+            "select account_id, task_id, play_id, wanted_on from int_play_candidates order by task_id"
         ).fetchall():
             for number in range(rng.choice((0, 0, 0, 1, 2))):
                 at = midnight(wanted_on) + datetime.timedelta(seconds=rng.randrange(86400 * rng.choice((1, 4, 60))))
                 if at < last:
                     outcome = rng.choice(("done", "no answer", "odd", None))
-                    self.completed.append((f"{task_id}-{number}", task_id, outcome, at, at))
-        self.completed.append(("x", "nobody's", "done", midnight(FIRST), midnight(FIRST)))
+                    named = rng.choice(((task_id, None), (None, play_id)))
+                    self.completed.append((f"{task_id}-{number}", account_id, *named, outcome, at, at))
+        for named in (("nobody's", None), (None, "nobody's")):
+            self.completed.append((named, "a0", *named, "done", midnight(FIRST), midnight(FIRST)))
 
     def expected(self, ids):
         """The rows of int_play_candidates and fct_interventions; `ids` names a candidate by account, play, trigger and day."""
@@ -338,12 +351,23 @@ class World:
                 outgrows = account["started_on"] + (int(row["to_day"]) + 1) * DAY if row["to_day"] else FOREVER
                 book = books[row["play_id"]]
                 lapses = days[0] + int(book["lapses_after_days"]) * DAY
-                ends_on = min(cleared or FOREVER, outgrows, lapses)
+                moot = min(
+                    (
+                        on for who, kind, on in self.moots
+                        if (who, kind) == (account["account_id"], row["moot_by"]) and (on > days[0] or kind == "value_realised")
+                    ),
+                    default=FOREVER,
+                )  # fmt: skip
+                if moot <= days[0]:
+                    continue
+                ends_on = min(cleared or FOREVER, outgrows, lapses, moot)
                 ended_by = {"churned": "account_churned", "out_of_window": "outgrown"}.get(episode["cleared_by"])
                 if outgrows < (cleared or FOREVER):
                     ended_by = "outgrown"
                 if lapses < min(cleared or FOREVER, outgrows):
                     ended_by = "lapsed"
+                if moot == ends_on != FOREVER:
+                    ended_by = row["moot_by"]
                 monday = days[0] - days[0].weekday() * DAY
                 score = self.scores.get((account["account_id"], monday))
                 risk = None if score is None else 100 - score
@@ -366,7 +390,16 @@ class World:
                     }
                 )
         first = {}
-        for _, task_id, outcome, at, _ in sorted(self.completed, key=lambda row: (row[3], row[0])):
+        for _, account_id, task_id, play_id, outcome, at, _ in sorted(self.completed, key=lambda row: (row[5], str(row[0]))):
+            there = [
+                (one["wanted_on"], one)
+                for one in candidates
+                if (one["account_id"], one["play_id"]) == (account_id, play_id)
+                and one["wanted_on"] <= at.date() < one["ends_on"]
+            ]
+            if play_id and there:
+                last = max(day for day, _ in there)
+                task_id = min(one["task_id"] for day, one in there if day == last)
             first.setdefault(task_id, (at, outcome))
         groups, queues = defaultdict(list), defaultdict(list)
         for candidate in candidates:
@@ -436,6 +469,8 @@ class World:
             if task["status"] in ("open", "overdue"):
                 ranks[task["owner_id"]] += 1
                 task["priority_rank"] = ranks[task["owner_id"]]
+                if ranks[task["owner_id"]] > int(self.seeds["task_settings"][0]["open_tasks_per_owner"]):
+                    task |= {"status": "queued", "is_late": None}
         return candidates, tasks
 
 
@@ -474,13 +509,14 @@ def test_a_task_stays_as_it_was_opened(seed):
         world.create(connection)
         world.run(connection)
         world.draw_completions(connection)
-    episodes, completed, end = world.episodes, world.completed, world.as_of
+    episodes, completed, moots, end = world.episodes, world.completed, world.moots, world.as_of
     past, stays = {}, ("opened_on", "opened_at", "due_at", "arr", "risk", "priority", "reason", "wanted_on", "tier")
     moment = FIRST + world.rng.randrange(5, world.days) * DAY
     last = FIRST - DAY
     for day in sorted({min(moment + days * DAY, end) for days in (0, 1, 7, 40, 400)}):
         world.as_of, world.known_at = day, midnight(day + DAY)
-        world.completed = [row for row in completed if row[3] < world.known_at]
+        world.moots = [row for row in moots if row[2] <= day]
+        world.completed = [row for row in completed if row[5] < world.known_at]
         world.episodes = [
             one | (unknown if (one["cleared_on"] or FOREVER) > day else {})
             for one in episodes
@@ -798,7 +834,8 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=NOTHING_LAPSES)
+    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000"}]}
+    return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 
 @pytest.mark.parametrize("seed", (3, 4))
@@ -814,21 +851,25 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
         before = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
     todo = sorted(task_id for task_id, task in before.items() if task["status"] in ("open", "overdue"))
     assert len(todo) >= 5
+    with built(company, end) as unanswered:
+        silent = {row["task_id"]: row for row in rows_of(unanswered, "select * from fct_interventions")}
+        nobody = rows_of(unanswered, "select * from intervention_outcomes where treated_count > 0")
     events = []
     for task_id in rng.sample(todo, len(todo) // 2 + 1):
         at = midnight(middle + DAY) + datetime.timedelta(minutes=rng.randrange(3000))
         outcome = rng.choice(("done", "done", "no answer"))
         task = {"event_id": f"done-{task_id}", "event_type": "task_completed", "user_id": None, "occurred_at": at}
         task |= {"account_id": before[task_id]["account_id"], "loaded_at": at}
-        task |= {"payload": json.dumps({"task_id": task_id, "outcome": outcome})}
+        named = {"task_id": task_id}
+        if rng.random() < 0.5 and at.date() < (silent[task_id]["closed_on"] or FOREVER):
+            named = {"play_id": before[task_id]["play_id"]}
+        task |= {"payload": json.dumps(named | {"outcome": outcome})}
         events.append((task_id, at, outcome, task))
     answered = company | {"crm": company["crm"] + [event for *_, event in events]}
-    with built(answered, end) as connection, built(company, end) as unanswered:
+    with built(answered, end) as connection:
         after = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
-        silent = {row["task_id"]: row for row in rows_of(unanswered, "select * from fct_interventions")}
         pairs = {row["task_id"] for row in rows_of(connection, "select * from int_play_pairs")}
         outcomes = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from intervention_outcomes")}
-        nobody = rows_of(unanswered, "select * from intervention_outcomes where treated_count > 0")
         treated_days = set(connection.execute("select account_id, treated_on from int_treated_days").fetchall())
     assert not nobody
     treated = set()

@@ -24,7 +24,7 @@ WHOLE, TEXT = {"UBIGINT", "BIGINT"}, {"VARCHAR"}
 JSON = {"text": TEXT, "currency": TEXT, "date": TEXT, "boolean": {"BOOLEAN"}, "integer": WHOLE}
 JSON["number"] = WHOLE | {"DOUBLE"}
 with open(ROOT / "seeds/reference/event_schemas.csv") as seed:
-    SCHEMA = [r | {"required": r["is_required"] == "true"} for r in csv.DictReader(seed)]
+    SCHEMA = [r | {"required": r["is_required"] == "true" and not r["unless_key"]} for r in csv.DictReader(seed)]
 
 
 def hashes(out):

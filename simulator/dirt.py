@@ -35,7 +35,7 @@ _IDENTITY += ["contact_added", "contact_removed"]
 def _required():
     """Required payload keys by event type, and of those one that is not text."""
     seed = pd.read_csv(_SEED)
-    seed = seed[seed["is_required"].astype(str).str.lower() == "true"]
+    seed = seed[(seed["is_required"].astype(str).str.lower() == "true") & seed["unless_key"].isna()]
     keys = seed.groupby("event_type")["payload_key"].agg(list).to_dict()
     seed = seed[~seed["value_type"].isin(["text", "currency"])]
     return keys, seed.groupby("event_type")["payload_key"].first().to_dict()

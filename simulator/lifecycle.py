@@ -134,9 +134,11 @@ def crm(log, accounts, users, kind, rng):
     topic = rng.integers(0, 5, len(day))
     log.add("crm", "note_logged", account, _office(day, rng), sentiment=mood, topic=topic)
     account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.12), rng)
-    task = log.first_account * 1000 + np.arange(len(day))
     outcome = (rng.random(len(day)) > sigmoid(1 + health)) + 0
-    log.add("crm", "task_completed", account, _office(day, rng), task=task, outcome=outcome)
+    at, is_older = _office(day, rng), day > accounts.onboarding[account] + 30
+    # Who looks after an account works through what is asked for it, by the names of the plays.
+    for turn in range(3):
+        log.add("crm", "task_completed", account, at + 900 * turn, play=turn + 3 * is_older, outcome=outcome)
     account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.0005), rng)
     band = np.digitize(health, [-0.5, 0.5])
     log.add("crm", "health_overridden", account, _office(day, rng), band=band, expires=day + 30)

@@ -109,7 +109,13 @@ PAYLOADS = {
         "topic": _pick("topic", ["adoption", "support", "pricing", "roadmap", "training"]),
     },
     "task_completed": {
-        "task_id": _id("task", "task", 9),
+        "play_id": _pick(
+            "play",
+            [
+                "setup_nudge", "onboarding_session", "usage_nudge",
+                "csm_outreach", "technical_check", "guide_email",
+            ],
+        ),
         "outcome": _pick("outcome", ["done", "no answer"]),
     },
     "health_overridden": {

@@ -16,6 +16,10 @@ band_episodes as (
     select * from {{ ref('int_band_episodes') }}
 ),
 
+moots as (
+    select * from {{ ref('int_play_moots') }}
+),
+
 play_triggers as (
     select * from {{ ref('play_triggers') }}
 ),
@@ -71,6 +75,7 @@ wanted as (
         episodes.trigger_id,
         episodes.cleared_by,
         play_triggers.is_high_risk,
+        play_triggers.moot_by,
         greatest(
             episodes.first_seen_on,
             {{ add_days('accounts.started_on', 'play_triggers.from_day') }},
@@ -92,9 +97,27 @@ wanted as (
             and play_triggers.segment in (accounts.segment, 'any')
 ),
 
+-- Value that is realised stays so; a renewal or a recovery answers what was wanted before it.
+mooted as (
+    select
+        wanted.account_id,
+        wanted.play_id,
+        wanted.trigger_id,
+        wanted.wanted_on,
+        min(moots.happened_on) as happened_on
+    from wanted
+    inner join moots
+        on
+            wanted.account_id = moots.account_id
+            and wanted.moot_by = moots.moot_by
+            and (moots.moot_by = 'value_realised' or wanted.wanted_on < moots.happened_on)
+    group by wanted.account_id, wanted.play_id, wanted.trigger_id, wanted.wanted_on
+),
+
 begun as (
     select
         wanted.*,
+        coalesce(mooted.happened_on, cast('9999-12-31' as date)) as moot_on,
         playbooks.tier,
         playbooks.cadence_limit,
         playbooks.impact,
@@ -105,8 +128,15 @@ begun as (
     cross join build_moment
     inner join playbooks
         on wanted.play_id = playbooks.play_id
+    left join mooted
+        on
+            wanted.account_id = mooted.account_id
+            and wanted.play_id = mooted.play_id
+            and wanted.trigger_id = mooted.trigger_id
+            and wanted.wanted_on = mooted.wanted_on
     where
         wanted.wanted_on < least(wanted.cleared_on, wanted.outgrown_on)
+        and coalesce(mooted.happened_on > wanted.wanted_on, true)
         and wanted.wanted_on <= build_moment.as_of
 ),
 
@@ -117,7 +147,7 @@ weighed as (
             ~ "|| cast(begun.wanted_on as " ~ dbt.type_string() ~ ")"
         ) }} as task_id,
         begun.*,
-        least(begun.cleared_on, begun.outgrown_on, begun.lapses_on) as ends_on,
+        least(begun.cleared_on, begun.outgrown_on, begun.moot_on, begun.lapses_on) as ends_on,
         measured_signals.arr,
         100 - scores.score as risk
     from begun
@@ -177,6 +207,8 @@ candidates as (
         weighed.wanted_on,
         weighed.ends_on,
         case
+            when weighed.ends_on = weighed.moot_on and weighed.moot_by is not null
+                then weighed.moot_by
             when weighed.ends_on < least(weighed.cleared_on, weighed.outgrown_on) then 'lapsed'
             when weighed.ends_on < weighed.cleared_on then 'outgrown'
             when weighed.cleared_by = 'churned' then 'account_churned'

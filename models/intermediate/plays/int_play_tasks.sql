@@ -12,6 +12,47 @@ completed_tasks as (
     select * from {{ ref('stg_crm__tasks') }}
 ),
 
+-- Who names account and play has done what was wanted last of it and still is that day.
+completed_plays as (
+    select
+        completed_tasks.event_id,
+        candidates.task_id,
+        completed_tasks.outcome,
+        completed_tasks.occurred_at,
+        completed_tasks.loaded_at,
+        row_number() over (
+            partition by completed_tasks.event_id
+            order by candidates.wanted_on desc, candidates.task_id asc
+        ) as choice
+    from completed_tasks
+    inner join candidates
+        on
+            completed_tasks.account_id = candidates.account_id
+            and completed_tasks.play_id = candidates.play_id
+            and candidates.wanted_on <= cast(completed_tasks.occurred_at as date)
+            and candidates.ends_on > cast(completed_tasks.occurred_at as date)
+),
+
+named_completions as (
+    select
+        event_id,
+        task_id,
+        outcome,
+        occurred_at,
+        loaded_at
+    from completed_tasks
+    where task_id is not null
+    union all
+    select
+        event_id,
+        task_id,
+        outcome,
+        occurred_at,
+        loaded_at
+    from completed_plays
+    where choice = 1
+),
+
 -- A task is completed once: what comes later under its id changes nothing.
 first_completions as (
     select
@@ -21,7 +62,7 @@ first_completions as (
         row_number() over (
             partition by task_id order by occurred_at, loaded_at, event_id
         ) as choice
-    from completed_tasks
+    from named_completions
 ),
 
 completions as (

@@ -33,6 +33,10 @@ band_episodes as (
     select * from {{ ref('int_band_episodes') }}
 ),
 
+task_settings as (
+    select * from {{ ref('task_settings') }}
+),
+
 now as (
     select
         as_of,
@@ -92,24 +96,39 @@ ranked as (
     where status in ('open', 'overdue')
 ),
 
+-- What is beyond a week's work is not asked.
+asked as (
+    select
+        followed.*,
+        ranked.priority_rank,
+        case
+            when ranked.priority_rank > task_settings.open_tasks_per_owner then 'queued'
+            else followed.status
+        end as asked_status
+    from followed
+    cross join task_settings
+    left join ranked
+        on followed.task_id = ranked.task_id
+),
+
 interventions as (
     select
-        followed.task_id,
-        followed.account_id,
-        followed.segment,
-        followed.play_id,
-        followed.play_name,
-        followed.tier,
-        followed.audience,
-        followed.channel,
-        followed.script_name,
-        followed.owner_role,
-        followed.owner_id,
-        followed.trigger_type,
-        followed.trigger_name,
+        asked.task_id,
+        asked.account_id,
+        asked.segment,
+        asked.play_id,
+        asked.play_name,
+        asked.tier,
+        asked.audience,
+        asked.channel,
+        asked.script_name,
+        asked.owner_role,
+        asked.owner_id,
+        asked.trigger_type,
+        asked.trigger_name,
         risk_signals.risk_signal_id,
-        cast(followed.trigger_count as bigint) as trigger_count,
-        followed.is_high_risk,
+        cast(asked.trigger_count as bigint) as trigger_count,
+        asked.is_high_risk,
         coalesce(
             risk_signals.reason,
             'Band ' || band_episodes.steady_band || ' with a score of '
@@ -120,51 +139,61 @@ interventions as (
             '{"band": "' || band_episodes.steady_band || '", "score": '
             || cast(band_episodes.score as {{ dbt.type_string() }}) || '}'
         ) as evidence,
-        followed.wanted_on,
-        followed.opens_on as opened_on,
-        followed.opened_at,
-        followed.due_at,
-        followed.status,
-        followed.closed_on,
-        followed.completed_at,
-        followed.outcome,
+        asked.wanted_on,
+        asked.opens_on as opened_on,
+        asked.opened_at,
+        asked.due_at,
+        asked.asked_status as status,
+        asked.closed_on,
+        case asked.asked_status
+            when 'completed' then 'Somebody did it'
+            when 'withdrawn' then 'Its reason no longer holds'
+            when 'value_realised' then 'The account realised value'
+            when 'renewed' then 'The account renewed'
+            when 'recovered' then 'The account is in the top band again'
+            when 'lapsed' then 'Nobody did it in time'
+            when 'outgrown' then 'The account is older than the play is for'
+            when 'account_churned' then 'The account churned'
+            when 'done_before' then 'The same play was done under another task'
+        end as close_reason,
+        asked.completed_at,
+        asked.outcome,
         case
-            when followed.status = 'completed'
+            when asked.status = 'completed'
                 then coalesce(task_outcomes.is_intervention, true)
         end as is_treated,
         case
-            when followed.completed_at <= followed.opened_at then cast(0 as decimal(18, 2))
+            when asked.completed_at <= asked.opened_at then cast(0 as decimal(18, 2))
             else
                 {{ round_half_up(
-                    microseconds_between('followed.opened_at', 'followed.completed_at')
+                    microseconds_between('asked.opened_at', 'asked.completed_at')
                     ~ ' / 3600000000.0', 2
                 ) }}
         end as hours_to_action,
         case
-            when followed.completed_at is not null then followed.completed_at > followed.due_at
-            when followed.due_at < followed.now_at
+            when asked.completed_at is not null then asked.completed_at > asked.due_at
+            when asked.asked_status = 'queued' then null
+            when asked.due_at < asked.now_at
                 then
                     coalesce(
-                        cast(followed.closed_on as timestamp) > followed.due_at, true
+                        cast(asked.closed_on as timestamp) > asked.due_at, true
                     )
-            when followed.closed_on is not null then false
+            when asked.closed_on is not null then false
         end as is_late,
-        followed.impact,
-        followed.effort,
-        cast(followed.arr as decimal(18, 2)) as arr,
-        cast(followed.risk as decimal(9, 2)) as risk,
-        cast(followed.priority as decimal(9, 2)) as priority,
-        cast(ranked.priority_rank as bigint) as priority_rank,
-        followed.expected_effect
-    from followed
-    left join ranked
-        on followed.task_id = ranked.task_id
+        asked.impact,
+        asked.effort,
+        cast(asked.arr as decimal(18, 2)) as arr,
+        cast(asked.risk as decimal(9, 2)) as risk,
+        cast(asked.priority as decimal(9, 2)) as priority,
+        cast(asked.priority_rank as bigint) as priority_rank,
+        asked.expected_effect
+    from asked
     left join task_outcomes
-        on followed.outcome = task_outcomes.outcome
+        on asked.outcome = task_outcomes.outcome
     left join risk_signals
-        on followed.risk_signal_id = risk_signals.risk_signal_id
+        on asked.risk_signal_id = risk_signals.risk_signal_id
     left join band_episodes
-        on followed.band_episode_id = band_episodes.band_episode_id
+        on asked.band_episode_id = band_episodes.band_episode_id
 )
 
 select * from interventions

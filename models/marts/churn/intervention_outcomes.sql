@@ -31,6 +31,13 @@ task_counts as (
         count(*) as task_count,
         sum(case when interventions.status in ('open', 'overdue') then 1 else 0 end)
             as open_count,
+        sum(case when interventions.status = 'queued' then 1 else 0 end) as queued_count,
+        sum(
+            case
+                when interventions.status in ('value_realised', 'renewed', 'recovered') then 1
+                else 0
+            end
+        ) as moot_count,
         sum(case when interventions.status = 'completed' then 1 else 0 end) as completed_count,
         sum(case when interventions.status = 'lapsed' then 1 else 0 end) as lapsed_count,
         sum(case when interventions.is_treated then 1 else 0 end) as treated_count,
@@ -80,7 +87,7 @@ calls_to_act as (
         on
             interventions.play_id = scopes.play_id
             and interventions.segment = scopes.segment
-    where interventions.is_high_risk
+    where interventions.is_high_risk and interventions.status <> 'queued'
     group by
         scopes.scope,
         scopes.segment_scope,
@@ -110,6 +117,8 @@ counted as (
         outcome_settings.gross_margin,
         coalesce(task_counts.task_count, 0) as task_count,
         coalesce(task_counts.open_count, 0) as open_count,
+        coalesce(task_counts.queued_count, 0) as queued_count,
+        coalesce(task_counts.moot_count, 0) as moot_count,
         coalesce(task_counts.completed_count, 0) as completed_count,
         coalesce(task_counts.lapsed_count, 0) as lapsed_count,
         coalesce(task_counts.treated_count, 0) as treated_count,
@@ -178,6 +187,8 @@ outcomes as (
         tier,
         cast(task_count as bigint) as task_count,
         cast(open_count as bigint) as open_count,
+        cast(queued_count as bigint) as queued_count,
+        cast(moot_count as bigint) as moot_count,
         waiting_count,
         never_opened_count,
         cast(lapsed_count as bigint) as lapsed_count,

@@ -44,7 +44,7 @@ all_objects as (
         sync_key,
         payload,
         payload_hash,
-        false as is_over
+        false as is_unasked
     from account_health
     union all
     select
@@ -52,7 +52,7 @@ all_objects as (
         sync_key,
         payload,
         payload_hash,
-        false as is_over
+        false as is_unasked
     from milestones
     union all
     select
@@ -60,7 +60,7 @@ all_objects as (
         sync_key,
         payload,
         payload_hash,
-        closed_on is not null as is_over
+        closed_on is not null or coalesce(status = 'queued', false) as is_unasked
     from tasks
 ),
 
@@ -71,7 +71,7 @@ current_objects as (
         all_objects.sync_key,
         all_objects.payload,
         all_objects.payload_hash,
-        all_objects.is_over,
+        all_objects.is_unasked,
         false as is_withdrawn
     from active_routes
     inner join all_objects
@@ -114,7 +114,7 @@ wanted as (
         sync_key,
         payload,
         payload_hash,
-        is_over,
+        is_unasked,
         is_withdrawn
     from current_objects
     union all
@@ -124,7 +124,7 @@ wanted as (
         sync_key,
         payload,
         {{ id_of('payload') }} as payload_hash,
-        false as is_over,
+        false as is_unasked,
         is_withdrawn
     from withdrawals
 ),
@@ -232,7 +232,7 @@ outbox as (
     from judged
     where
         not (is_withdrawn and state = 'unchanged')
-        and not (is_over and latest_change_id is null)
+        and not (is_unasked and latest_change_id is null)
 )
 
 select * from outbox

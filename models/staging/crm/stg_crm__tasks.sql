@@ -18,6 +18,7 @@ renamed as (
         account_id,
         user_id,
         {{ json_text('payload', "'task_id'") }} as task_id,
+        {{ json_text('payload', "'play_id'") }} as play_id,
         {{ json_text('payload', "'outcome'") }} as outcome,
         occurred_at,
         loaded_at
@@ -31,6 +32,7 @@ with_known_outcomes as (
         renamed.account_id,
         renamed.user_id,
         renamed.task_id,
+        case when renamed.task_id is null then renamed.play_id end as play_id,
         case
             when renamed.outcome is null then null
             else coalesce(task_outcomes.outcome, 'other')

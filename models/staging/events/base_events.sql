@@ -146,6 +146,10 @@ payload_values as (
         bounded_schemas.payload_key,
         bounded_schemas.value_type,
         bounded_schemas.is_required,
+        case
+            when bounded_schemas.unless_key is not null
+                then {{ json_text('raw_events.payload', 'bounded_schemas.unless_key') }}
+        end as value_instead,
         bounded_schemas.allowed_values,
         bounded_schemas.lowest,
         bounded_schemas.highest,
@@ -225,7 +229,7 @@ payload_problems as (
         ) as problem
     from typed_values
     where
-        (is_required and payload_value is null)
+        (is_required and payload_value is null and value_instead is null)
         or (
             payload_value is not null
             and (not coalesce(is_of_type, false) or not is_allowed or not coalesce(is_within, true))

@@ -95,6 +95,7 @@ BROKEN = {
         ("reject_thresholds", "('survey', 1, 1)"),
     ],
     "drift_stays_below_warn": [("build_warnings", "('drift', 'x')")],
+    "risk_rules_hold_for_few_accounts": [("build_warnings", "('rules', 'x')")],
     "drift_stays_below_fail": [
         ("health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.5, 0.1, 'compared', 'alert', '')"),
         ("drift_thresholds", "('psi', 0.5), ('coverage', 0.9)"),

@@ -4,7 +4,7 @@
     'expansion_bands', 'expansion_horizons', 'expansion_indicators', 'expansion_rubrics',
     'expansion_settings', 'expansion_signals', 'expansion_triggers', 'alert_kinds',
     'alert_routes', 'outcome_settings', 'play_economics', 'play_triggers', 'playbooks',
-    'priority_terms', 'risk_criteria', 'risk_rules', 'risk_severities', 'risk_windows', 'task_settings',
+    'priority_terms', 'risk_criteria', 'risk_rules', 'risk_severities', 'risk_settings', 'risk_windows', 'task_settings',
     'ageing_buckets', 'billing_settings', 'business_hours', 'cancellation_reasons',
     'column_checks', 'coverage_rules', 'drift_settings', 'drift_thresholds', 'event_schemas',
     'event_types', 'exchange_rates', 'excluded_days', 'excluded_users', 'exclusion_rules',

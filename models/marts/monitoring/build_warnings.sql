@@ -43,6 +43,20 @@ drifts as (
     select * from {{ ref('health_drift') }}
 ),
 
+risk_signals as (
+    select * from {{ ref('fct_risk_signals') }}
+    where is_active
+),
+
+accounts as (
+    select * from {{ ref('dim_accounts') }}
+    where churned_on is null
+),
+
+risk_settings as (
+    select * from {{ ref('risk_settings') }}
+),
+
 reason_counts as (
     select
         source,
@@ -217,6 +231,37 @@ drift_warnings as (
     where drifts.level in ('warn', 'alert')
 ),
 
+book as (
+    select count(*) as account_count from accounts
+),
+
+rule_counts as (
+    select
+        rule_id,
+        count(distinct account_id) as account_count
+    from risk_signals
+    group by rule_id
+),
+
+rule_warnings as (
+    select
+        'rules' as topic,
+        9 as topic_order,
+        'fct_risk_signals' as mart,
+        rule_counts.account_count as weight,
+        'The rule ' || rule_counts.rule_id || ' holds for '
+        || cast(rule_counts.account_count as {{ dbt.type_string() }}) || ' of '
+        || cast(book.account_count as {{ dbt.type_string() }}) || ' accounts, more than '
+        || {{ number_text('cast(100 * risk_settings.warn_share as decimal(18, 2))') }}
+        || ' %: it no longer tells some from the others.' as sentence
+    from rule_counts
+    cross join book
+    cross join risk_settings
+    where
+        rule_counts.account_count > risk_settings.warn_share * book.account_count
+        and book.account_count >= risk_settings.warn_from_accounts
+),
+
 all_warnings as (
     select * from reject_warnings
     union all
@@ -233,6 +278,8 @@ all_warnings as (
     select * from validation_warnings
     union all
     select * from drift_warnings
+    union all
+    select * from rule_warnings
 ),
 
 placed as (

@@ -1,0 +1,3 @@
+select sentence
+from {{ ref('build_warnings') }}
+where topic = 'rules'

@@ -61,10 +61,12 @@ def random_rules(rng):
             )
         rows = {}
         for _ in range(rng.choice((1, 1, 2, 3))):
-            measure = rng.choice(("signal", "signal", "milestone_days_overdue", "health_score"))
+            measure = rng.choice(("signal", "signal", "milestone_days_overdue", "health_score", "fall"))
             if measure == "signal":
                 subject = rng.choice(sorted(LEVELS))
                 operator, threshold = rng.choice(("<", "<=", ">=", ">")), rng.choice(LEVELS[subject])
+            elif measure == "fall":
+                subject, operator, threshold = "sessions_7d", rng.choice(("<", "<", ">=")), rng.choice((0.05, 0.5, 1))
             elif measure == "health_score":
                 subject, operator, threshold = "score", rng.choice(("<", ">=")), rng.choice((40, 50, 60))
             else:
@@ -115,6 +117,9 @@ class Replay:
             (row["account_id"], row["score_date"]): row["score"]
             for row in table(connection, "from fct_account_health where status = 'scored'")
         }
+        self.falls = {
+            (row["account_id"], row["date_day"]): row["false_discovery_rate"] for row in table(connection, "from int_risk_falls")
+        }
         self.deadlines = {(row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["milestone_catalog"]}
         self.need_seats = {
             row["milestone_id"]
@@ -155,6 +160,8 @@ class Replay:
     def value(self, account_id, criterion, day):
         if criterion["measure"] == "signal":
             return self.signals[account_id][day][criterion["subject"]]
+        if criterion["measure"] == "fall":
+            return self.falls.get((account_id, day))
         if criterion["measure"] == "health_score":
             return self.scores.get((account_id, day - day.weekday() * DAY))
         return self.days_overdue(account_id, criterion["subject"], day)
@@ -276,7 +283,8 @@ SEEN = defaultdict(int)
 @given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
 def test_episodes_equal_the_replay(company, seed):
     seeds = SEEDS | random_rules(random.Random(seed))
-    needed = ("plays_problems", "fct_risk_signals", "dim_accounts", "fct_account_signals", "fct_milestones", "fct_account_health")
+    needed = ("plays_problems", "fct_risk_signals", "int_risk_falls", "dim_accounts", "fct_account_signals", "fct_milestones")
+    needed += ("fct_account_health",)
     with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {

@@ -62,6 +62,10 @@ achievements as (
     where is_observable and due_on <= complete_through
 ),
 
+falls as (
+    select * from {{ ref('int_risk_falls') }}
+),
+
 event_values as (
     select * from {{ ref('int_risk_event_values') }}
 ),
@@ -112,6 +116,26 @@ signal_values as (
             'account_signals.date_day',
             '-least(conditions.observed_window_days - 1, account_signals.account_age_days)'
         ) }}
+),
+
+fall_values as (
+    select
+        account_ages.account_id,
+        account_ages.date_day,
+        conditions.condition_number,
+        cast(falls.false_discovery_rate as decimal(24, 6)) as criterion_value
+    from account_ages
+    inner join falls
+        on
+            account_ages.account_id = falls.account_id
+            and account_ages.date_day = falls.date_day
+    inner join conditions
+        on
+            conditions.measure = 'fall'
+            and greatest(
+                conditions.from_day - account_ages.account_age_days,
+                account_ages.account_age_days - conditions.to_day
+            ) <= 0
 ),
 
 -- A score says something until the next score weekday.
@@ -212,6 +236,8 @@ milestone_values as (
 
 valued as (
     select * from signal_values
+    union all
+    select * from fall_values
     union all
     select * from score_values
     union all

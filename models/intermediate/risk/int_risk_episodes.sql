@@ -226,7 +226,7 @@ unobserved as (
     from ending_conditions
     inner join observed_signals
         on
-            ending_conditions.measure = 'signal'
+            ending_conditions.measure in ('signal', 'fall')
             and ending_conditions.subject = observed_signals.signal
     left join signal_coverage
         on

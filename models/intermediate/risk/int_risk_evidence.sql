@@ -96,39 +96,46 @@ late_milestones as (
         seen_criteria.risk_signal_id, seen_criteria.seen, seen_criteria.condition_number
 ),
 
-worded as (
+with_units as (
     select
         seen_criteria.*,
+        case when seen_criteria.measure = 'fall' then 'ratio' else signals.unit end as unit
+    from seen_criteria
+    left join signals
+        on seen_criteria.measure = 'signal' and seen_criteria.subject = signals.signal
+),
+
+worded as (
+    select
+        with_units.*,
         case
-            when seen_criteria.measure = 'milestone_days_overdue'
+            when with_units.measure = 'milestone_days_overdue'
                 then
                     ' ' || late_milestones.milestones || ' due '
-                    || {{ number_text('seen_criteria.criterion_value') }}
-                    || case when seen_criteria.criterion_value = 1 then ' day' else ' days' end
+                    || {{ number_text('with_units.criterion_value') }}
+                    || case when with_units.criterion_value = 1 then ' day' else ' days' end
                     || ' ago'
             else
-                ' ' || seen_criteria.label || ' '
+                ' ' || with_units.label || ' '
                 || coalesce(
-                    {{ number_with_unit('seen_criteria.criterion_value', 'signals.unit') }},
+                    {{ number_with_unit('with_units.criterion_value', 'with_units.unit') }},
                     'not observed'
                 )
                 || ' ('
-                || case seen_criteria.operator
+                || case with_units.operator
                     when '>=' then 'at least '
                     when '>' then 'above '
                     when '<=' then 'at most '
                     else 'below '
                 end
-                || {{ number_with_unit('seen_criteria.threshold', 'signals.unit') }} || ')'
+                || {{ number_with_unit('with_units.threshold', 'with_units.unit') }} || ')'
         end as wording
-    from seen_criteria
+    from with_units
     left join late_milestones
         on
-            seen_criteria.risk_signal_id = late_milestones.risk_signal_id
-            and seen_criteria.seen = late_milestones.seen
-            and seen_criteria.condition_number = late_milestones.condition_number
-    left join signals
-        on seen_criteria.measure = 'signal' and seen_criteria.subject = signals.signal
+            with_units.risk_signal_id = late_milestones.risk_signal_id
+            and with_units.seen = late_milestones.seen
+            and with_units.condition_number = late_milestones.condition_number
 ),
 
 paired as (

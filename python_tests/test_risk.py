@@ -68,7 +68,8 @@ def random_rules(rng):
             elif measure == "fall":
                 subject, operator, threshold = "sessions_7d", rng.choice(("<", "<", ">=")), rng.choice((0.05, 0.5, 1))
             elif measure == "health_score":
-                subject, operator, threshold = "score", rng.choice(("<", ">=")), rng.choice((40, 50, 60))
+                subject = rng.choice(("score", "score", "highest", "drop"))
+                operator, threshold = rng.choice(("<", ">=")), rng.choice((0, 3, 10) if subject == "drop" else (40, 50, 60))
             else:
                 subject = rng.choice(("any", "due_by:7", "due_by:14", "M005", "M006", "M001"))
                 operator, threshold = rng.choice((">=", ">", "<")), rng.choice((0, 1, 7, 20))
@@ -78,7 +79,7 @@ def random_rules(rng):
                 "subject": subject,
                 "operator": operator,
                 "threshold": str(threshold),
-                "within_days": "",
+                "within_days": str(rng.choice((7, 28))) if subject in ("highest", "drop") else "",
                 "min_days": "",
                 "sustained_days": str(rng.choice((1, 1, 3, 8))),
                 "holds_when_null": "true" if measure == "signal" and rng.random() < 0.2 else "false",
@@ -163,8 +164,16 @@ class Replay:
         if criterion["measure"] == "fall":
             return self.falls.get((account_id, day))
         if criterion["measure"] == "health_score":
-            return self.scores.get((account_id, day - day.weekday() * DAY))
+            return self.score_value(account_id, criterion, day - day.weekday() * DAY)
         return self.days_overdue(account_id, criterion["subject"], day)
+
+    def score_value(self, account_id, criterion, monday):
+        now = self.scores.get((account_id, monday))
+        if now is None or criterion["subject"] == "score":
+            return now
+        keys = [(account_id, monday - day * DAY) for day in range(int(criterion["within_days"]) + 1)]
+        highest = max(self.scores[key] for key in keys if key in self.scores)
+        return highest if criterion["subject"] == "highest" else highest - now
 
     def true_days(self, account_id, criterion):
         """The days on which a criterion holds, with the value."""

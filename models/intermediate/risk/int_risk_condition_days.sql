@@ -19,6 +19,7 @@ conditions as (
         risk_conditions.subject,
         risk_conditions.operator,
         risk_conditions.threshold,
+        risk_conditions.within_days,
         risk_conditions.sustained_days,
         risk_conditions.holds_when_null,
         max(signals.signal) as observed_signal,
@@ -37,6 +38,7 @@ conditions as (
         risk_conditions.subject,
         risk_conditions.operator,
         risk_conditions.threshold,
+        risk_conditions.within_days,
         risk_conditions.sustained_days,
         risk_conditions.holds_when_null
 ),
@@ -138,21 +140,47 @@ fall_values as (
             ) <= 0
 ),
 
+recent_scores as (
+    select
+        conditions.condition_number,
+        scores.account_id,
+        scores.score_date,
+        scores.score,
+        max(earlier_scores.score) as highest_score
+    from scores
+    inner join conditions
+        on conditions.measure = 'health_score'
+    inner join scores as earlier_scores
+        on
+            scores.account_id = earlier_scores.account_id
+            and scores.score_date >= earlier_scores.score_date
+            and {{ days_between('earlier_scores.score_date', 'scores.score_date') }}
+            <= coalesce(conditions.within_days, 0)
+    group by
+        conditions.condition_number, scores.account_id, scores.score_date, scores.score
+),
+
 -- A score says something until the next score weekday.
 score_values as (
     select
         account_ages.account_id,
         account_ages.date_day,
         conditions.condition_number,
-        cast(scores.score as decimal(24, 6)) as criterion_value
+        cast(
+            case conditions.subject
+                when 'score' then recent_scores.score
+                when 'highest' then recent_scores.highest_score
+                else recent_scores.highest_score - recent_scores.score
+            end as decimal(24, 6)
+        ) as criterion_value
     from account_ages
-    inner join scores
+    inner join recent_scores
         on
-            account_ages.account_id = scores.account_id
-            and {{ last_score_weekday('account_ages.date_day') }} = scores.score_date
+            account_ages.account_id = recent_scores.account_id
+            and {{ last_score_weekday('account_ages.date_day') }} = recent_scores.score_date
     inner join conditions
         on
-            conditions.measure = 'health_score'
+            recent_scores.condition_number = conditions.condition_number
             and greatest(
                 conditions.from_day - account_ages.account_age_days,
                 account_ages.account_age_days - conditions.to_day

@@ -75,7 +75,9 @@ class Company:
         return self.add("crm", "note_logged", "acme", day(until), loaded_at=day(until), note_id="n", sentiment=0)
 
     def build(self, **options):
-        return warehouse.build(warehouse.raw_frames(self.rows), needed=NEEDED, **options)
+        # One account with a session a week: whether it was observed is asked, not whether chance explains a fall.
+        criteria = [row for row in warehouse.seed_rows()["risk_criteria"] if row["measure"] != "fall"]
+        return warehouse.build(warehouse.raw_frames(self.rows), needed=NEEDED, seeds={"risk_criteria": criteria}, **options)
 
 
 def set_up(company, name, on):

@@ -231,7 +231,12 @@ class World:
                 while day <= self.as_of:
                     end = day + rng.choice((1, 2, 5, 30, 100)) * DAY
                     over = end <= self.as_of
+                    if kind == "churn":
+                        back = over and end < day + 60 * DAY
+                        end, over = end if back else day + 60 * DAY, True
                     cleared_by = rng.choice(("resolved", "resolved", "out_of_window", "churned")) if over else None
+                    if kind == "churn":
+                        cleared_by = "returned" if back else "over"
                     self.episodes.append(
                         {
                             "account_id": account["account_id"],
@@ -252,7 +257,7 @@ class World:
                 for _ in range(rng.choice((0, 1, 8)))
             }
         )
-        self.seeds["task_settings"] = [{"open_tasks_per_owner": str(rng.choice((1, 4, 15)))}]
+        self.seeds["task_settings"] = [{"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60"}]
         self.completed = []
 
     def create(self, connection):
@@ -287,6 +292,16 @@ class World:
                 if one["trigger_type"] == kind
             ]
             fill(connection, name, f"{columns}, {common}", rows)
+        fill(
+            connection, "int_churn_episodes",
+            "account_id varchar, churn_episode_id varchar, first_seen_on date, cleared_on date, has_returned boolean",
+            [
+                tuple(one[name] for name in ("account_id", "trigger_id", "first_seen_on", "cleared_on"))
+                + (one["cleared_by"] == "returned",)
+                for one in self.episodes
+                if one["trigger_type"] == "churn"
+            ],
+        )  # fmt: skip
         fill(connection, "int_play_moots", "account_id varchar, moot_by varchar, happened_on date", self.moots)
         connection.execute("alter table int_band_episodes add column score decimal(18, 2) default 40.5")
         connection.execute(
@@ -361,7 +376,9 @@ class World:
                 if moot <= days[0]:
                     continue
                 ends_on = min(cleared or FOREVER, outgrows, lapses, moot)
-                ended_by = {"churned": "account_churned", "out_of_window": "outgrown"}.get(episode["cleared_by"])
+                ended_by = {
+                    "churned": "account_churned", "out_of_window": "outgrown", "returned": "reactivated", "over": "lapsed",
+                }.get(episode["cleared_by"])  # fmt: skip
                 if outgrows < (cleared or FOREVER):
                     ended_by = "outgrown"
                 if lapses < min(cleared or FOREVER, outgrows):
@@ -521,7 +538,11 @@ def test_a_task_stays_as_it_was_opened(seed):
             one | (unknown if (one["cleared_on"] or FOREVER) > day else {})
             for one in episodes
             if one["first_seen_on"] <= day
-            for unknown in ({"cleared_on": None, "cleared_by": None},)
+            for unknown in (
+                {"cleared_on": one["first_seen_on"] + 60 * DAY, "cleared_by": "over"}
+                if one["trigger_type"] == "churn"
+                else {"cleared_on": None, "cleared_by": None},
+            )
         ]
         with warehouse.seeded(world.seeds) as connection:
             world.create(connection)
@@ -834,7 +855,7 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000"}]}
+    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000", "win_back_days": "60"}]}
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 

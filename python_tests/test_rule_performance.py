@@ -65,7 +65,7 @@ def compare(connection):
         finding = "no_better_than_chance"
         if n < int(SEEDS["risk_settings"][0]["min_flagged"]):
             finding = "too_rare"
-        elif lower > left.mean():
+        elif round(lower, 6) > round(left.mean(), 6):
             finding = "earns_its_place"
         assert row["finding"] == finding, row
         assert row["verdict"].startswith(finding.replace("_", " ") if finding != "too_rare" else "fires too rarely to tell")

@@ -16,6 +16,10 @@ band_episodes as (
     select * from {{ ref('int_band_episodes') }}
 ),
 
+churn_episodes as (
+    select * from {{ ref('int_churn_episodes') }}
+),
+
 moots as (
     select * from {{ ref('int_play_moots') }}
 ),
@@ -61,6 +65,16 @@ episodes as (
         cleared_on,
         cleared_by
     from band_episodes
+    union all
+    select
+        account_id,
+        'churn' as trigger_type,
+        'any' as trigger_name,
+        churn_episode_id as trigger_id,
+        first_seen_on,
+        cleared_on,
+        case when has_returned then 'returned' else 'over' end as cleared_by
+    from churn_episodes
 ),
 
 -- The play is wanted on the days of the trigger on which the account has the age for it, and not
@@ -151,7 +165,7 @@ weighed as (
         measured_signals.arr,
         100 - scores.score as risk
     from begun
-    inner join measured_signals
+    left join measured_signals
         on
             begun.account_id = measured_signals.account_id
             and begun.wanted_on = measured_signals.date_day
@@ -212,6 +226,8 @@ candidates as (
             when weighed.ends_on < least(weighed.cleared_on, weighed.outgrown_on) then 'lapsed'
             when weighed.ends_on < weighed.cleared_on then 'outgrown'
             when weighed.cleared_by = 'churned' then 'account_churned'
+            when weighed.cleared_by = 'returned' then 'reactivated'
+            when weighed.cleared_by = 'over' then 'lapsed'
             when weighed.cleared_by = 'out_of_window' then 'outgrown'
             else 'withdrawn'
         end as ended_by,

@@ -33,6 +33,10 @@ band_episodes as (
     select * from {{ ref('int_band_episodes') }}
 ),
 
+churn_episodes as (
+    select * from {{ ref('int_churn_episodes') }}
+),
+
 task_settings as (
     select * from {{ ref('task_settings') }}
 ),
@@ -49,6 +53,7 @@ followed as (
         tasks.*,
         case when tasks.trigger_type = 'rule' then tasks.trigger_id end as risk_signal_id,
         case when tasks.trigger_type = 'band' then tasks.trigger_id end as band_episode_id,
+        case when tasks.trigger_type = 'churn' then tasks.trigger_id end as churn_episode_id,
         playbooks.play_name,
         playbooks.audience,
         playbooks.channel,
@@ -131,11 +136,14 @@ interventions as (
         asked.is_high_risk,
         coalesce(
             risk_signals.reason,
+            'Left on ' || cast(churn_episodes.first_seen_on as {{ dbt.type_string() }}),
             'Band ' || band_episodes.steady_band || ' with a score of '
             || cast(band_episodes.score as {{ dbt.type_string() }})
         ) as reason,
         coalesce(
             risk_signals.evidence,
+            '{"churned_on": "' || cast(churn_episodes.first_seen_on as {{ dbt.type_string() }})
+            || '"}',
             '{"band": "' || band_episodes.steady_band || '", "score": '
             || cast(band_episodes.score as {{ dbt.type_string() }}) || '}'
         ) as evidence,
@@ -151,6 +159,7 @@ interventions as (
             when 'value_realised' then 'The account realised value'
             when 'renewed' then 'The account renewed'
             when 'recovered' then 'The account is in the top band again'
+            when 'reactivated' then 'The account came back'
             when 'lapsed' then 'Nobody did it in time'
             when 'outgrown' then 'The account is older than the play is for'
             when 'account_churned' then 'The account churned'
@@ -194,6 +203,8 @@ interventions as (
         on asked.risk_signal_id = risk_signals.risk_signal_id
     left join band_episodes
         on asked.band_episode_id = band_episodes.band_episode_id
+    left join churn_episodes
+        on asked.churn_episode_id = churn_episodes.churn_episode_id
 )
 
 select * from interventions

@@ -84,9 +84,6 @@ NOT_SIMULATED = {
     "account_merged",
     "user_identified",
     "ticket_changed",
-    "ticket_on_hold",
-    "ticket_resumed",
-    "ticket_closed",
     "ticket_merged",
     "ticket_deleted",
 }

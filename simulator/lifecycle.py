@@ -151,17 +151,22 @@ def crm(log, accounts, users, kind, rng):
 
 
 def support(log, accounts, users, rng):
-    """Tickets: more of them, and slower answers, in bad health. Adds the csat surveys too."""
+    """Tickets: more of them, and slower answers, in bad health. Adds the csat surveys too.
+
+    A machine answers some at once, an agent opens some, some wait for the customer or a third party, and some are spam.
+    """
     rate = 0.02 + 0.012 * np.sqrt(accounts.seats)[:, None]
     account, day, health = _weekly(accounts, rate * np.exp(-0.5 * accounts.health), rng)
     n = len(account)
     z, u = rng.normal(0, 1, (3, n)), rng.random((8, n))
+    own = rng.spawn(1)[0]
+    by_agent, holds, has_bot = own.random((3, n)) < np.array([[0.06], [0.3], [0.35]])
     priority = np.digitize(np.clip(u[0] - 0.05 * health, 0, 1), [0.25, 0.70, 0.92])
     user = _anyone(accounts, users, account, day, rng)
     at = _office(day, rng)
     ticket = {"ticket": log.first_account * 10_000 + np.arange(n)}
     wish = (u[1] < 0.03 + 0.09 * sigmoid(health)) & (priority < 2)
-    details = {"priority": priority, "topic": rng.integers(0, 6, n), "wish": wish}
+    details = {"priority": priority, "topic": rng.integers(0, 6, n), "wish": wish, "by_agent": by_agent}
     log.add("support", "ticket_created", account, at, user=user, **ticket, **details)
 
     answer = SLA_HOURS[priority] * HOUR * np.exp(-1.0 - 0.35 * health + 0.8 * z[0])
@@ -187,6 +192,22 @@ def support(log, accounts, users, rng):
     solved_again = reopened + DAY + answer.astype(int)
     log.add("support", "ticket_solved", account, solved_again, returns, **ticket)
 
+    machine = {"role": 2, "public": True, **ticket}
+    log.add("support", "ticket_replied", account, at + 5, has_bot & ~by_agent, **machine)
+    held = first + 300
+    waits = {"waits_for": np.where(more, 0, 1), **ticket}
+    log.add("support", "ticket_on_hold", account, held, holds, **waits)
+    log.add("support", "ticket_resumed", account, back + 1, holds, **ticket)
+    closed = solved + 4 * DAY
+    log.add("support", "ticket_closed", account, closed, done & ~returns, spam=False, **ticket)
+    spam = own.random(n) < 0.04
+    junk = {"ticket": ticket["ticket"][spam] + n}
+    sent = _office(day[spam], own)
+    details = {"priority": 1, "topic": 0, "wish": False, "by_agent": False}
+    log.add("support", "ticket_created", account[spam], sent, **junk, **details)
+    binned = sent + own.integers(60, 2 * DAY, len(sent))
+    log.add("support", "ticket_closed", account[spam], binned, spam=True, **junk)
+
     survey = {"user": user, "survey": ticket["ticket"], "kind": 1}
     asked = done & (u[2] > 0.3)
     log.add("survey", "survey_sent", account, solved + HOUR, asked, **survey)
@@ -198,7 +219,8 @@ def support(log, accounts, users, rng):
 def billing(log, accounts, sold, rng):
     """Trials, subscriptions with their changes, renewals and end, and monthly invoices.
 
-    Each expansion sold (accounts and moments) is a subscription of its own from the next second on.
+    Each expansion sold (accounts and moments) is a subscription of its own from the next second on. Some of those who leave
+    say nothing: their term ends and nobody renews it. What a contract meters has a variable part beside its price.
     """
     n, days = len(accounts), accounts.days
     every = np.arange(n)
@@ -220,7 +242,12 @@ def billing(log, accounts, sold, rng):
     early = accounts.start < 14
     term = start + np.where(early, rng.integers(60, 366, n), 365)
     cap = np.where(rng.random(n) < 0.3, accounts.seats * rng.integers(12, 40, n) // 5, -1)
-    main = {"seq": 1, "currency": currency, "cap": cap, **plan}
+    own, silent = rng.spawn(2)
+    length = accounts.effective - 1 - start
+    lapses = annual & (length >= 60) & (length < 366) & (silent.random(n) < 0.4)
+    term = np.where(lapses, accounts.effective - 1, term)
+    beyond = (accounts.seats * accounts.price * silent.uniform(5, 30, n)).astype(int)
+    main = {"seq": 1, "currency": currency, "cap": cap, "variable": np.where(cap >= 0, beyond, -1), **plan}
 
     def seats_on(day):
         """Seats of the main subscription on days (accounts, columns)."""
@@ -232,14 +259,13 @@ def billing(log, accounts, sold, rng):
         end = np.where(annual, term_end, -1)
         return {"seats": count, "cents": count * accounts.price * 100, "term": end}
 
-    own = rng.spawn(1)[0]
     moment = _office(start, rng)
     kwargs = state(start, term) | {"begins": -1}
     log.add("billing", "subscription_started", every, moment, **kwargs, **main)
     for step in range(steps):
         day, alive = change[:, step], change[:, step] < accounts.cancelled
         years = np.maximum(0, -(-(day + 1 - term) // 365))
-        changed = alive & (seats[:, step + 1] != seats[:, step])
+        changed = alive & (seats[:, step + 1] != seats[:, step]) & ~(lapses & (day >= term))
         values = state(day, term + 365 * years) | main | {"begins": -1}
         log.add("billing", "subscription_changed", every, _office(day, rng), changed, **values)
     for year in range(days // 365 + 1):
@@ -248,22 +274,22 @@ def billing(log, accounts, sold, rng):
         early, late = u < 0.3, u > 0.9
         signed = day + np.where(early, -own.integers(5, 60, n), np.where(late, own.integers(3, 25, n), 0))
         values = state(day, day + 365) | {"begins": np.where(early, day, -1)}
-        alive = annual & (np.maximum(day, signed) < accounts.cancelled)
+        alive = annual & (np.maximum(day, signed) < accounts.cancelled) & ~lapses
         log.add("billing", "subscription_renewed", every, signed * DAY + 60, alive, **values, **main)
 
     second = start + rng.integers(30, 150, n)
     has_second = (rng.random(n) < 0.12) & (second < accounts.cancelled)
     extra = {"seats": np.maximum(1, accounts.seats // 5), "currency": currency, "plan": 3, "seq": 2}
-    extra |= {"cents": extra["seats"] * accounts.price * 60, "term": -1, "cap": -1, "begins": -1}
+    extra |= {"cents": extra["seats"] * accounts.price * 60, "term": -1, "cap": -1, "begins": -1, "variable": -1}
     log.add("billing", "subscription_started", every, _office(second, rng), has_second, **extra)
     buyer, bought = sold
     more = {"seats": np.maximum(1, accounts.seats[buyer] // 5), "currency": currency[buyer], "plan": 3}
-    more |= {"cents": more["seats"] * accounts.price[buyer] * 100, "term": -1, "cap": -1, "begins": -1}
+    more |= {"cents": more["seats"] * accounts.price[buyer] * 100, "term": -1, "cap": -1, "begins": -1, "variable": -1}
     more["seq"] = 3 + np.arange(len(buyer)) - np.searchsorted(buyer, buyer)
     log.add("billing", "subscription_started", buyer, bought + 1, **more)
     gone = {"effective": accounts.effective, "reason": rng.integers(0, 5, n)}
     notice = accounts.cancelled * DAY + rng.integers(19 * HOUR, 23 * HOUR, n)
-    for seq, left in ((1, accounts.cancelled < NEVER), (2, has_second)):
+    for seq, left in ((1, (accounts.cancelled < NEVER) & ~lapses), (2, has_second)):
         log.add("billing", "subscription_cancelled", every, notice + seq, left, seq=seq, **gone)
     ends = {key: value[buyer] for key, value in gone.items()} | {"seq": more["seq"]}
     left = accounts.cancelled[buyer] < NEVER

@@ -117,17 +117,13 @@ fallen as (
     where session_count < expected_share * all_count and expected_share < 1
 ),
 
-exact_tails as (
+exact_terms as (
     select
         fallen.account_id,
         fallen.date_day,
-        sum(
-            exp(
-                of_all.log_factorial - of_some.log_factorial - of_others.log_factorial
-                + of_some.number * ln(fallen.expected_share)
-                + of_others.number * ln(1 - fallen.expected_share)
-            )
-        ) as p_value
+        of_all.log_factorial - of_some.log_factorial - of_others.log_factorial
+        + of_some.number * ln(fallen.expected_share)
+        + of_others.number * ln(1 - fallen.expected_share) as log_term
     from fallen
     inner join log_factorials as of_all
         on fallen.all_count = of_all.number
@@ -136,7 +132,16 @@ exact_tails as (
     inner join log_factorials as of_others
         on fallen.all_count - of_some.number = of_others.number
     where not fallen.is_approximated
-    group by fallen.account_id, fallen.date_day
+),
+
+-- A term below e^-700 is 0 to every digit that is kept, and Postgres refuses to work it out.
+exact_tails as (
+    select
+        account_id,
+        date_day,
+        sum(case when log_term > -700 then exp(log_term) else 0 end) as p_value
+    from exact_terms
+    group by account_id, date_day
 ),
 
 -- Of many sessions the normal tail, with its correction for continuity. Where the expected share is

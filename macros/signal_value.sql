@@ -34,5 +34,8 @@
         'nps_answers_180d', 'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_dropped_users_180d', 'days_since_nps',
         'csat_90d', 'csat_score_90d', 'days_since_csat',
         'survey_response_rate_90d', 'note_sentiment_90d', 'days_since_note',
-    ] + (['milestone_completion_due', 'milestone_completion_all', 'days_since_milestone'] if with_milestones else [])) -}}
+    ] + ([
+        'milestone_completion_due', 'milestone_completion_all', 'milestone_completion_damped',
+        'milestones_on_time_share', 'milestone_momentum', 'days_since_milestone',
+    ] if with_milestones else [])) -}}
 {% endmacro %}

@@ -2056,10 +2056,12 @@ def account_milestones(account, signals, seeds, coverage):
     return rows
 
 
-def add_milestone_signals(account, milestones, signals):
-    """Fill both completions and days_since_milestone of every spine day (section 5, last paragraph)."""
+def add_milestone_signals(account, milestones, signals, settings):
+    """Fill the signals of every spine day that rest on milestones (end of section 5). settings: milestone_settings row."""
+    credit, kept = Fraction(settings["not_due_credit"]), float(settings["momentum_kept_per_week"])
     for d in account.spine():
-        numerator = due = of_all = Fraction(0)
+        numerator = on_time = due = of_all = Fraction(0)
+        momentum = 0.0
         reached = []
         for row in milestones:
             achieved_on = row["achieved_at"].date() if row["achieved_at"] else None
@@ -2071,9 +2073,14 @@ def add_milestone_signals(account, milestones, signals):
                 of_all += row["weight"] if row["all_from"] is not None and d >= row["all_from"] else 0
             if is_reached:
                 numerator += row["weight"]
+                on_time += row["weight"] if achieved_on <= row["due_on"] else 0
+                momentum += float(row["weight"]) * kept ** ((d - achieved_on).days / 7)
                 reached.append(achieved_on)
         signals[d]["milestone_completion_due"] = ratio(numerator, due)
         signals[d]["milestone_completion_all"] = ratio(numerator, of_all)
+        signals[d]["milestone_completion_damped"] = ratio(numerator + credit * (of_all - due), of_all) if due else None
+        signals[d]["milestones_on_time_share"] = ratio(on_time, due)
+        signals[d]["milestone_momentum"] = ratio(Fraction(momentum), of_all)
         signals[d]["days_since_milestone"] = (d - max(reached)).days if reached else None
 
 
@@ -2537,7 +2544,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     for account in accounts:
         own_signals = signals[account.account_id]
         milestones[account.account_id] = account_milestones(account, own_signals, seeds, coverage)
-        add_milestone_signals(account, milestones[account.account_id], own_signals)
+        add_milestone_signals(account, milestones[account.account_id], own_signals, seeds["milestone_settings"][0])
     health, drivers = build_health(accounts, signals, seeds)
 
     names = [row["signal"] for row in seeds["signals"]]

@@ -304,12 +304,12 @@ def opinions(work):
 
 def test_a_broken_row_stops_dbt(opinions):
     assert (
-        "scoring/health_weights.csv, model_version v1: the weights sum to 0.990000. Change them so that they sum to 1."
-    ) in opinions("v1,dau_mau,0.20", "v1,dau_mau,0.19")
+        "scoring/health_weights.csv, model_version v2: the weights sum to 0.990000. Change them so that they sum to 1."
+    ) in opinions("v2,dau_mau,0.20", "v2,dau_mau,0.19")
 
 
 def test_text_for_a_number_stops_dbt(opinions):
-    message = opinions("v1,dau_mau,0.20", "v1,dau_mau,a lot")
+    message = opinions("v2,dau_mau,0.20", "v2,dau_mau,a lot")
     assert (
         "scoring/health_weights.csv, line 2: weight is 'a lot'. Write a number of at most 3 digits and 6 decimals."
     ) in message

@@ -169,7 +169,7 @@ def proposals(tmp_path_factory):
     shutil.copytree(PROJECT / "seeds/scoring", seeds / "scoring")
     live = {file.name: file.read_bytes() for file in (seeds / "scoring").iterdir()}
     for name in ("one", "two"):
-        arguments = ["--warehouse", str(path), "--out", str(folder / name), "--opinions", str(seeds), "--version", "v2"]
+        arguments = ["--warehouse", str(path), "--out", str(folder / name), "--opinions", str(seeds), "--version", "v3"]
         finished = subprocess.run(
             [sys.executable, "-m", "calibration", "learn", *arguments], cwd=PROJECT, capture_output=True, text=True
         )
@@ -197,12 +197,14 @@ def test_the_rows_fit_the_live_seeds(proposals):
     for name in candidate.FILES:
         live, proposed = rows(PROJECT / f"seeds/scoring/{name}.csv"), rows(proposals / f"one/{name}.csv")
         assert list(proposed[0]) == list(live[0])
-        assert {row["model_version"] for row in proposed} == {"v2"}
+        assert {row["model_version"] for row in proposed} == {"v3"}
     weights = rows(proposals / "one/health_weights.csv")
-    assert [row["metric"] for row in weights] == [row["metric"] for row in rows(PROJECT / "seeds/scoring/health_weights.csv")]
+    assert [row["metric"] for row in weights] == [
+        row["metric"] for row in rows(PROJECT / "seeds/scoring/health_weights.csv") if row["model_version"] == "v2"
+    ]
     assert sum(candidate.Decimal(row["weight"]) for row in weights) == 1
     (version,) = rows(proposals / "one/health_model_versions.csv")
-    assert (version["track"], version["effective_from"]) == ("v2", "2000-01-01") and "AUC" in version["rationale"]
+    assert (version["track"], version["effective_from"]) == ("v3", "2000-01-01") and "AUC" in version["rationale"]
 
 
 def test_the_report_says_what_a_reviewer_asks(proposals):
@@ -231,10 +233,10 @@ def test_wrong_input_is_named(tmp_path, capsys):
     path = warehouse(tmp_path / "h.duckdb", history(accounts=40))
     assert main(["learn", "--warehouse", str(path), "--horizon", "31"]) == 1
     assert "31 is no horizon of validation_horizons.csv. Take one of 30, 60." in capsys.readouterr().err
-    with pytest.raises(ValueError, match="The version v1 exists already"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v1", {"nps": 10_000}, "")
+    with pytest.raises(ValueError, match="The version v2 exists already"):
+        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v2", {"nps": 10_000}, "")
     with pytest.raises(ValueError, match="has no metric weather"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v1", "v2", {"weather": 10_000}, "")
+        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v3", {"weather": 10_000}, "")
 
 
 # Pairwise judgements

@@ -31,19 +31,20 @@ def lacking(seed, **cells):
 
 def second_version(first_ends, begins):
     """The seeds with a second version of the health model, its weights and bands."""
-    later = {"model_version": "v2"}
+    later = {"model_version": "v3"}
     seeds = {
-        seed: SEEDS[seed] + [row | later for row in SEEDS[seed] if row["model_version"] == "v1"]
+        seed: SEEDS[seed] + [row | later for row in SEEDS[seed] if row["model_version"] == "v2"]
         for seed in ("health_weights", "health_bands")
     }
-    versions = [row | {"effective_to": first_ends} for row in SEEDS["health_model_versions"]]
-    return seeds | {"health_model_versions": versions + [SEEDS["health_model_versions"][0] | later | {"effective_from": begins}]}
+    live, *candidates = SEEDS["health_model_versions"]
+    versions = [live | {"effective_to": first_ends}, live | later | {"effective_from": begins}, *candidates]
+    return seeds | {"health_model_versions": versions}
 
 
-def candidate(name="v2", **cells):
-    """The seeds with a candidate version that is the first one but for some cells."""
+def candidate(name="v3", **cells):
+    """The seeds with a candidate version that is the live one but for some cells."""
     seeds = {
-        seed: SEEDS[seed] + [row | {"model_version": name} for row in SEEDS[seed]]
+        seed: SEEDS[seed] + [row | {"model_version": name} for row in SEEDS[seed] if row["model_version"] == "v2"]
         for seed in ("health_weights", "health_bands")
     }
     return seeds | added("health_model_versions", model_version=name, track="idea", **cells)
@@ -51,10 +52,10 @@ def candidate(name="v2", **cells):
 
 
 SUM = "Change them so that they sum to 1."
-VERSION = "scoring/health_model_versions.csv, model_version v1"
-BAND = "scoring/health_bands.csv, model_version v1"
+VERSION = "scoring/health_model_versions.csv, model_version v2"
+BAND = "scoring/health_bands.csv, model_version v2"
 METRIC = "scoring/health_metrics.csv, model_version any, metric dau_mau"
-WEIGHT = "scoring/health_weights.csv, model_version v1, metric dau_mau"
+WEIGHT = "scoring/health_weights.csv, model_version v2, metric dau_mau"
 CRITERION = "catalog/milestone_criteria.csv, milestone_id M001, phase exit, measure {}, subject {}, operator {}, threshold 1.000000"
 INVITED = CRITERION.format("event_count", "role:invite", ">=")
 RUBRIC = "expansion/expansion_rubrics.csv, indicator breadth, signal module_coverage_30d"
@@ -71,7 +72,7 @@ COLUMNS = [
     (changed("health_model_versions", 0, min_account_age_days="-1"), f"{VERSION}: min_account_age_days is -1. It goes from 0 to 3650."),
     (changed("health_model_versions", 0, effective_from="1066-10-14"), f"{VERSION}: effective_from is 1066-10-14. It goes from 1900-01-01 to 2199-12-31."),
     (changed("health_model_versions", 0, effective_to="1999-01-01"), f"{VERSION}: effective_to is 1999-01-01 and effective_from is 2000-01-01. Let effective_to be no less than effective_from."),
-    (candidate(segment="giant"), "scoring/health_model_versions.csv, model_version v2: unknown segment giant. Use any or a value of size_classes.segment."),
+    (candidate(segment="giant"), "scoring/health_model_versions.csv, model_version v3: unknown segment giant. Use any or a value of size_classes.segment."),
     (changed("health_metrics", 0, method="guess"), f"{METRIC}: unknown method guess. Use bounded, peer."),
     (changed("health_metrics", 0, upper_bound="0"), f"{METRIC}: upper_bound is 0.000000 and lower_bound is 0.000000. Let upper_bound be more than lower_bound."),
     (changed("health_metrics", 0, upper_bound=""), f"{METRIC}: upper_bound is blank where method is bounded. Fill it in."),
@@ -103,8 +104,8 @@ ROWS = [
     (second_version("2024-12-30", "2025-01-01"), f"{VERSION}: no version holds between its end and the start of v2. {A_DAY_BEFORE}"),
     (candidate("any"), "scoring/health_model_versions.csv, model_version any: any is no name for a version. Choose another."),
     (changed("health_model_versions", 0, segment="smb"), "scoring/health_model_versions.csv, track live, segment any, stage any: no version is live for everybody from some day on without an end. Leave effective_to of the last one blank."),
-    (changed("health_weights", 0, weight="0.19"), f"scoring/health_weights.csv, model_version v1: the weights sum to 0.990000. {SUM}"),
-    (candidate() | added("health_metrics", model_version="v2", metric="joy") | {"health_weights": candidate()["health_weights"] + [SEEDS["health_weights"][0] | {"metric": "joy", "weight": "0"}]}, "scoring/health_weights.csv, model_version v1, metric joy: health_metrics.csv describes the metric for other versions only. Add a row of the version, or of any, there."),
+    (changed("health_weights", 0, weight="0.19"), f"scoring/health_weights.csv, model_version v2: the weights sum to 0.990000. {SUM}"),
+    (candidate() | added("health_metrics", model_version="v3", metric="joy") | {"health_weights": candidate()["health_weights"] + [SEEDS["health_weights"][0] | {"metric": "joy", "weight": "0"}]}, "scoring/health_weights.csv, model_version v2, metric joy: health_metrics.csv describes the metric for other versions only. Add a row of the version, or of any, there."),
     (changed("health_bands", 0, lower_edge="10"), f"{BAND}: the lowest band must start at 0 and no two at the same edge. Correct lower_edge."),
     (changed("health_bands", 2, hold_margin="18.01"), f"{BAND}, band green: hold_margin must be 0 for the lowest band, and not reach into that of the band below. Lower it."),
     (changed("event_schemas", 4, min_value="5", max_value="1"), "reference/event_schemas.csv, source crm, event_type account_created, payload_key employees: min_value and max_value are no bounds of its value_type. Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, the lower one first."),

@@ -102,7 +102,7 @@ def test_an_edit_that_is_not_loaded_is_said_and_changes_nothing(work):
     complete(work)
 
     weights = work / "opinions" / "scoring" / "health_weights.csv"
-    weights.write_text(weights.read_text().replace("v1,nps,0.15", "v1,nps,0.10").replace("v1,breadth,0", "v1,breadth,0.05"))
+    weights.write_text(weights.read_text().replace("v2,nps,0.15", "v2,nps,0.10").replace("v2,breadth,0", "v2,breadth,0.05"))
     failed, words = dbt(work, *run)
     assert not failed and "opinions/scoring/health_weights.csv. This run goes on with the rows as they were loaded" in words
     assert moment(work) == (False, False)

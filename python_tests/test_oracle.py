@@ -64,12 +64,16 @@ def small_peer_groups():
     """The seeds with peers that a handful of accounts can have, so that an account's own group is used, a version
     of its own from some day on, for a segment, for a stage and for both, excluded days, and terms that renew by themselves."""
     seeds = warehouse.seed_rows()
+    seeds = seeds | {
+        name: [row for row in seeds[name] if row["model_version"] == "v2"]
+        for name in ("health_model_versions", "health_weights", "health_bands")
+    }
     (first,) = (
         row | {"min_peers": "2", "max_missing_peer_share": "0.5"} for row in seeds["health_model_versions"]
     )
     versions = [
         first | {"effective_to": "2025-04-30"},
-        first | {"model_version": "v2", "effective_from": "2025-05-01", "min_account_age_days": "7"},
+        first | {"model_version": "v1", "effective_from": "2025-05-01", "min_account_age_days": "7"},
         first | {"model_version": "of_smb", "segment": "smb", "effective_from": "2025-06-01"},
         first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3"},
         first | {"model_version": "of_both", "segment": "smb", "stage": "adopting"},
@@ -79,10 +83,10 @@ def small_peer_groups():
         for name in ("health_weights", "health_bands")
     )
     for row in weights:
-        if row["model_version"] == "v2" and row["metric"] in ("dau_mau", "csat_score"):
+        if row["model_version"] == "v1" and row["metric"] in ("dau_mau", "csat_score"):
             row["weight"] = "0.10"
     own = [
-        row | {"model_version": "v2", "upper_bound": "0.3"}
+        row | {"model_version": "v1", "upper_bound": "0.3"}
         for row in seeds["health_metrics"]
         if row["metric"] == "dau_mau"
     ]
@@ -105,6 +109,7 @@ def small_peer_groups():
             )
         ],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
+        "milestone_settings": [{"not_due_credit": "0.3", "momentum_kept_per_week": "0.8", "source": "test"}],
         "usage_settings": [{"session_gap_minutes": "240"}],
         "onboarding_starts": [
             {"event_type": "subscription_started", "preference": "1"},

@@ -47,6 +47,7 @@ FREE = {
     "excluded_users": {"user_id", "reason"},
     "holidays": {"country", "holiday"},
     "lifecycle_stages": {"stage"},
+    "milestone_settings": {"source"},
     "onboarding_experiments": {"experiment_id", "control_variant", "treatment_variant"},
     "onboarding_retention_assumptions": {"assumption"},
     "opportunity_stages": {"stage"},

@@ -5,23 +5,24 @@ import warehouse
 
 SEEDS = warehouse.seed_rows()
 SCORING = ("health_model_versions", "health_weights", "health_bands", "health_metrics")
+OF_LIVE = {name: [row for row in SEEDS[name] if row["model_version"] in ("v2", "any")] for name in SCORING}
 
 
 def live_seeds():
     """The scoring seeds with a live version from a day on, one of a segment and one of a stage."""
-    (first,) = SEEDS["health_model_versions"]
+    first = SEEDS["health_model_versions"][0]
     versions = [
         first | {"effective_to": "2025-10-31"},
-        first | {"model_version": "v2", "effective_from": "2025-11-01"},
+        first | {"model_version": "v3", "effective_from": "2025-11-01"},
         first | {"model_version": "of_smb", "segment": "smb", "effective_from": "2025-10-01"},
         first | {"model_version": "of_adopting", "stage": "adopting"},
     ]
     seeds = {
-        name: [row | {"model_version": version["model_version"]} for version in versions for row in SEEDS[name]]
+        name: [row | {"model_version": version["model_version"]} for version in versions for row in OF_LIVE[name]]
         for name in ("health_weights", "health_bands")
     }
     own = [row | {"model_version": "of_smb", "upper_bound": "0.3"} for row in SEEDS["health_metrics"][:1]]
-    return seeds | {"health_model_versions": versions, "health_metrics": SEEDS["health_metrics"] + own}
+    return seeds | {"health_model_versions": versions, "health_metrics": OF_LIVE["health_metrics"] + own}
 
 
 def copies(seeds, track, **cells):
@@ -73,7 +74,7 @@ def test_back_scoring_the_live_rows_repeats_the_live_history(house, table):
 
 def test_every_version_judges_someone(house):
     judged = house.execute("select distinct model_version from fct_account_health where status = 'scored'").fetchall()
-    assert {name for (name,) in judged} == {"v1", "v2", "of_smb", "of_adopting"}
+    assert {name for (name,) in judged} == {"v2", "v3", "of_smb", "of_adopting"}
 
 
 def test_candidates_change_nothing_that_is_live(house, frames):

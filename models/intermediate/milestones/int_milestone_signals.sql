@@ -3,6 +3,7 @@ with
 updates as (
     select
         account_id,
+        started_on,
         ended_on,
         {{ first_day() }} as first_day
     from {{ ref('int_account_updates') }}
@@ -13,9 +14,15 @@ achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
+settings as (
+    select * from {{ ref('milestone_settings') }}
+),
+
 dated as (
     select
         account_id,
+        started_on,
+        due_on,
         weight,
         cast(achieved_at as date) as achieved_on,
         cast(waived_at as date) as waived_on,
@@ -88,9 +95,7 @@ changes as (
         account_id,
         counted_from as date_day,
         scope,
-        weight as expected_weight,
-        0 as reached_weight,
-        cast(null as date) as achieved_on
+        weight as expected_weight
     from counted
     where coalesce(counted_from < counted_until, true)
     union all
@@ -98,9 +103,7 @@ changes as (
         account_id,
         counted_until as date_day,
         scope,
-        -weight as expected_weight,
-        0 as reached_weight,
-        cast(null as date) as achieved_on
+        -weight as expected_weight
     from counted
     where counted_from < counted_until
     union all
@@ -108,69 +111,125 @@ changes as (
         account_id,
         achieved_on as date_day,
         scope,
-        weight as expected_weight,
-        0 as reached_weight,
-        cast(null as date) as achieved_on
+        weight as expected_weight
     from counted
     where counted_until <= achieved_on
+),
+
+-- A weight that fades by a factor is grown from the account's first day to the day it was reached, so
+-- that one running sum, shrunk from the first day to any day, holds them all.
+reached as (
+    select
+        dated.account_id,
+        dated.achieved_on,
+        dated.weight,
+        case when dated.achieved_on <= dated.due_on then dated.weight else 0 end as on_time_weight,
+        dated.weight * power(
+            {{ as_double('settings.momentum_kept_per_week') }},
+            {{ days_between('dated.achieved_on', 'dated.started_on') }} / 7.0
+        ) as grown_weight
+    from dated
+    cross join settings
+    where dated.achieved_on is not null
+),
+
+steps as (
+    select
+        account_id,
+        date_day,
+        case when scope = 'all' then expected_weight else 0 end as all_weight,
+        case when scope = 'due' then expected_weight else 0 end as due_weight,
+        0 as reached_weight,
+        0 as on_time_weight,
+        {{ as_double('0') }} as grown_weight,
+        cast(null as date) as achieved_on
+    from changes
     union all
     select
         account_id,
         achieved_on as date_day,
-        'reached' as scope,
-        0 as expected_weight,
+        0 as all_weight,
+        0 as due_weight,
         weight as reached_weight,
+        on_time_weight,
+        grown_weight,
         achieved_on
-    from dated
-    where achieved_on is not null
+    from reached
     union all
     select
         account_id,
         first_day as date_day,
-        'reached' as scope,
-        0 as expected_weight,
+        0 as all_weight,
+        0 as due_weight,
         0 as reached_weight,
+        0 as on_time_weight,
+        {{ as_double('0') }} as grown_weight,
         cast(null as date) as achieved_on
     from updates
 ),
 
 -- What came before the first day counts on it.
-daily_changes as (
+daily_steps as (
     select
-        changes.account_id,
+        steps.account_id,
+        updates.started_on,
         updates.ended_on,
-        greatest(changes.date_day, updates.first_day) as date_day,
-        sum(case when changes.scope = 'all' then changes.expected_weight else 0 end) as all_weight,
-        sum(case when changes.scope = 'due' then changes.expected_weight else 0 end) as due_weight,
-        sum(changes.reached_weight) as reached_weight,
-        max(changes.achieved_on) as achieved_on
-    from changes
+        greatest(steps.date_day, updates.first_day) as date_day,
+        sum(steps.all_weight) as all_weight,
+        sum(steps.due_weight) as due_weight,
+        sum(steps.reached_weight) as reached_weight,
+        sum(steps.on_time_weight) as on_time_weight,
+        sum(steps.grown_weight) as grown_weight,
+        max(steps.achieved_on) as achieved_on
+    from steps
     inner join updates
-        on changes.account_id = updates.account_id and changes.date_day <= updates.ended_on
-    group by changes.account_id, updates.ended_on, greatest(changes.date_day, updates.first_day)
+        on steps.account_id = updates.account_id and steps.date_day <= updates.ended_on
+    group by
+        steps.account_id,
+        updates.started_on,
+        updates.ended_on,
+        greatest(steps.date_day, updates.first_day)
 ),
 
 running as (
     select
         account_id,
+        started_on,
         date_day as first_day,
         {{ last_day_unchanged() }} as last_day,
         sum(all_weight) {{ over_so_far() }} as all_weight,
         sum(due_weight) {{ over_so_far() }} as due_weight,
         sum(reached_weight) {{ over_so_far() }} as reached_weight,
+        sum(on_time_weight) {{ over_so_far() }} as on_time_weight,
+        sum(grown_weight) {{ over_so_far() }} as grown_weight,
         max(achieved_on) {{ over_so_far() }} as last_achieved_on
-    from daily_changes
+    from daily_steps
 ),
 
 stretches as (
     select
-        account_id,
-        first_day,
-        last_day,
-        {{ ratio('reached_weight', 'due_weight') }} as milestone_completion_due,
-        {{ ratio('reached_weight', 'all_weight') }} as milestone_completion_all,
-        last_achieved_on
+        running.account_id,
+        running.started_on,
+        running.first_day,
+        running.last_day,
+        running.all_weight,
+        running.grown_weight,
+        running.last_achieved_on,
+        settings.momentum_kept_per_week,
+        {{ ratio('running.reached_weight', 'running.due_weight') }} as milestone_completion_due,
+        {{ ratio('running.reached_weight', 'running.all_weight') }} as milestone_completion_all,
+        case
+            when running.due_weight > 0
+                then
+                    {{ ratio(
+                        '(running.reached_weight + settings.not_due_credit'
+                        ~ ' * (running.all_weight - running.due_weight))',
+                        'running.all_weight'
+                    ) }}
+        end as milestone_completion_damped,
+        {{ ratio('running.on_time_weight', 'running.due_weight') }} as milestones_on_time_share
     from running
+    cross join settings
 ),
 
 days as (
@@ -186,6 +245,13 @@ signals as (
         date_day,
         milestone_completion_due,
         milestone_completion_all,
+        milestone_completion_damped,
+        milestones_on_time_share,
+        {{ ratio(
+            'grown_weight * power(' ~ as_double('momentum_kept_per_week') ~ ', '
+            ~ days_between('started_on', 'date_day') ~ ' / 7.0)',
+            'all_weight'
+        ) }} as milestone_momentum,
         {{ days_between('last_achieved_on', 'date_day') }} as days_since_milestone
     from days
 )

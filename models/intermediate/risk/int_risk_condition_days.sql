@@ -85,6 +85,9 @@ account_signals as (
         measured_signals.*,
         milestone_signals.milestone_completion_due,
         milestone_signals.milestone_completion_all,
+        milestone_signals.milestone_completion_damped,
+        milestone_signals.milestones_on_time_share,
+        milestone_signals.milestone_momentum,
         milestone_signals.days_since_milestone
     from measured_signals
     inner join milestone_signals

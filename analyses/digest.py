@@ -21,12 +21,9 @@ TASKS_SHOWN = 7  # a morning's work; the others are counted
 ACCOUNTS = """
     select
         health.owner_id, health.account_id, health.account_name, health.segment, health.arr, health.status,
-        health.score, health.band, health.change_7d, health.override_band, health.override_ends_on,
-        case when caps.lower_edge < bands.lower_edge then health.band_cap end as band_cap,
+        health.score, health.band, health.band_reason, health.band_cap_reason, health.override_ends_on, health.change_7d,
         accounts.as_of, accounts.churned_on, explanations.explanation
     from current_account_health as health
-    left join health_bands as bands using (model_version, band)
-    left join health_bands as caps on health.model_version = caps.model_version and health.band_cap = caps.band
     inner join dim_accounts as accounts using (account_id)
     inner join health_explanations as explanations using (account_id)
     order by health.score nulls last, health.account_id
@@ -39,7 +36,7 @@ RISKS = """
     order by account_id, severity_rank desc, first_seen_on, rule_id
 """
 ALERTS = """
-    select account_id, alert_kind, alerted_on, severity, severity_rank, reason
+    select account_id, alert_kind, alerted_on, ended_on, severity, severity_rank, reason
     from alerts
     inner join risk_severities using (severity)
     order by account_id, severity_rank desc, alerted_on desc, alert_id
@@ -47,7 +44,7 @@ ALERTS = """
 TASKS = """
     select
         account_id, play_name, channel, script_name, owner_role, due_at, opened_on, status = 'overdue' as is_overdue,
-        reason, priority_rank
+        case when trigger_type = 'band' then trigger_name end as band, reason, priority_rank
     from fct_interventions
     where status in ('open', 'overdue')
     order by priority_rank, task_id
@@ -122,7 +119,7 @@ def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -
             lines.append(
                 f"{number}. {_plain(task['play_name'])} ({channel}, for {role}, script `{task['script_name']}`), {late} "
                 f"{_day(task['due_at'].date())} {task['due_at']:%H:%M} UTC.  \n"
-                f"   Why: {_plain(task['reason']).rstrip('.')}."
+                f"   Why: {_plain(task['reason']).rstrip('.')}.{_now(task, account)}"
             )
     hidden = len(tasks) - len(shown)
     if hidden:
@@ -133,6 +130,18 @@ def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -
             "Close what is not worth doing any more, so that this list says what is.",
         ]
     return lines or ["", "Nothing is due."]
+
+
+def _now(task: dict, account: dict) -> str:
+    """The band of today, where a task was asked for by another one."""
+    if task["band"] is None or account["band"] is None or task["band"] == account["band"]:
+        return ""
+    return f" Now {account['band']}."
+
+
+def _said(alert: dict) -> str:
+    """The reason of an alert, and from when on it no longer holds."""
+    return _plain(alert["reason"]) + (f" Over since {_day(alert['ended_on'])}." if alert["ended_on"] else "")
 
 
 def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.date) -> list[str]:
@@ -147,10 +156,10 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
             worse.append((-99, 0, account["account_id"], [f"{_title(account)} churned on {_day(account['churned_on'])}."]))
         elif bad:
             rank = max(alert["severity_rank"] for alert in bad)
-            lines = [_title(account)] + [f"    - {alert['severity']}: {_plain(alert['reason'])}" for alert in bad]
+            lines = [_title(account)] + [f"    - {alert['severity']}: {_said(alert)}" for alert in bad]
             worse.append((-rank, -float(account["arr"] or 0), account["account_id"], lines))
         if good and not account["churned_on"]:
-            better.append(f"- {_name(account)}: " + " ".join(_plain(alert["reason"]) for alert in good))
+            better.append(f"- {_name(account)}: " + " ".join(_said(alert) for alert in good))
     lines = []
     for *_, texts in sorted(worse):
         lines += [f"- {texts[0]}", *texts[1:]]
@@ -160,14 +169,17 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
 
 
 def _standing(account: dict) -> str:
-    if account["status"] != "scored":
-        return account["status"].replace("_", " ")
-    band = account["band"]
-    if account["override_band"]:
-        band += f", set to {account['override_band']} by hand until {_day(account['override_ends_on'])}"
-    if account["band_cap"]:
-        band += f", at best {account['band_cap']}"
-    return band
+    """The band to show, or why there is none."""
+    return account["band"] or account["status"].replace("_", " ")
+
+
+def _reasoned(account: dict) -> str:
+    """The band to show and what a person must know of it: who set it, or what keeps it down."""
+    if account["band_reason"] == "overridden":
+        return f"{account['band']}, set by hand until {_day(account['override_ends_on'])}"
+    if account["band_reason"] == "capped":
+        return f"{account['band']} at best: {account['band_cap_reason']}"
+    return _standing(account)
 
 
 def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
@@ -180,7 +192,7 @@ def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
         lines.append(
             f"| {_name(account)} | {'' if account['arr'] is None else format(account['arr'], ',.0f')} "
             f"| {'' if score is None else score} | {'' if change is None else format(change, '+')} "
-            f"| {_standing(account)} | {_plain(rules)} |"
+            f"| {_plain(_reasoned(account))} | {_plain(rules)} |"
         )
     return lines
 
@@ -205,7 +217,7 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         since = as_of - datetime.timedelta(days=NEWS_DAYS)
         if not live and not tasks and not any(row["churned_on"] > since for row in own):
             continue
-        bands = [_standing(row | {"override_band": None, "band_cap": None}) for row in live]
+        bands = [_standing(row) for row in live]
         counted = [f"{bands.count(band)} {band}" for band in sorted(set(bands), key=lambda band: (bands.index(band), band))]
         arr = sum(row["arr"] or 0 for row in live)
         who = f"{_plain(owner_id)}" if owner_id is not None else "Accounts without an owner"

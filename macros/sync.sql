@@ -3,7 +3,7 @@
     {{ return({
         'account_health': {
             'sync_key': 'text', 'is_withdrawn': 'flag', 'account_id': 'text', 'status': 'text', 'score': 'number',
-            'band': 'text', 'steady_band': 'text', 'override_band': 'text', 'change_7d': 'number',
+            'band': 'text', 'band_reason': 'text', 'change_7d': 'number',
             'top_driver_up': 'text', 'top_driver_down': 'text',
         },
         'milestone': {

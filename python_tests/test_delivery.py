@@ -815,7 +815,7 @@ TASK = {
 }  # fmt: skip
 HEALTH = {
     "sync_key": "a/1", "is_withdrawn": False, "account_id": "a/1", "status": "scored", "score": 44.8, "band": "red",
-    "steady_band": "yellow", "override_band": None, "change_7d": -0.13, "top_driver_up": "dau_mau", "top_driver_down": None,
+    "band_reason": "capped", "change_7d": -0.13, "top_driver_up": "dau_mau", "top_driver_down": None,
 }  # fmt: skip
 # Method, path and body, exactly. HubSpot: batch upsert by a property with unique values, properties as text. Salesforce:
 # upsert by external id in the path, which the body must not repeat. Gainsight: update by keys, at most 50 records.
@@ -884,7 +884,7 @@ def test_every_route_makes_a_message_and_a_withdrawal_empties_the_fields(house):
 def test_payload_is_json_whatever_an_id_holds(house):
     ids = ['"', "\\", "\\\"", "a\tb", "\n\x01\x1f", "ü€😀", "{}'", "\\u0041"]
     with duckdb.connect() as connection:
-        columns = "'red' as band, 'red' as steady_band, null::varchar as override_band, 1.50::decimal(9, 2) as change_7d"
+        columns = "'red' as band, 'measured' as band_reason, 1.50::decimal(9, 2) as change_7d"
         connection.execute(
             f"create table current_account_health as select unnest(?) as account_id, 'scored' as status, 5.00 as score, "
             f"{columns}, 'x' as top_driver_up, 'y' as top_driver_down, date '2025-01-01' as score_date",

@@ -70,22 +70,21 @@ def one_account():
             create table current_account_health as select
                 null::varchar as owner_id, 'a|1' as account_id, E'A*b_c\\n|d' as account_name, 'mid_market' as segment,
                 1000.5::decimal(18, 2) as arr, 'scored' as status, 45.5::decimal(9, 2) as score, 'yellow' as band,
-                null::decimal(9, 2) as change_7d, null::varchar as override_band, null::date as override_ends_on,
-                'red' as band_cap, 'v1' as model_version;
+                null::decimal(9, 2) as change_7d, 'capped' as band_reason, null::date as override_ends_on,
+                'Few logins' as band_cap_reason;
             create table dim_accounts as select 'a|1' as account_id, {day} as as_of, null::date as churned_on;
             create table health_explanations as select 'a|1' as account_id, 'Scores 45.50.' as explanation;
-            create table health_bands as
-                from (values ('v1', 'red', 0), ('v1', 'yellow', 40)) as bands (model_version, band, lower_edge);
             create table risk_severities as from (values ('low', 1), ('high', 3)) as ranks (severity, severity_rank);
             create table fct_risk_signals as select
                 'a|1' as account_id, 'r' as rule_id, 'Few logins' as rule, 'high' as severity, true as is_active,
                 {day} as first_seen_on;
             create table alerts as select
                 '1' as alert_id, 'a|1' as account_id, 'risk_began' as alert_kind, {day} - 7 as alerted_on,
-                'high' as severity, 'Too old to be news.' as reason;
+                null::date as ended_on, 'high' as severity, 'Too old to be news.' as reason;
             create table fct_interventions as select
                 't' || n as task_id, 'a|1' as account_id, 'Play ' || n as play_name, 'in_app' as channel,
-                's' as script_name, 'the_role' as owner_role, timestamp '2025-02-01 10:00:00' as due_at,
+                's' as script_name, 'the_role' as owner_role, 'band' as trigger_type, 'red' as trigger_name,
+                timestamp '2025-02-01 10:00:00' as due_at,
                 {day} as opened_on, 'open' as status, 'Because.' as reason, n as priority_rank
             from range(1, 10) as numbers (n)
         """)
@@ -97,7 +96,8 @@ def test_an_account_without_owner_has_a_page_whatever_its_name(one_account):
     assert name == digest.NO_OWNER
     assert page.splitlines()[1] == f"# Accounts without an owner, {digest._day(datetime.date(2025, 1, 31))}"
     assert r"**A\*b\_c \|d** (a\|1, mid market, ARR 1,000)" in page
-    assert r"| A\*b\_c \|d | 1,000 | 45.50 |  | yellow, at best red | Few logins |" in page
+    assert r"| A\*b\_c \|d | 1,000 | 45.50 |  | yellow at best: Few logins | Few logins |" in page
     assert "1. Play 1 (in app, for the role, script `s`), due 1 Feb 2025 10:00 UTC." in page
+    assert "Why: Because. Now yellow." in page
     assert "7. Play 7" in page and "Play 8" not in page and "2 more tasks wait behind these" in page
     assert "Nothing crossed a threshold." in page and "Too old" not in page

@@ -284,7 +284,7 @@ class World:
         common = "first_seen_on date, cleared_on date, cleared_by varchar"
         for kind, name, columns in (
             ("rule", "int_risk_episodes", "account_id varchar, rule_id varchar, risk_signal_id varchar"),
-            ("band", "int_band_episodes", "account_id varchar, steady_band varchar, band_episode_id varchar"),
+            ("band", "int_band_episodes", "account_id varchar, band varchar, band_episode_id varchar"),
         ):
             rows = [
                 tuple(value for key, value in one.items() if key != "trigger_type")

@@ -116,8 +116,8 @@ changes as (
     where counted_until <= achieved_on
 ),
 
--- A weight that fades by a factor is grown from the account's first day to the day it was reached, so
--- that one running sum, shrunk from the first day to any day, holds them all.
+-- A weight that fades by a factor is grown from the account's first day to the day it was
+-- reached, so that one running sum, shrunk from the first day to any day, holds them all.
 reached as (
     select
         dated.account_id,

@@ -5,8 +5,8 @@ measured_signals as (
 ),
 
 -- Of score weekdays alone: the last day of a build is no score date in a later one.
-steady_bands as (
-    select * from {{ ref('int_health_steady_bands') }}
+shown_bands as (
+    select * from {{ ref('int_shown_bands') }}
     where {{ is_score_weekday('score_date') }}
 ),
 
@@ -40,21 +40,21 @@ lives as (
 
 followed as (
     select
-        steady_bands.account_id,
-        steady_bands.score_date,
-        steady_bands.steady_band,
+        shown_bands.account_id,
+        shown_bands.score_date,
+        shown_bands.band,
         lives.begins_on,
         lives.churned_on,
-        lag(steady_bands.steady_band) over (
-            partition by steady_bands.account_id, lives.begins_on
-            order by steady_bands.score_date
+        lag(shown_bands.band) over (
+            partition by shown_bands.account_id, lives.begins_on
+            order by shown_bands.score_date
         ) as previous_band
-    from steady_bands
+    from shown_bands
     inner join lives
         on
-            steady_bands.account_id = lives.account_id
-            and steady_bands.score_date >= lives.begins_on
-            and coalesce(steady_bands.score_date < lives.churned_on, true)
+            shown_bands.account_id = lives.account_id
+            and shown_bands.score_date >= lives.begins_on
+            and coalesce(shown_bands.score_date < lives.churned_on, true)
 ),
 
 begun as (
@@ -64,17 +64,17 @@ begun as (
             partition by account_id, begins_on order by score_date
         ) as next_began_on
     from followed
-    where coalesce(previous_band <> steady_band, true)
+    where coalesce(previous_band <> band, true)
 ),
 
 episodes as (
     select
         {{ id_of(
-            "begun.account_id || '|' || begun.steady_band || '|' || cast(begun.score_date as "
+            "begun.account_id || '|' || begun.band || '|' || cast(begun.score_date as "
             ~ dbt.type_string() ~ ")"
         ) }} as band_episode_id,
         begun.account_id,
-        begun.steady_band,
+        begun.band,
         scores.score,
         begun.score_date as first_seen_on,
         coalesce(begun.next_began_on, begun.churned_on) as cleared_on,

@@ -59,7 +59,7 @@ episodes as (
     select
         account_id,
         'band' as trigger_type,
-        steady_band as trigger_name,
+        band as trigger_name,
         band_episode_id as trigger_id,
         first_seen_on,
         cleared_on,

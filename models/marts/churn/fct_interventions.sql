@@ -137,14 +137,15 @@ interventions as (
         coalesce(
             risk_signals.reason,
             'Left on ' || cast(churn_episodes.first_seen_on as {{ dbt.type_string() }}),
-            'Band ' || band_episodes.steady_band || ' with a score of '
-            || cast(band_episodes.score as {{ dbt.type_string() }})
+            'Band ' || band_episodes.band || ' on '
+            || cast(band_episodes.first_seen_on as {{ dbt.type_string() }}) || ' with a score of '
+            || {{ number_text('cast(band_episodes.score as decimal(9, 2))') }}
         ) as reason,
         coalesce(
             risk_signals.evidence,
             '{"churned_on": "' || cast(churn_episodes.first_seen_on as {{ dbt.type_string() }})
             || '"}',
-            '{"band": "' || band_episodes.steady_band || '", "score": '
+            '{"band": "' || band_episodes.band || '", "score": '
             || cast(band_episodes.score as {{ dbt.type_string() }}) || '}'
         ) as evidence,
         asked.wanted_on,

@@ -40,13 +40,20 @@ band_crossings as (
             as alert_kind,
         account_id,
         score_date as alerted_on,
-        steady_band as band,
+        lead(score_date) over (partition by account_id order by score_date) as ended_on,
+        band,
         cast(null as {{ text }}) as rule_id,
         cast(null as {{ text }}) as rule_severity,
         cast(null as {{ text }}) as rule_owner_role,
         alert_id as source_id,
-        'Health went from ' || previous_band || ' to ' || steady_band || ' on '
-        || cast(score_date as {{ text }}) || ' with a score of '
+        'Health went from ' || previous_band || ' to ' || band || ' on '
+        || cast(score_date as {{ text }})
+        || case band_reason
+            when 'capped' then ', the best that a risk rule leaves,'
+            when 'overridden' then ', set by hand,'
+            else ''
+        end
+        || ' with a score of '
         || {{ number_text('cast(score as decimal(9, 2))') }}
         || coalesce(
             case
@@ -86,6 +93,7 @@ risk_crossings as (
         'risk_began' as alert_kind,
         account_id,
         first_seen_on as alerted_on,
+        cleared_on as ended_on,
         cast(null as {{ text }}) as band,
         rule_id,
         severity as rule_severity,
@@ -99,6 +107,7 @@ risk_crossings as (
         'risk_cleared' as alert_kind,
         account_id,
         cleared_on as alerted_on,
+        cast(null as date) as ended_on,
         cast(null as {{ text }}) as band,
         rule_id,
         severity as rule_severity,
@@ -132,6 +141,10 @@ override_crossings as (
         'override_expiring' as alert_kind,
         override_notices.account_id,
         override_notices.notice_on as alerted_on,
+        case
+            when override_notices.ends_on < accounts.observed_until
+                then {{ add_days('override_notices.ends_on', 1) }}
+        end as ended_on,
         override_notices.band,
         cast(null as {{ text }}) as rule_id,
         cast(null as {{ text }}) as rule_severity,
@@ -161,6 +174,7 @@ ranked as (
         crossings.*,
         accounts.segment,
         accounts.owner_id,
+        case when crossings.alert_kind <> 'risk_cleared' then accounts.churned_on end as churned_on,
         coalesce(alert_kinds.severity, crossings.rule_severity) as severity,
         coalesce(alert_kinds.owner_role, crossings.rule_owner_role) as owner_role,
         row_number() over (
@@ -205,6 +219,8 @@ alerts as (
         segment,
         owner_id,
         alerted_on,
+        case when churned_on <= coalesce(ended_on, churned_on) then churned_on else ended_on end
+            as ended_on,
         severity,
         owner_role,
         also_to_role,

@@ -8,15 +8,15 @@ health as (
     select * from {{ ref('fct_account_health') }}
 ),
 
-steady_bands as (
-    select * from {{ ref('int_health_steady_bands') }}
+shown_bands as (
+    select * from {{ ref('int_shown_bands') }}
 ),
 
-last_steady_dates as (
+last_shown_dates as (
     select
         account_id,
         max(score_date) as score_date
-    from steady_bands
+    from shown_bands
     group by account_id
 ),
 
@@ -25,17 +25,18 @@ overrides as (
     where is_active
 ),
 
-band_caps as (
-    select * from {{ ref('int_risk_episodes') }}
-    where is_active and band_cap is not null
+band_steps as (
+    select
+        model_version,
+        band,
+        lower_edge,
+        lead(band) over (partition by model_version order by lower_edge) as next_band,
+        lead(lower_edge) over (partition by model_version order by lower_edge) as next_edge
+    from {{ ref('health_bands') }}
 ),
 
 risk_rules as (
     select * from {{ ref('int_risk_rules') }}
-),
-
-health_bands as (
-    select * from {{ ref('health_bands') }}
 ),
 
 measured_signals as (
@@ -58,28 +59,22 @@ ranked as (
     from health
 ),
 
-ranked_caps as (
+-- The band that was shown last stays with an account that has churned.
+last_shown as (
     select
-        ranked.account_id,
-        band_caps.band_cap,
-        risk_rules.rule,
-        row_number() over (
-            partition by ranked.account_id
-            order by
-                health_bands.lower_edge asc, band_caps.first_seen_on desc, band_caps.rule_id asc
-        ) as choice
-    from ranked
-    inner join band_caps
-        on ranked.account_id = band_caps.account_id
-    inner join health_bands
+        shown_bands.*,
+        risk_rules.rule
+    from last_shown_dates
+    inner join shown_bands
         on
-            ranked.model_version = health_bands.model_version
-            and band_caps.band_cap = health_bands.band
-    inner join risk_rules
+            last_shown_dates.account_id = shown_bands.account_id
+            and last_shown_dates.score_date = shown_bands.score_date
+    inner join accounts
+        on shown_bands.account_id = accounts.account_id
+    left join risk_rules
         on
-            band_caps.rule_id = risk_rules.rule_id
-            and ranked.segment = risk_rules.segment
-    where ranked.recency = 1
+            shown_bands.cap_rule_id = risk_rules.rule_id
+            and accounts.segment = risk_rules.segment
 ),
 
 current_health as (
@@ -95,14 +90,26 @@ current_health as (
         ranked.model_version,
         ranked.status,
         ranked.score,
-        ranked.band,
-        case when ranked.score is not null then steady_bands.steady_band end as steady_band,
-        ranked_caps.band_cap,
-        ranked_caps.rule as band_cap_reason,
+        case when ranked.score is null then overrides.band else last_shown.band end as band,
+        case
+            when ranked.score is not null then last_shown.band_reason
+            when overrides.band is not null then 'overridden'
+        end as band_reason,
+        ranked.band as measured_band,
+        case when ranked.score is not null then last_shown.steady_band end as steady_band,
+        case when ranked.status = 'scored' then last_shown.band_cap end as band_cap,
+        case when ranked.status = 'scored' then last_shown.rule end as band_cap_reason,
         overrides.band as override_band,
         overrides.ends_on as override_ends_on,
         coalesce(measured_signals.days_since_note > rules.stale_after_days, true)
             as is_sentiment_stale,
+        case when measured.next_edge > shown.lower_edge then measured.next_band end as next_band,
+        cast(
+            case
+                when measured.next_edge > shown.lower_edge then measured.next_edge - ranked.score
+            end
+            as decimal(9, 2)
+        ) as points_to_next_band,
         ranked.coverage,
         ranked.change_7d,
         ranked.change_30d,
@@ -116,14 +123,17 @@ current_health as (
         on
             ranked.account_id = measured_signals.account_id
             and ranked.score_date = measured_signals.date_day
-    left join last_steady_dates
-        on ranked.account_id = last_steady_dates.account_id
-    left join steady_bands
+    left join last_shown
+        on ranked.account_id = last_shown.account_id
+    left join band_steps as shown
         on
-            last_steady_dates.account_id = steady_bands.account_id
-            and last_steady_dates.score_date = steady_bands.score_date
-    left join ranked_caps
-        on ranked.account_id = ranked_caps.account_id and ranked_caps.choice = 1
+            ranked.status = 'scored'
+            and ranked.model_version = shown.model_version
+            and last_shown.band = shown.band
+    left join band_steps as measured
+        on
+            ranked.model_version = measured.model_version
+            and ranked.band = measured.band
     left join overrides
         on ranked.account_id = overrides.account_id
 )

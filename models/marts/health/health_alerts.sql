@@ -1,7 +1,7 @@
 with
 
-steady_bands as (
-    select * from {{ ref('int_health_steady_bands') }}
+shown_bands as (
+    select * from {{ ref('int_shown_bands') }}
 ),
 
 health as (
@@ -14,26 +14,27 @@ accounts as (
 
 followed as (
     select
-        steady_bands.*,
+        shown_bands.*,
         lag(score_date) over (partition by account_id order by score_date) as previous_score_date,
-        lag(steady_band) over (partition by account_id order by score_date) as previous_band,
+        lag(band) over (partition by account_id order by score_date) as previous_band,
         lag(band_rank) over (partition by account_id order by score_date) as previous_rank,
         lag(model_version) over (partition by account_id order by score_date) as previous_version
-    from steady_bands
+    from shown_bands
 ),
 
 alerts as (
     select
         {{ id_of(
             "followed.account_id || '|' || cast(followed.previous_score_date as " ~ dbt.type_string()
-            ~ ") || '|' || followed.previous_band || '|' || followed.steady_band"
+            ~ ") || '|' || followed.previous_band || '|' || followed.band"
         ) }} as alert_id,
         followed.account_id,
         accounts.owner_id,
         followed.previous_score_date,
         followed.score_date,
         followed.previous_band,
-        followed.steady_band,
+        followed.band,
+        followed.band_reason,
         case
             when followed.model_version <> followed.previous_version then 'new_version'
             when followed.band_rank < followed.previous_rank then 'worse'
@@ -49,7 +50,7 @@ alerts as (
             and followed.score_date = health.score_date
     inner join accounts
         on followed.account_id = accounts.account_id
-    where followed.steady_band <> followed.previous_band
+    where followed.band <> followed.previous_band
 )
 
 select * from alerts

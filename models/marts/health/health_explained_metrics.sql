@@ -23,11 +23,6 @@ earlier_drivers as (
     from {{ ref('fct_health_drivers') }}
 ),
 
-scores as (
-    select * from {{ ref('int_health_scores') }}
-    where track = 'live'
-),
-
 metrics as (
     select * from {{ ref('int_health_metrics') }}
     where track = 'live'
@@ -51,17 +46,12 @@ drivers_now as (
         metrics.used_weight,
         metrics.total_used_weight,
         metrics.used_weight - metrics.weighted_value as weight_lost,
-        (scores.next_band_edge - current_health.score) * metrics.total_used_weight / 100
-            as weight_needed
+        current_health.points_to_next_band * metrics.total_used_weight / 100 as weight_needed
     from current_health
     inner join drivers
         on
             current_health.account_id = drivers.account_id
             and current_health.score_date = drivers.score_date
-    inner join scores
-        on
-            current_health.account_id = scores.account_id
-            and current_health.score_date = scores.score_date
     inner join metrics
         on
             drivers.account_id = metrics.account_id

@@ -9,15 +9,6 @@ explained_metrics as (
     select * from {{ ref('health_explained_metrics') }}
 ),
 
-scores as (
-    select * from {{ ref('int_health_scores') }}
-    where track = 'live'
-),
-
-health_bands as (
-    select * from {{ ref('health_bands') }}
-),
-
 ranked as (
     select
         explained_metrics.*,
@@ -90,8 +81,8 @@ explained as (
         current_health.change_7d,
         summarised.most_risen,
         summarised.most_fallen,
-        health_bands.band as next_band,
-        cast(scores.next_band_edge - current_health.score as decimal(9, 2)) as points_to_next_band,
+        current_health.next_band,
+        current_health.points_to_next_band,
         summarised.steps_to_next_band,
         case
             when current_health.status = 'churned'
@@ -107,8 +98,18 @@ explained as (
                     || ' % of the weight.'
             else
                 'Scores ' || cast(current_health.score as {{ text }})
-                || ' (' || current_health.band || ')'
-                || coalesce(
+                || ' (' || current_health.band
+                || case current_health.band_reason
+                    when 'confirmed' then ', held until the score is clearly beyond the edge'
+                    when 'capped'
+                        then ', the best while this holds: ' || current_health.band_cap_reason
+                    when 'overridden'
+                        then
+                            ', set by hand until '
+                            || cast(current_health.override_ends_on as {{ text }})
+                    else ''
+                end
+                || ')' || coalesce(
                     ', ' || case when current_health.change_7d >= 0 then '+' else '' end
                     || cast(current_health.change_7d as {{ text }})
                     || ' since ' || cast(summarised.compared_on as {{ text }})
@@ -122,8 +123,13 @@ explained as (
                 )
                 || '.' || coalesce(summarised.loss, '')
                 || coalesce(
-                    ' To reach ' || health_bands.band || ' at '
-                    || cast(health_bands.lower_edge as {{ text }})
+                    ' To reach ' || current_health.next_band || ' at '
+                    || cast(
+                        cast(
+                            current_health.score + current_health.points_to_next_band
+                            as decimal(9, 2)
+                        ) as {{ text }}
+                    )
                     || ':'
                     || summarised.steps
                     || '.',
@@ -133,14 +139,6 @@ explained as (
     from current_health
     left join summarised
         on current_health.account_id = summarised.account_id
-    left join scores
-        on
-            current_health.account_id = scores.account_id
-            and current_health.score_date = scores.score_date
-    left join health_bands
-        on
-            scores.model_version = health_bands.model_version
-            and scores.next_band_edge = health_bands.lower_edge
 )
 
 select * from explained

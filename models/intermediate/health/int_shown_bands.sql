@@ -1,0 +1,112 @@
+with
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where track = 'live' and status = 'scored'
+),
+
+steady_bands as (
+    select * from {{ ref('int_health_steady_bands') }}
+),
+
+overrides as (
+    select * from {{ ref('int_health_overrides') }}
+),
+
+episodes as (
+    select * from {{ ref('int_risk_episodes') }}
+    where band_cap is not null
+),
+
+health_bands as (
+    select * from {{ ref('health_bands') }}
+),
+
+ranked_bands as (
+    select
+        model_version,
+        band,
+        row_number() over (partition by model_version order by lower_edge) as band_rank
+    from health_bands
+),
+
+caps as (
+    select
+        steady_bands.account_id,
+        steady_bands.score_date,
+        episodes.rule_id,
+        episodes.band_cap,
+        ranked_bands.band_rank < steady_bands.band_rank as is_lower,
+        row_number() over (
+            partition by steady_bands.account_id, steady_bands.score_date
+            order by ranked_bands.band_rank asc, episodes.first_seen_on desc, episodes.rule_id asc
+        ) as choice
+    from steady_bands
+    inner join episodes
+        on
+            steady_bands.account_id = episodes.account_id
+            and steady_bands.score_date >= episodes.first_seen_on
+            and coalesce(steady_bands.score_date < episodes.cleared_on, true)
+    inner join ranked_bands
+        on
+            steady_bands.model_version = ranked_bands.model_version
+            and episodes.band_cap = ranked_bands.band
+),
+
+judged as (
+    select
+        scores.account_id,
+        scores.score_date,
+        scores.model_version,
+        scores.band as measured_band,
+        steady_bands.steady_band,
+        caps.band_cap,
+        caps.rule_id as cap_rule_id,
+        overrides.band as override_band,
+        overrides.ends_on as override_ends_on,
+        case
+            when overrides.band is not null then 'overridden'
+            when caps.is_lower then 'capped'
+            when steady_bands.steady_band <> scores.band then 'confirmed'
+            else 'measured'
+        end as band_reason
+    from scores
+    inner join steady_bands
+        on
+            scores.account_id = steady_bands.account_id
+            and scores.score_date = steady_bands.score_date
+    left join caps
+        on
+            scores.account_id = caps.account_id
+            and scores.score_date = caps.score_date
+            and caps.choice = 1
+    left join overrides
+        on
+            scores.account_id = overrides.account_id
+            and scores.score_date >= overrides.starts_on
+            and scores.score_date <= overrides.ends_on
+),
+
+chosen as (
+    select
+        judged.*,
+        case judged.band_reason
+            when 'overridden' then judged.override_band
+            when 'capped' then judged.band_cap
+            else judged.steady_band
+        end as band
+    from judged
+),
+
+shown as (
+    select
+        chosen.*,
+        ranked_bands.band_rank
+    from chosen
+    left join ranked_bands
+        on
+            chosen.model_version = ranked_bands.model_version
+            and chosen.band = ranked_bands.band
+)
+
+select * from shown

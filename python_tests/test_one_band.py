@@ -1,0 +1,130 @@
+"""One band per account and day: digest, payload, alerts, tasks, explanation and summary never say two of one account."""
+
+import datetime
+import json
+import re
+import sys
+from collections import defaultdict
+
+import pytest
+import warehouse
+
+from analyses import digest
+
+sys.path.append(str(warehouse.PROJECT / "analyses"))
+import summary  # noqa: E402
+
+BANDS = ("red", "yellow", "green")
+WORD = re.compile(rf"\b({'|'.join(BANDS)})\b")
+
+
+@pytest.fixture(scope="module")
+def house(dirty_company):
+    """A house of a company in which, on the last day, bands are held, capped and set by hand."""
+    frames = dirty_company[0]
+    seeds = {
+        "health_bands": [
+            row | ({"hold_margin": "6"} if row["band"] != "red" else {}) for row in warehouse.seed_rows()["health_bands"]
+        ],
+        "manual_inputs": [row | {"stale_after_days": "60"} for row in warehouse.seed_rows()["manual_inputs"]
+                          if row["input"] == "health_override"]
+        + [row for row in warehouse.seed_rows()["manual_inputs"] if row["input"] != "health_override"],
+    }  # fmt: skip
+    with warehouse.build(frames, seeds=seeds) as connection:
+        yield connection
+
+
+def rows(connection, query):
+    result = connection.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def said(house):
+    """{(account, day): {(page, band)}}: each band that a page says of an account, with the day that it says it of."""
+    found = defaultdict(set)
+    as_of = {row["account_id"]: row["score_date"] for row in rows(house, "from current_account_health")}
+    for row in rows(house, "from sync_account_health"):
+        band = json.loads(row["payload"])["band"]
+        if band:
+            found[row["account_id"], as_of[row["account_id"]]].add(("payload", band))
+    for row in rows(house, "from health_explanations where status = 'scored'"):
+        opening = row["explanation"].split(").")[0]
+        found[row["account_id"], row["score_date"]] |= {("explanation", band) for band in WORD.findall(opening)}
+    for row in rows(house, "from alerts where band is not null"):
+        found[row["account_id"], row["alerted_on"]].add((row["alert_kind"], row["band"]))
+    tasks = "select account_id, trigger_name, reason from fct_interventions where trigger_type = 'band'"
+    for row in rows(house, tasks):
+        band, day = re.fullmatch(r"Band (\w+) on ([0-9-]+) with a score of [0-9.]+", row["reason"]).groups()
+        assert band == row["trigger_name"]
+        found[row["account_id"], datetime.date.fromisoformat(day)].add(("task", band))
+    return found, as_of
+
+
+def test_no_page_says_two_bands_of_an_account_on_a_day(house):
+    found, as_of = said(house)
+    two = {key: pages for key, pages in found.items() if len({band for _, band in pages}) > 1}
+    assert not two, two
+    assert {page for pages in found.values() for page, _ in pages} >= {"payload", "explanation", "band_worse", "task"}
+    of_today = [pages for (account, day), pages in found.items() if day == as_of[account]]
+    assert sum(len(pages) > 2 for pages in of_today) > 0
+
+
+def test_every_reason_occurs_and_says_what_it_rests_on(house):
+    found = rows(house, "from current_account_health where band is not null")
+    assert {row["band_reason"] for row in found} == {"measured", "confirmed", "capped", "overridden"}
+    rank = {band: number for number, band in enumerate(BANDS)}
+    for row in found:
+        if row["band_reason"] == "overridden":
+            assert row["band"] == row["override_band"] and row["override_ends_on"] >= row["score_date"]
+        elif row["band_reason"] == "capped":
+            assert row["band"] == row["band_cap"] and rank[row["band"]] < rank[row["steady_band"]]
+        else:
+            assert row["band"] == row["steady_band"]
+            assert (row["band"] == row["measured_band"]) == (row["band_reason"] == "measured")
+        if row["next_band"] is not None:
+            assert rank[row["next_band"]] > rank[row["band"]]
+
+
+def test_the_pages_of_owners_say_it_and_no_other(house):
+    """In the table of an owner each account stands once, with its band; the counts are of the same."""
+    shown = {row["account_id"]: row for row in rows(house, "from current_account_health")}
+    by_name = defaultdict(list)
+    for row in shown.values():
+        by_name[digest._name(row)].append(row)
+    seen = 0
+    for page in digest.digests(house).values():
+        table = page.split("## Where the accounts stand")[1]
+        for line in table.splitlines()[3:]:
+            if not line.startswith("|"):
+                continue
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            bands = set(WORD.findall(cells[4]))
+            assert any(bands == ({row["band"]} if row["band"] else set()) for row in by_name[cells[0]]), line
+            seen += 1
+    assert seen > 50
+
+
+def test_the_summary_counts_the_same_bands(house):
+    text = summary.summary(house)
+    query = "select band, count(*) from current_account_health where status <> 'churned' group by band"
+    counts = dict(house.execute(query).fetchall())
+    for band in BANDS:
+        line = re.search(rf"^  {band} +([0-9,]+)", text, re.MULTILINE)
+        assert int(line[1].replace(",", "")) == counts[band]
+
+
+def test_an_alert_that_no_longer_holds_says_so(house):
+    """What is said to hold does: the last change of band is the band shown, a risk that is not over is active."""
+    current = """
+        select count(*) from alerts inner join current_account_health using (account_id)
+        where alert_kind in ('band_worse', 'band_better') and ended_on is null and alerts.band <> current_account_health.band
+            and current_account_health.status = 'scored'"""
+    assert house.execute(current).fetchone() == (0,)
+    risks = """
+        select count(*), count(*) filter (where not is_active) from alerts
+        inner join fct_risk_signals on alerts.source_id = fct_risk_signals.risk_signal_id
+        where alert_kind = 'risk_began' and ended_on is null"""
+    active, over = house.execute(risks).fetchone()
+    assert active > 0 and over == 0
+    assert house.execute("select count(*) from alerts where alert_kind = 'risk_began' and ended_on is not null").fetchone()[0] > 0

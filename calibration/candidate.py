@@ -62,6 +62,7 @@ def write(folder, opinions, base, version, weights, rationale):
         for row in chosen:
             if name == "health_weights":
                 row["weight"] = str(Decimal(weights.get(row["metric"], 0)) / 10_000)
+                row["source"] = "ours: see the rationale of the version"
             elif name == "health_model_versions":
                 row |= {"track": version, "effective_to": "", "author_role": "calibration", "rationale": rationale}
                 row |= {"expected_effect": "What health_validation says of the candidate beside the live score"}

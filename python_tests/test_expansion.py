@@ -38,7 +38,7 @@ def short_seeds():
         "onboarding_retention_settings": [
             {"min_weight_share": "0.6", "by_day": "30", "follow_up_days": "45", "min_accounts": "5"}
         ],
-        "expansion_horizons": [{"horizon_days": str(days), "description": ""} for days in (7, 30, 60)],
+        "expansion_horizons": [{"horizon_days": str(days), "description": "", "source": "test"} for days in (7, 30, 60)],
     }
 
 

@@ -29,7 +29,7 @@ def value(metric, place):
 def scoring():
     """A connection with the seeds, a weight for every metric, and an empty table of score days."""
     weights = [
-        {"model_version": VERSION["model_version"], "metric": metric["metric"], "weight": "0.05"}
+        {"model_version": VERSION["model_version"], "metric": metric["metric"], "weight": "0.05", "source": "test"}
         for metric in METRICS
     ]
     weights[0]["weight"] = str(round(1 - 0.05 * (len(METRICS) - 1), 2))

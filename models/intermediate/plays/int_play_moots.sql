@@ -65,7 +65,7 @@ moots as (
         band_episodes.first_seen_on as happened_on
     from band_episodes
     inner join top_bands
-        on band_episodes.steady_band = top_bands.band
+        on band_episodes.band = top_bands.band
 )
 
 select * from moots

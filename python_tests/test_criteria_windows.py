@@ -55,7 +55,8 @@ def opinions(rng):
         catalog.append(SEEDS["milestone_catalog"][0] | milestone)
         for phase in ("entry", "exit"):
             row = criterion(rng)
-            criteria.append(row | {"milestone_id": f"W{number}", "phase": phase, "needs_seats": "false", "by_persona": "false", "source": "test"})
+            plain = {"needs_seats": "false", "by_persona": "false", "source": "test"}
+            criteria.append(row | plain | {"milestone_id": f"W{number}", "phase": phase})
             from_day = rng.choice((0, 0, 5))
             ages = {"from_day": str(from_day), "to_day": rng.choice(("", str(from_day + 15)))}
             rules.append(SEEDS["risk_rules"][0] | {"rule_id": f"R{number} {phase}", "segment": "any", **ages})

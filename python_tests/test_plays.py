@@ -257,7 +257,8 @@ class World:
                 for _ in range(rng.choice((0, 1, 8)))
             }
         )
-        self.seeds["task_settings"] = [{"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60"}]
+        asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60", "source": "test"}
+        self.seeds["task_settings"] = [asked]
         self.completed = []
 
     def create(self, connection):
@@ -855,7 +856,7 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000", "win_back_days": "60"}]}
+    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000", "win_back_days": "60", "source": "test"}]}
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 

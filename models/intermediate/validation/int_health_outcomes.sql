@@ -30,6 +30,15 @@ validation_horizons as (
     select * from {{ ref('validation_horizons') }}
 ),
 
+stages as (
+    select
+        account_id,
+        score_date,
+        stage
+    from {{ ref('int_health_scores') }}
+    where track = 'live'
+),
+
 scores as (
     select
         'restated' as basis,
@@ -65,6 +74,7 @@ sampled as (
         scores.score,
         scores.band,
         validation_horizons.horizon_days,
+        validation_horizons.min_stage_accounts,
         validation_horizons.train_share,
         validation_horizons.validation_share,
         {{ add_days('scores.score_date', 'validation_horizons.lead_gap_days') }} as gap_ends_on,
@@ -137,6 +147,23 @@ labelled as (
             and sampled.window_ends_on = window_terms.window_ends_on
 ),
 
+-- Score and churn both go with age, so an account is compared with those of its stage.
+staged as (
+    select
+        labelled.*,
+        stages.stage,
+        sum(case when labelled.outcome in ('churned', 'retained') then 1 else 0 end) over (
+            partition by
+                labelled.basis, labelled.model_version, labelled.horizon_days,
+                labelled.score_date, stages.stage
+        ) as stage_accounts
+    from labelled
+    left join stages
+        on
+            labelled.account_id = stages.account_id
+            and labelled.score_date = stages.score_date
+),
+
 treated as (
     select distinct
         labelled.account_id,
@@ -189,17 +216,19 @@ split_dates as (
 
 dated as (
     select
-        labelled.*,
+        staged.*,
+        case when staged.stage_accounts >= staged.min_stage_accounts then staged.stage end
+            as compared_stage,
         split_dates.split_number,
         min(split_dates.split_number) over (
-            partition by labelled.basis, labelled.account_id, labelled.horizon_days
+            partition by staged.basis, staged.account_id, staged.horizon_days
         ) as first_split_number
-    from labelled
+    from staged
     inner join split_dates
         on
-            labelled.basis = split_dates.basis
-            and labelled.horizon_days = split_dates.horizon_days
-            and labelled.score_date = split_dates.score_date
+            staged.basis = split_dates.basis
+            and staged.horizon_days = split_dates.horizon_days
+            and staged.score_date = split_dates.score_date
 ),
 
 -- An account first seen late can only be allotted to a split that is not over by then.
@@ -239,6 +268,7 @@ outcomes as (
         numbered.horizon_days,
         numbered.model_version,
         numbered.segment,
+        coalesce(numbered.compared_stage, 'any') as compared_stage,
         numbered.score,
         numbered.band,
         numbered.basis,

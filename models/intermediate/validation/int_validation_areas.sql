@@ -7,29 +7,28 @@ placements as (
 areas as (
     select
         placements.*,
-        placement / (2 * churners * retained) as auc
+        placement / (2 * pairs) as auc
     from placements
 ),
 
--- DeLong's components by account, after Obuchowski (1997).
+-- DeLong's components by account, after Obuchowski (1997), over the pairs of all groups: what an
+-- account's pairs add beyond the area, squared.
 components as (
     select
         areas.*,
-        churner_accounts / nullif((churner_accounts - 1) * churners * churners, 0) * (
-            churner_placement_squared / (4 * retained * retained)
-            - auc * churner_placement_churners / retained
-            + auc * auc * churners_squared
+        churner_accounts / nullif((churner_accounts - 1) * pairs * pairs, 0) * (
+            churner_placement_squared / 4 - auc * churner_placement_pairs
+            + auc * auc * churner_pairs_squared
         ) as churner_variance,
-        retained_accounts / nullif((retained_accounts - 1) * retained * retained, 0) * (
-            retained_placement_squared / (4 * churners * churners)
-            - auc * retained_placement_retained / churners
-            + auc * auc * retained_squared
+        retained_accounts / nullif((retained_accounts - 1) * pairs * pairs, 0) * (
+            retained_placement_squared / 4 - auc * retained_placement_pairs
+            + auc * auc * retained_pairs_squared
         ) as retained_variance,
-        accounts / nullif((accounts - 1) * churners * retained, 0) * (
-            both_placements / (4 * churners * retained)
-            - auc * churner_placement_retained / (2 * retained)
-            - auc * retained_placement_churners / (2 * churners)
-            + auc * auc * churners_retained
+        paired_accounts / nullif((paired_accounts - 1) * pairs * pairs, 0) * (
+            both_placements / 4
+            - auc * churner_placement_retained_pairs / 2
+            - auc * retained_placement_churner_pairs / 2
+            + auc * auc * both_pairs
         ) as covariance
     from areas
 ),
@@ -50,6 +49,7 @@ intervals as (
         observations,
         cast(accounts as bigint) as accounts,
         churner_count as churners,
+        cast(pairs as bigint) as pairs,
         {{ as_double('churner_count') }} / observations as base_rate,
         auc,
         auc_standard_error,
@@ -62,7 +62,7 @@ intervals as (
                 then least(auc + {{ var('confidence_z') }} * auc_standard_error, 1)
         end as auc_upper,
         worst_observations,
-        worst_churners / worst_observations as precision_at_worst,
+        worst_churners / {{ as_double('worst_observations') }} as precision_at_worst,
         worst_churners / nullif(churner_count, 0) as recall_at_worst,
         ks
     from errors

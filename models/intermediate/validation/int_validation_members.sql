@@ -23,6 +23,7 @@ members as (
         validation_cohorts.predictor,
         predictions.account_id,
         predictions.score_date,
+        predictions.compared_stage,
         predictions.predictor_value,
         predictions.churned,
         predictions.bin,

@@ -22,19 +22,24 @@ scores as (
         split,
         population,
         predictor,
+        score_date,
+        compared_stage,
         predictor_value as score,
         count(*) as tied,
         sum(churned) as tied_churners
     from members
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population,
-        predictor, predictor_value
+        predictor, score_date, compared_stage, predictor_value
 ),
 
 positioned as (
     select
         scores.*,
-        sum(tied) over (partition by cohort_key order by score) as up_to_here,
+        sum(tied) over (
+            partition by cohort_key, score_date, compared_stage order by score
+        ) as up_to_here,
+        sum(tied) over (partition by cohort_key, score_date, compared_stage) as group_size,
         sum(tied) over (partition by cohort_key) as observations,
         sum(tied_churners) over (partition by cohort_key) as churners
     from scores
@@ -58,8 +63,8 @@ cut as (
         {{ round_half_up(
             as_double(
                 'greatest('
-                ~ '    least(buckets * up_to_here, bucket * observations)'
-                ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * observations), 0'
+                ~ '    least(buckets * up_to_here, bucket * group_size)'
+                ~ '    - greatest(buckets * (up_to_here - tied), (bucket - 1) * group_size), 0'
                 ~ ')'
             ) ~ ' / (buckets * tied)', 12
         ) }} as share_inside

@@ -44,6 +44,7 @@ measured as (
         coalesce(areas.churners, 0) as churners,
         missed_lifts.words as missed_lift_words,
         areas.base_rate,
+        coalesce(areas.pairs, 0) as pairs,
         areas.auc,
         areas.auc_standard_error,
         areas.auc_lower,
@@ -81,7 +82,7 @@ measured as (
 worded as (
     select
         measured.*,
-        'AUC ' || {{ number_word.format('floor(100 * auc) / 100') }}
+        'AUC ' || {{ number_word.format(round_half_up('auc', 2)) }}
         || ' (' || {{ number_word.format(round_half_up('auc_lower', 2)) }}
         || ' to ' || {{ number_word.format(round_half_up('auc_upper', 2)) }} || ')' as auc_words,
         'the worst ' || {{ percent_word.format('100 * worst_share') }} || ' hold '
@@ -100,9 +101,9 @@ worded as (
         end as {{ limit }},
         {% endfor -%}
         case
-            when auc < min_auc
+            when {{ round_half_up('auc', 2) }} < min_auc
                 then
-                    '; AUC ' || {{ number_word.format('floor(100 * auc) / 100') }} || ', wanted '
+                    '; AUC ' || {{ number_word.format(round_half_up('auc', 2)) }} || ', wanted '
                     || {{ number_word.format('min_auc') }}
             else ''
         end
@@ -141,6 +142,7 @@ found as (
             when few_churners is not null then 'too_few_churners'
             when few_retained is not null then 'too_few_retained'
             when few_observations is not null then 'too_few_observations'
+            when auc_lower is null then 'not_comparable'
             when auc_lower <= 0.5 and auc_upper >= 0.5 then 'does_not_predict'
             when auc_upper < 0.5 then 'predicts_the_wrong_way'
             when missed <> '' then 'predicts_weakly'
@@ -167,6 +169,7 @@ validation as (
         not_at_risk,
         left_out,
         {{ round_half_up('base_rate', 12) }} as base_rate,
+        pairs,
         {{ round_half_up('auc', 12) }} as auc,
         {{ round_half_up('auc_standard_error', 12) }} as auc_standard_error,
         {{ round_half_up('auc_lower', 12) }} as auc_lower,
@@ -192,6 +195,10 @@ validation as (
             when 'too_few_churners' then few_churners
             when 'too_few_retained' then few_retained
             when 'too_few_observations' then few_observations
+            when 'not_comparable'
+                then
+                    'nothing to compare: ' || {{ whole_word.format('pairs') }}
+                    || ' pairs of a churner and another account of one date'
             when 'does_not_predict' then 'does not predict here: ' || auc_words
             when 'predicts_the_wrong_way' then 'predicts the wrong way round: ' || auc_words
             when 'predicts_weakly' then 'predicts weakly: ' || auc_words || missed

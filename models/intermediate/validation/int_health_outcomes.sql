@@ -130,7 +130,6 @@ window_terms as (
 labelled as (
     select
         sampled.*,
-        window_terms.terms_end_on,
         case
             when sampled.window_ends_on > build_moment.as_of then 'window_open'
             when window_terms.is_bound then 'not_at_risk'
@@ -164,6 +163,7 @@ staged as (
             and labelled.score_date = stages.score_date
 ),
 
+-- A landmark: who was treated is settled when the gap ends, before anything that the label tells.
 treated as (
     select distinct
         labelled.account_id,
@@ -174,8 +174,7 @@ treated as (
         on
             labelled.account_id = treated_days.account_id
             and labelled.score_date < treated_days.treated_on
-            and labelled.window_ends_on >= treated_days.treated_on
-            and coalesce(labelled.terms_end_on > treated_days.treated_on, true)
+            and labelled.gap_ends_on >= treated_days.treated_on
 ),
 
 -- By closed windows and not by labels, so that no outcome moves a split.

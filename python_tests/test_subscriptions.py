@@ -186,6 +186,10 @@ CASES = {
             [start("03-03"), cancel("06-01", "06-01", reason="payment failed")],
             {"churn_kind": "involuntary", "renewals": ()},
         ),
+        "course_over": (
+            [start("03-03"), cancel("06-01", "06-01", reason="Course completed")],
+            {"churn_kind": "completed", "renewals": ()},
+        ),
         "two_lines_left_for_two_reasons": (
             [
                 start("03-03"),

@@ -22,7 +22,7 @@ unlabelled as (
         horizon_days,
         sum(case when outcome = 'window_open' then 1 else 0 end) as open_windows,
         sum(case when outcome = 'churned_in_gap' then 1 else 0 end) as churned_in_gap,
-        sum(case when outcome = 'not_at_risk' then 1 else 0 end) as not_at_risk,
+        sum(case when outcome in ('not_at_risk', 'completed') then 1 else 0 end) as not_at_risk,
         min(window_ends_on) as first_window_ends_on,
         cast(null as bigint) as left_out
     from outcomes_by_segment

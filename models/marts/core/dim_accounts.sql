@@ -37,7 +37,10 @@ last_ends as (
         ) as is_voluntary,
         max(
             case cancellations.churn_kind when 'involuntary' then 1 else 0 end
-        ) as is_involuntary
+        ) as is_involuntary,
+        max(
+            case cancellations.churn_kind when 'completed' then 1 else 0 end
+        ) as is_completed
     from accounts
     inner join subscription_terms
         on
@@ -98,6 +101,7 @@ dimensions as (
             when accounts.churned_on is null then null
             when last_ends.is_voluntary = 1 then 'voluntary'
             when last_ends.is_involuntary = 1 then 'involuntary'
+            when last_ends.is_completed = 1 then 'completed'
             else 'unknown'
         end as churn_kind,
         accounts.ended_on as observed_until,

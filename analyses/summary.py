@@ -41,7 +41,7 @@ HANDOFFS = "select count(*), coalesce(sum(expected_arr), 0) from expansion_hando
 VERDICTS = """
     select horizon_days, basis, verdict
     from health_validation
-    where predictor = 'score' and segment = 'all' and split = 'all' and population = 'all' and finding <> 'not_published'
+    where predictor = 'score' and segment = 'all' and is_deciding and population = 'all' and finding <> 'not_published'
     order by horizon_days, model_version, basis desc
 """
 MESSAGES = "select message from build_messages"

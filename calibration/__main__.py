@@ -42,7 +42,7 @@ def _learn(options):
     base = candidate.live_version(options.opinions)
     live = candidate.live_weights(options.opinions, base)
     rationale = report.headline(learned)
-    candidate.write(options.out, options.opinions, base, options.version, learned.weights, rationale)
+    candidate.write(options.out, options.opinions, base, options.version, learned.weights, rationale, is_learned=True)
     page = report.write(options.out, learned, needs, live, base, options.version, options.horizon, settings)
     print(f"{rationale}. Read {page}.")
     return 0
@@ -61,7 +61,7 @@ def _judge(options):
     base = candidate.live_version(options.opinions)
     weights = dict(zip(judged.metrics, as_weights(judged.weights), strict=True))
     rationale = f"Pairwise judgements of {len(weights)} metrics; consistency ratio {judged.consistency_ratio:.2f}"
-    candidate.write(options.out, options.opinions, base, options.version, weights, rationale)
+    candidate.write(options.out, options.opinions, base, options.version, weights, rationale, is_learned=False)
     live = candidate.live_weights(options.opinions, base)
     print(f"{rationale}. Read {report.write_judged(options.out, judged, live, base, options.version)}.")
     return 0

@@ -38,12 +38,13 @@ def live_weights(opinions, version):
     return {metric: sum(values) / len(values) for metric, values in found.items()}
 
 
-def write(folder, opinions, base, version, weights, rationale):
+def write(folder, opinions, base, version, weights, rationale, is_learned):
     """Write the rows that a pull request would add to the scoring seeds.
 
     folder takes health_model_versions.csv, health_weights.csv and health_bands.csv with the columns of the live files
     under opinions and the rows of the base version under the new name; weights maps metrics to ten thousandths that sum
-    to 10,000, all others get 0. The version is a candidate from the base version's first day on, on a track of its own name.
+    to 10,000, all others get 0; is_learned says whether the history gave them, so that the holdout decides. The version is a
+    candidate from the base version's first day on, on a track of its own name.
     Returns the paths. ValueError where the name is taken or a metric is unknown to the base version.
     """
     folder, written = Path(folder), []
@@ -65,6 +66,7 @@ def write(folder, opinions, base, version, weights, rationale):
                 row["source"] = "ours: see the rationale of the version"
             elif name == "health_model_versions":
                 row |= {"track": version, "effective_to": "", "author_role": "calibration", "rationale": rationale}
+                row |= {"is_learned": str(is_learned).lower()}
                 row |= {"expected_effect": "What health_validation says of the candidate beside the live score"}
         path = folder / f"{name}.csv"
         with open(path, "w", newline="") as file:

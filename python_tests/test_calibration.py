@@ -234,9 +234,9 @@ def test_wrong_input_is_named(tmp_path, capsys):
     assert main(["learn", "--warehouse", str(path), "--horizon", "31"]) == 1
     assert "31 is no horizon of validation_horizons.csv. Take one of 30, 60." in capsys.readouterr().err
     with pytest.raises(ValueError, match="The version v2 exists already"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v2", {"nps": 10_000}, "")
+        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v2", {"nps": 10_000}, "", is_learned=False)
     with pytest.raises(ValueError, match="has no metric weather"):
-        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v3", {"weather": 10_000}, "")
+        candidate.write(tmp_path, PROJECT / "seeds", "v2", "v3", {"weather": 10_000}, "", is_learned=False)
 
 
 # Pairwise judgements

@@ -115,6 +115,7 @@ ROWS = [
     (changed("survey_scales", 0, promoter_lowest="11"), "reference/survey_scales.csv, kind nps: a limit lies above the scale. Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest to highest."),
     (changed("validation_horizons", 0, train_share="0.9"), "reference/validation_horizons.csv, horizon_days 30: train_share and validation_share leave nothing for the holdout. Let them sum to less than 1."),
     (changed("lift_targets", 9, bucket="12"), "reference/lift_targets.csv, the buckets: they do not count from 1 without a gap. Number the rows 1, 2, 3 and so on."),
+    (changed("lift_targets", 0, published_lift="9"), "reference/lift_targets.csv, the lifts: they ask for more churners than there are, or for fewer. Let the lifts sum to the number of buckets, or to no more where some are blank."),
     (lacking("timezones", timezone="UTC"), "reference/timezones.csv, the var default_timezone: unknown timezone UTC. Use a name of timezones.csv."),
     ({"excluded_days": [{"event_type": "note_logged", "excluded_from": "2025-01-01", "excluded_to": "2025-01-01", "reason": "x"}]}, "reference/excluded_days.csv, event_type note_logged: only product events can be taken out, and this is one of another stream. Name a product event, or any."),
     (lacking("risk_criteria", rule_id="nps_low_early"), "plays/risk_rules.csv, rule_id nps_low_early, segment any: the rule has no criterion. Add a row of it to risk_criteria.csv."),

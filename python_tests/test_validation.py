@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import warehouse
+from scipy import stats
 from sklearn.metrics import brier_score_loss, log_loss, recall_score, roc_auc_score, roc_curve
+from statsmodels.stats.multitest import multipletests
 
 TOLERANCE = 1e-9  # the marts hold 12 decimals, lift and counts fewer
 Z = 1.959963984540054
 DRAWS = 60
 KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
 MARTS = ("health_lift", "health_calibration", "health_validation")
-STEPS = ("cohorts", "members", "left_out", "placements", "areas", "losses")
+STEPS = ("cohorts", "members", "left_out", "placements", "areas", "differences", "losses")
 MODELS = ("int_health_predictions", *(f"int_validation_{step}" for step in STEPS), *MARTS)
 KEYS = ["basis", "account_id", "score_date", "horizon_days"]
 DAY = datetime.timedelta(days=1)
@@ -61,7 +63,8 @@ def observations(rng):
 
 @pytest.fixture(scope="module")
 def drawn():
-    with warehouse.seeded() as connection:
+    horizons = [row | {"min_observations": "20", "min_churners": "3"} for row in warehouse.seed_rows()["validation_horizons"]]
+    with warehouse.seeded({"validation_horizons": horizons}) as connection:
         validate(connection, *observations(random.Random(7)))
         yield connection
 
@@ -226,6 +229,61 @@ def test_discrimination(world):
         assert near(row.auc_lower, max(area - Z * error, 0)) and near(row.auc_upper, min(area + Z * error, 1)), key
         if len(two_sided) == 1 and cohort.account_id.is_unique:
             assert near(error**2, delong(*two_sided[0])), key
+
+
+def test_a_candidate_is_compared_on_the_same_accounts(world):
+    tried = 0
+    for key, cohort in world[1].items():
+        row = world[2][key]
+        if not key[-1].startswith("candidate "):
+            assert pd.isna(row.auc_difference), key
+            continue
+        scores = world[1][(*key[:-1], "score")].set_index(["account_id", "score_date", "segment", "split"]).value
+        own = cohort.assign(value=scores.reindex(pd.MultiIndex.from_frame(cohort[scores.index.names])).to_numpy())
+        (kernel, first, second), (other, *_) = pairs_of(cohort), pairs_of(own)
+        if not len(kernel):
+            assert pd.isna(row.auc_difference), key
+            continue
+        difference = kernel - other
+        assert near(row.auc_difference, difference.mean()), key
+        size = max(first.max(), second.max()) + 1
+        excess = difference - difference.mean()
+        added = np.bincount(first, excess, size) + np.bincount(second, excess, size)
+        count = len(set(first) | set(second))
+        if count > 1:
+            error = np.sqrt(count / (count - 1) * (added**2).sum()) / len(kernel)
+            assert near(row.auc_difference_lower, difference.mean() - Z * error), key
+            assert near(row.auc_difference_upper, difference.mean() + Z * error), key
+            tried += error > 0
+    assert tried > 10
+
+
+def test_cohorts_are_corrected_for_as_statsmodels_does(world):
+    rows = pd.DataFrame(world[2].values())
+    judged = rows[rows.adjusted_p_value.notna()]
+    assert len(judged) > 20 or rows.churners.max() < 50
+    assert (rows.adjusted_p_value.notna() == rows.auc_standard_error.notna() & ~rows.finding.str.startswith("too_")).all()
+    for _, family in judged.groupby(["basis", "horizon_days", "split", "population"]):
+        error, distance = family.auc_standard_error.astype(float), family.auc.astype(float).sub(0.5).abs()
+        chance = np.where(error > 0, 2 * stats.norm.sf(distance / error.where(error > 0)), (distance == 0).astype(float))
+        assert np.abs(multipletests(chance, method="fdr_bh")[1] - family.adjusted_p_value.astype(float)).max() < 1e-6
+    chance = judged.adjusted_p_value.astype(float) >= 0.05
+    assert (chance == (judged.finding == "does_not_predict")).all()
+
+
+def test_what_is_asked_of_a_part_of_the_book(world):
+    lifts = [3, 2, *[(10 - 5.1) / 7] * 7, 0.1]
+    for key, cohort in world[1].items():
+        row, churners = world[2][key], cohort.churned.sum()
+        if not churners:
+            assert pd.isna(row.wanted_recall)
+            continue
+        for share, wanted in ((0.2, row.wanted_recall), (cohort.high_risk.mean(), row.wanted_high_risk_recall)):
+            if np.isnan(share):
+                assert pd.isna(wanted)
+                continue
+            asked = np.interp(share * 10, range(11), np.cumsum([0, *lifts]) / 10)
+            assert near(wanted, min(asked, share * len(cohort) / churners)), key
 
 
 def separation(cohort, pairs):

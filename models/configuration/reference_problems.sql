@@ -233,6 +233,16 @@ problems as (
     having max(bucket) <> count(*)
     union all
     select
+        'reference/lift_targets.csv' as file_path,
+        'the lifts' as row_key,
+        'they ask for more churners than there are, or for fewer.' as problem,
+        'Let the lifts sum to the number of buckets, or to no more where some are blank.' as remedy
+    from lift_targets
+    having
+        sum(published_lift) > count(*)
+        or (count(published_lift) = count(*) and sum(published_lift) <> count(*))
+    union all
+    select
         'reference/timezones.csv' as file_path,
         'the var default_timezone' as row_key,
         'unknown timezone {{ var("default_timezone") }}.' as problem,

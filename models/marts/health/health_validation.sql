@@ -12,12 +12,57 @@ losses as (
     select * from {{ ref('int_validation_losses') }}
 ),
 
+differences as (
+    select * from {{ ref('int_validation_differences') }}
+),
+
+lift_targets as (
+    select * from {{ ref('lift_targets') }}
+),
+
+health_model_versions as (
+    select * from {{ ref('health_model_versions') }}
+),
+
 lift as (
     select * from {{ ref('health_lift') }}
 ),
 
 validation_horizons as (
     select * from {{ ref('validation_horizons') }}
+),
+
+learned_predictors as (
+    select distinct
+        'score' as predictor,
+        model_version
+    from health_model_versions
+    where track = 'live' and is_learned
+    union all
+    select distinct
+        'candidate ' || track as predictor,
+        cast(null as {{ dbt.type_string() }}) as model_version
+    from health_model_versions
+    where track <> 'live' and is_learned
+),
+
+-- Lifts that nobody published share equally what the published ones leave.
+lift_sums as (
+    select
+        count(*) as buckets,
+        (count(*) - sum(published_lift)) / nullif(count(*) - count(published_lift), 0)
+            as other_lift
+    from lift_targets
+),
+
+wanted_lifts as (
+    select
+        lift_targets.bucket,
+        lift_sums.buckets,
+        {{ as_double('coalesce(lift_targets.published_lift, lift_sums.other_lift)') }}
+            as wanted_lift
+    from lift_targets
+    cross join lift_sums
 ),
 
 {%- set number_word = 'cast(cast({} as decimal(9, 2)) as ' ~ dbt.type_string() ~ ')' %}
@@ -58,13 +103,16 @@ measured as (
             as recall_of_high_risk,
         losses.log_loss,
         losses.brier_score,
+        differences.auc_difference,
+        differences.auc_difference_error,
+        cohorts.split
+        = case when learned_predictors.predictor is null then 'all' else 'holdout' end
+            as is_deciding,
         validation_horizons.worst_share,
         validation_horizons.min_observations,
         validation_horizons.min_churners,
         validation_horizons.min_auc,
-        validation_horizons.min_recall,
-        validation_horizons.high_risk_band,
-        validation_horizons.min_high_risk_recall
+        validation_horizons.high_risk_band
     from cohorts
     inner join validation_horizons
         on cohorts.horizon_days = validation_horizons.horizon_days
@@ -74,19 +122,72 @@ measured as (
         on cohorts.cohort_number = losses.cohort_number
     left join missed_lifts
         on cohorts.cohort_key = missed_lifts.cohort_key
+    left join differences
+        on cohorts.cohort_number = differences.cohort_number
+    left join learned_predictors
+        on
+            cohorts.predictor = learned_predictors.predictor
+            and coalesce(learned_predictors.model_version, cohorts.model_version)
+            = cohorts.model_version
 ),
 
-{%- set percent_word = 'cast(cast({} as integer) as ' ~ dbt.type_string() ~ ') || \' %\'' %}
+{%- set part -%}
+    wanted_lifts.wanted_lift / wanted_lifts.buckets * greatest(
+            least({} * wanted_lifts.buckets - wanted_lifts.bucket + 1, 1), 0
+        )
+{%- endset %}
+
+-- A part of the book holds at most as many churners as it has accounts.
+wanted_recalls as (
+    select
+        measured.cohort_key,
+        least(
+            sum({{ part.format('measured.worst_share') }}),
+            max(measured.worst_share / nullif(measured.base_rate, 0))
+        ) as wanted_recall,
+        max(measured.high_risk_observations / {{ as_double('measured.observations') }})
+            as high_risk_share,
+        case
+            when max(measured.high_risk_observations) is not null
+                then
+                    least(
+                        sum({{ part.format(
+                            'measured.high_risk_observations / '
+                            ~ as_double('measured.observations')
+                        ) }}),
+                        max({{ as_double('measured.high_risk_observations') }} / measured.churners)
+                    )
+        end as wanted_high_risk_recall
+    from measured
+    cross join wanted_lifts
+    where measured.churners > 0
+    group by measured.cohort_key
+),
+
+asked as (
+    select
+        measured.*,
+        wanted_recalls.wanted_recall,
+        wanted_recalls.high_risk_share,
+        wanted_recalls.wanted_high_risk_recall
+    from measured
+    left join wanted_recalls
+        on measured.cohort_key = wanted_recalls.cohort_key
+),
+
+{%- set percent = 'floor(100 * {} + 0.500001)' %}
+{%- set percent_word = 'cast(cast(' ~ percent ~ ' as integer) as ' ~ dbt.type_string()
+    ~ ') || \' %\'' %}
 {%- set whole_word = 'cast({} as ' ~ dbt.type_string() ~ ')' %}
 
 worded as (
     select
-        measured.*,
+        asked.*,
         'AUC ' || {{ number_word.format(round_half_up('auc', 2)) }}
         || ' (' || {{ number_word.format(round_half_up('auc_lower', 2)) }}
         || ' to ' || {{ number_word.format(round_half_up('auc_upper', 2)) }} || ')' as auc_words,
-        'the worst ' || {{ percent_word.format('100 * worst_share') }} || ' hold '
-        || {{ percent_word.format('floor(100 * recall_at_worst)') }} || ' of the churners'
+        'the worst ' || {{ percent_word.format('worst_share') }} || ' hold '
+        || {{ percent_word.format('recall_at_worst') }} || ' of the churners'
             as recall_words,
         {% for limit, number, least, few in [
             ('few_churners', 'churners', 'min_churners', 'churners'),
@@ -108,30 +209,75 @@ worded as (
             else ''
         end
         || case
-            when recall_at_worst < min_recall
+            when
+                {{ percent.format('recall_at_worst') }} < {{ percent.format('wanted_recall') }}
                 then
-                    '; the worst ' || {{ percent_word.format('100 * worst_share') }} || ' hold '
-                    || {{ percent_word.format('floor(100 * recall_at_worst)') }}
+                    '; the worst ' || {{ percent_word.format('worst_share') }} || ' hold '
+                    || {{ percent_word.format('recall_at_worst') }}
                     || ' of the churners, wanted '
-                    || {{ percent_word.format('100 * min_recall') }}
+                    || {{ percent_word.format('wanted_recall') }}
+            else ''
+        end as missed,
+        case
+            when
+                {{ percent.format('recall_of_high_risk') }}
+                < {{ percent.format('wanted_high_risk_recall') }}
+                then
+                    '; the ' || high_risk_band || ', '
+                    || {{ percent_word.format('high_risk_share') }} || ' of the book, hold '
+                    || {{ percent_word.format('recall_of_high_risk') }}
+                    || ' of the churners, wanted '
+                    || {{ percent_word.format('wanted_high_risk_recall') }}
             else ''
         end
-        || case
-            when recall_of_high_risk < min_high_risk_recall
+        || coalesce(missed_lift_words, '') as also_missed
+    from asked
+),
+
+-- Two-sided, and null where nothing can be judged.
+tested as (
+    select
+        worded.*,
+        case
+            when coalesce(few_churners, few_retained, few_observations) is not null then null
+            when auc_standard_error > 0
                 then
-                    '; the ' || high_risk_band || ' hold '
-                    || {{ percent_word.format('floor(100 * recall_of_high_risk)') }}
-                    || ' of the churners, wanted '
-                    || {{ percent_word.format('100 * min_high_risk_recall') }}
-            else ''
-        end
-        || coalesce(missed_lift_words, '') as missed
-    from measured
+                    2 * {{ normal_cdf('(-abs(auc - 0.5) / auc_standard_error)') }}
+            when auc_standard_error = 0 and auc = 0.5 then 1
+            when auc_standard_error = 0 then 0
+        end as p_value
+    from worded
+),
+
+placed as (
+    select
+        tested.*,
+        row_number() over (
+            partition by basis, horizon_days, split, population, p_value is null
+            order by p_value, cohort_key
+        ) as place,
+        count(*) over (
+            partition by basis, horizon_days, split, population, p_value is null
+        ) as family
+    from tested
+),
+
+-- Benjamini and Hochberg (1995): of the cohorts of a family that are said to predict, right or
+-- wrong way round, one in twenty at most is expected not to.
+corrected as (
+    select
+        placed.*,
+        min(p_value * family / place) over (
+            partition by basis, horizon_days, split, population, p_value is null
+            order by place desc
+            rows between unbounded preceding and current row
+        ) as adjusted_p_value
+    from placed
 ),
 
 found as (
     select
-        worded.*,
+        corrected.*,
         case
             when observations = 0 and left_out > 0 then 'not_published'
             when
@@ -143,12 +289,13 @@ found as (
             when few_retained is not null then 'too_few_retained'
             when few_observations is not null then 'too_few_observations'
             when auc_lower is null then 'not_comparable'
-            when auc_lower <= 0.5 and auc_upper >= 0.5 then 'does_not_predict'
-            when auc_upper < 0.5 then 'predicts_the_wrong_way'
+            when adjusted_p_value >= 2 * {{ normal_cdf(as_double(-var('confidence_z'))) }}
+                then 'does_not_predict'
+            when auc < 0.5 then 'predicts_the_wrong_way'
             when missed <> '' then 'predicts_weakly'
             else 'predicts'
         end as finding
-    from worded
+    from corrected
 ),
 
 validation as (
@@ -174,14 +321,25 @@ validation as (
         {{ round_half_up('auc_standard_error', 12) }} as auc_standard_error,
         {{ round_half_up('auc_lower', 12) }} as auc_lower,
         {{ round_half_up('auc_upper', 12) }} as auc_upper,
+        {{ round_half_up('adjusted_p_value', 12) }} as adjusted_p_value,
+        {{ round_half_up('auc_difference', 12) }} as auc_difference,
+        {{ round_half_up(
+            'auc_difference - ' ~ var('confidence_z') ~ ' * auc_difference_error', 12
+        ) }} as auc_difference_lower,
+        {{ round_half_up(
+            'auc_difference + ' ~ var('confidence_z') ~ ' * auc_difference_error', 12
+        ) }} as auc_difference_upper,
         worst_observations,
         {{ round_half_up('precision_at_worst', 12) }} as precision_at_worst,
         {{ round_half_up('recall_at_worst', 12) }} as recall_at_worst,
+        {{ round_half_up('wanted_recall', 12) }} as wanted_recall,
         high_risk_observations,
         {{ round_half_up('recall_of_high_risk', 12) }} as recall_of_high_risk,
+        {{ round_half_up('wanted_high_risk_recall', 12) }} as wanted_high_risk_recall,
         {{ round_half_up('ks', 12) }} as ks,
         {{ round_half_up('log_loss', 12) }} as log_loss,
         {{ round_half_up('brier_score', 12) }} as brier_score,
+        is_deciding,
         finding,
         case finding
             when 'not_published'
@@ -199,7 +357,16 @@ validation as (
                 then
                     'nothing to compare: ' || {{ whole_word.format('pairs') }}
                     || ' pairs of a churner and another account of one date'
-            when 'does_not_predict' then 'does not predict here: ' || auc_words
+            when 'does_not_predict'
+                then
+                    'does not predict here: ' || auc_words
+                    || case
+                        when auc_lower > 0.5 or auc_upper < 0.5
+                            then
+                                ', which chance gives among ' || {{ whole_word.format('family') }}
+                                || ' cohorts'
+                        else ''
+                    end
             when 'predicts_the_wrong_way' then 'predicts the wrong way round: ' || auc_words
             when 'predicts_weakly' then 'predicts weakly: ' || auc_words || missed
             else 'predicts: ' || auc_words || '; ' || recall_words
@@ -207,7 +374,8 @@ validation as (
         nullif(
             substr(
                 case
-                    when coalesce(few_churners, few_retained, few_observations) is null then missed
+                    when coalesce(few_churners, few_retained, few_observations) is null
+                        then missed || also_missed
                     else
                         coalesce('; ' || few_churners, '') || coalesce('; ' || few_retained, '')
                         || coalesce('; ' || few_observations, '')

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import warehouse
 from scipy import stats
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss, recall_score, roc_auc_score, roc_curve
 from statsmodels.stats.multitest import multipletests
 
@@ -18,7 +19,7 @@ DRAWS = 60
 KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
 MARTS = ("health_lift", "health_calibration", "health_validation")
 STEPS = ("cohorts", "members", "left_out", "placements", "areas", "differences", "losses")
-MODELS = ("int_health_predictions", *(f"int_validation_{step}" for step in STEPS), *MARTS)
+MODELS = ("int_health_predictors", "int_churn_curves", "int_health_predictions", *(f"int_validation_{step}" for step in STEPS), *MARTS)
 KEYS = ["basis", "account_id", "score_date", "horizon_days"]
 DAY = datetime.timedelta(days=1)
 
@@ -81,7 +82,7 @@ def validate(connection, outcomes, drivers):
         "status varchar, components varchar);"
         "create table int_health_drivers as select * replace (normalised::decimal(18, 6) as normalised, "
         "score_date::date as score_date), 'live' as track from drivers;"
-        "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, "
+        "create table int_health_scores as select distinct account_id, score_date, 'idea' as track, model_version, "
         "'scored' as status, (hash(account_id, score_date) % 10001 / 100)::decimal(18, 2) as score, "
         "if(hash(score_date, account_id) % 2 = 0, 'red', 'green') as band from int_health_outcomes"
     )
@@ -89,7 +90,7 @@ def validate(connection, outcomes, drivers):
         connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
 
 
-def expected_cohorts(outcomes, drivers, candidates):
+def expected_cohorts(outcomes, drivers, candidates, todays_bins):
     """The labelled observations of every cohort, from outcomes, drivers and candidates by pandas alone: key -> frame."""
     labelled = outcomes[outcomes.has_churned.notna()].copy()
     labelled["churned"] = labelled.has_churned.astype(int)
@@ -104,14 +105,21 @@ def expected_cohorts(outcomes, drivers, candidates):
     ideas = ideas.assign(predictor="candidate " + ideas.track, value=ideas.score.astype(float), high_risk=red)
     rows = pd.concat([scores, ideas, metrics], ignore_index=True)
     rows["bin"] = np.minimum(np.floor(rows.value.round(6) / 10) + 1, 10).astype(int)
-    rows["probability"] = np.nan
-    for _, group in rows.groupby(["basis", "model_version", "horizon_days", "predictor"]):
+    rows["probability"] = rows["base"] = np.nan
+    for (basis, version, _, predictor), group in rows.groupby(["basis", "model_version", "horizon_days", "predictor"]):
         train = group[group.split == "train"]
         if len(train):
             base = (train.churned.sum() + 0.5) / (len(train) + 1)
-            for number, members in group.groupby("bin"):
+            used = set(group.bin) | (set(todays_bins.get(version, ())) if predictor == "score" and basis == "restated" else set())
+            smooth = {}
+            for number in used:
                 inside = train[train.bin == number]
-                rows.loc[members.index, "probability"] = (inside.churned.sum() + 10 * base) / (len(inside) + 10)
+                smooth[number] = inside.churned.sum() + 10 * base, len(inside) + 10
+            numbers = np.array(sorted(smooth))
+            churn, weight = np.array([smooth[number] for number in numbers]).T
+            curve = IsotonicRegression(increasing=False).fit(numbers, churn / weight, sample_weight=weight)
+            rows.loc[group.index, "probability"] = curve.predict(group.bin)
+            rows.loc[group.index, "base"] = base
     cohorts = {}
     for (basis, version, horizon, predictor), group in rows.groupby(KEY[:2] + ["horizon_days", "predictor"]):
         for segment, split, population in itertools.product(
@@ -191,7 +199,9 @@ def world(request):
     candidates = (
         "select account_id, score_date, track, score, band from int_health_scores where track <> 'live' and status = 'scored'"
     )
-    expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df())
+    bins = "select distinct model_version, least(floor(score / 10) + 1, 10)::int as bin from int_health_scores where track = 'live' "
+    bins = connection.execute(bins + "and status = 'scored'").df().groupby("model_version").bin.agg(list).to_dict()
+    expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df(), bins)
     rows = {tuple(row[KEY]): row for _, row in connection.execute("from health_validation").df().iterrows()}
     assert expected.keys() <= rows.keys()
     assert all(rows[key].observations == 0 for key in rows.keys() - expected.keys())
@@ -364,6 +374,7 @@ def test_probabilities(world):
             continue
         assert near(row.log_loss, log_loss(churned, probability, labels=[0, 1])), key
         assert near(row.brier_score, brier_score_loss(churned, probability, labels=[0, 1])), key
+        assert near(row.base_brier_score, brier_score_loss(churned, cohort.base.to_numpy(), labels=[0, 1])), key
 
 
 def test_lift(world):

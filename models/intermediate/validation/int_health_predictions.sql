@@ -1,220 +1,40 @@
 with
 
-outcomes as (
-    select * from {{ ref('int_health_outcomes') }}
-    where has_churned is not null
-),
-
-drivers as (
-    select * from {{ ref('int_health_drivers') }}
-    where value_status = 'observed' and track = 'live'
-),
-
-candidates as (
-    select * from {{ ref('int_health_scores') }}
-    where status = 'scored' and track <> 'live'
-),
-
-published as (
-    select * from {{ ref('int_health_published') }}
-    where status = 'scored'
-),
-
-health_weights as (
-    select * from {{ ref('health_weights') }}
-    where weight > 0
-),
-
-validation_horizons as (
-    select * from {{ ref('validation_horizons') }}
-),
-
-sampled as (
-    select distinct
-        basis,
-        account_id,
-        score_date,
-        score,
-        band
-    from outcomes
-),
-
-published_components as (
-    select
-        sampled.account_id,
-        sampled.score_date,
-        health_weights.metric,
-        {{ json_text('published.components', 'health_weights.metric') }} as component
-    from sampled
-    inner join published
-        on
-            sampled.account_id = published.account_id
-            and sampled.score_date = published.score_date
-    inner join health_weights
-        on published.model_version = health_weights.model_version
-    where
-        sampled.basis = 'known_then'
-),
-
-published_metrics as (
-    select
-        account_id,
-        score_date,
-        metric,
-        cast({{ json_text('component', "'normalised'") }} as decimal(18, 6)) as normalised
-    from published_components
-    where {{ json_text('component', "'value'") }} is not null
-),
-
 predictors as (
-    select
-        basis,
-        'score' as predictor,
-        account_id,
-        score_date,
-        cast(score as decimal(18, 6)) as predictor_value,
-        band
-    from sampled
-    union all
-    select
-        'restated' as basis,
-        'candidate ' || track as predictor,
-        account_id,
-        score_date,
-        cast(score as decimal(18, 6)) as predictor_value,
-        band
-    from candidates
-    union all
-    select
-        'restated' as basis,
-        metric as predictor,
-        account_id,
-        score_date,
-        cast(100 * normalised as decimal(18, 6)) as predictor_value,
-        cast(null as {{ dbt.type_string() }}) as band
-    from drivers
-    union all
-    select
-        'known_then' as basis,
-        metric as predictor,
-        account_id,
-        score_date,
-        cast(100 * normalised as decimal(18, 6)) as predictor_value,
-        cast(null as {{ dbt.type_string() }}) as band
-    from published_metrics
+    select * from {{ ref('int_health_predictors') }}
 ),
 
-observed as (
-    select
-        outcomes.basis,
-        outcomes.account_id,
-        outcomes.score_date,
-        outcomes.horizon_days,
-        outcomes.model_version,
-        outcomes.segment,
-        outcomes.compared_stage,
-        outcomes.split,
-        outcomes.is_treated,
-        predictors.predictor,
-        predictors.predictor_value,
-        case when outcomes.has_churned then 1 else 0 end as churned,
-        case
-            when predictors.band is not null
-                then
-                    case when predictors.band = validation_horizons.high_risk_band then 1 else 0 end
-        end as high_risk,
-        validation_horizons.probability_bins,
-        validation_horizons.prior_weight,
-        cast(
-            least(
-                floor(
-                    {{ as_double(
-                        'predictors.predictor_value * validation_horizons.probability_bins'
-                    ) }} / 100
-                ) + 1,
-                validation_horizons.probability_bins
-            ) as integer
-        ) as bin
-    from outcomes
-    inner join predictors
-        on
-            outcomes.basis = predictors.basis
-            and outcomes.account_id = predictors.account_id
-            and outcomes.score_date = predictors.score_date
-    inner join validation_horizons
-        on outcomes.horizon_days = validation_horizons.horizon_days
-),
-
-trained as (
-    select
-        basis,
-        horizon_days,
-        model_version,
-        predictor,
-        count(*) as observations,
-        sum(churned) as churners
-    from observed
-    where split = 'train'
-    group by basis, horizon_days, model_version, predictor
-),
-
-trained_bins as (
-    select
-        basis,
-        horizon_days,
-        model_version,
-        predictor,
-        bin,
-        count(*) as observations,
-        sum(churned) as churners
-    from observed
-    where split = 'train'
-    group by basis, horizon_days, model_version, predictor, bin
-),
-
--- Half a churner more on either side, so that no probability is 0 or 1.
-base_rates as (
-    select
-        trained.*,
-        {{ as_double('churners + 0.5') }} / (observations + 1) as base_rate
-    from trained
+churn_curves as (
+    select * from {{ ref('int_churn_curves') }}
 ),
 
 predictions as (
     select
-        observed.basis,
-        observed.account_id,
-        observed.score_date,
-        observed.horizon_days,
-        observed.model_version,
-        observed.segment,
-        observed.compared_stage,
-        observed.split,
-        observed.is_treated,
-        observed.predictor,
-        observed.predictor_value,
-        observed.churned,
-        observed.high_risk,
-        observed.bin,
-        observed.probability_bins,
-        {{ round_half_up(
-            '(coalesce(trained_bins.churners, 0) + observed.prior_weight * base_rates.base_rate)'
-            ~ ' / (coalesce(trained_bins.observations, 0) + observed.prior_weight)', 12
-        ) }} as churn_probability
-    from observed
-    left join base_rates
+        predictors.basis,
+        predictors.account_id,
+        predictors.score_date,
+        predictors.horizon_days,
+        predictors.model_version,
+        predictors.segment,
+        predictors.compared_stage,
+        predictors.split,
+        predictors.is_treated,
+        predictors.predictor,
+        predictors.predictor_value,
+        predictors.churned,
+        predictors.high_risk,
+        predictors.bin,
+        predictors.probability_bins,
+        churn_curves.base_rate,
+        churn_curves.churn_probability
+    from predictors
+    left join churn_curves
         on
-            observed.basis = base_rates.basis
-            and observed.horizon_days = base_rates.horizon_days
-            and observed.model_version = base_rates.model_version
-            and observed.predictor = base_rates.predictor
-    left join trained_bins
-        on
-            observed.basis = trained_bins.basis
-            and observed.horizon_days = trained_bins.horizon_days
-            and observed.model_version = trained_bins.model_version
-            and observed.predictor = trained_bins.predictor
-            and observed.bin = trained_bins.bin
+            predictors.basis = churn_curves.basis
+            and predictors.horizon_days = churn_curves.horizon_days
+            and predictors.model_version = churn_curves.model_version
+            and predictors.predictor = churn_curves.predictor
+            and predictors.bin = churn_curves.bin
 )
 
 select * from predictions

@@ -18,6 +18,7 @@ cell_probabilities as (
         split,
         is_treated,
         predictor,
+        base_rate,
         churn_probability,
         churned,
         cast(count(*) as decimal(9, 0)) as row_count,
@@ -26,7 +27,7 @@ cell_probabilities as (
     from predictions
     group by
         basis, model_version, segment, horizon_days, split, is_treated, predictor,
-        churn_probability, churned
+        base_rate, churn_probability, churned
 ),
 
 terms as (
@@ -40,6 +41,10 @@ terms as (
             '(' ~ as_double('churn_probability') ~ ' - churned)'
             ~ ' * (' ~ as_double('churn_probability') ~ ' - churned)', 12
         ) }} as brier_term,
+        row_count * {{ round_half_up(
+            '(' ~ as_double('base_rate') ~ ' - churned) * (' ~ as_double('base_rate')
+            ~ ' - churned)', 12
+        ) }} as base_term,
         case when churn_probability is not null then row_count end as predicted_count
     from cell_probabilities
 ),
@@ -51,6 +56,8 @@ losses as (
             as log_loss,
         {{ as_double('sum(terms.brier_term)') }} / nullif(sum(terms.predicted_count), 0)
             as brier_score,
+        {{ as_double('sum(terms.base_term)') }} / nullif(sum(terms.predicted_count), 0)
+            as base_brier_score,
         cast(sum(terms.high_risk_count) as bigint) as high_risk_observations,
         cast(sum(terms.high_risk_churners) as bigint) as high_risk_churners
     from terms

@@ -103,6 +103,7 @@ measured as (
             as recall_of_high_risk,
         losses.log_loss,
         losses.brier_score,
+        losses.base_brier_score,
         differences.auc_difference,
         differences.auc_difference_error,
         cohorts.split
@@ -339,6 +340,7 @@ validation as (
         {{ round_half_up('ks', 12) }} as ks,
         {{ round_half_up('log_loss', 12) }} as log_loss,
         {{ round_half_up('brier_score', 12) }} as brier_score,
+        {{ round_half_up('base_brier_score', 12) }} as base_brier_score,
         is_deciding,
         finding,
         case finding

@@ -1,0 +1,139 @@
+with
+
+outcomes as (
+    select * from {{ ref('int_health_outcomes') }}
+    where has_churned is not null
+),
+
+drivers as (
+    select * from {{ ref('int_health_drivers') }}
+    where value_status = 'observed' and track = 'live'
+),
+
+candidates as (
+    select * from {{ ref('int_health_scores') }}
+    where status = 'scored' and track <> 'live'
+),
+
+published as (
+    select * from {{ ref('int_health_published') }}
+    where status = 'scored'
+),
+
+health_weights as (
+    select * from {{ ref('health_weights') }}
+    where weight > 0
+),
+
+validation_horizons as (
+    select * from {{ ref('validation_horizons') }}
+),
+
+sampled as (
+    select distinct
+        basis,
+        account_id,
+        score_date,
+        score,
+        band
+    from outcomes
+),
+
+published_components as (
+    select
+        sampled.account_id,
+        sampled.score_date,
+        health_weights.metric,
+        {{ json_text('published.components', 'health_weights.metric') }} as component
+    from sampled
+    inner join published
+        on
+            sampled.account_id = published.account_id
+            and sampled.score_date = published.score_date
+    inner join health_weights
+        on published.model_version = health_weights.model_version
+    where
+        sampled.basis = 'known_then'
+),
+
+published_metrics as (
+    select
+        account_id,
+        score_date,
+        metric,
+        cast({{ json_text('component', "'normalised'") }} as decimal(18, 6)) as normalised
+    from published_components
+    where {{ json_text('component', "'value'") }} is not null
+),
+
+predictors as (
+    select
+        basis,
+        'score' as predictor,
+        account_id,
+        score_date,
+        cast(score as decimal(18, 6)) as predictor_value,
+        band
+    from sampled
+    union all
+    select
+        'restated' as basis,
+        'candidate ' || track as predictor,
+        account_id,
+        score_date,
+        cast(score as decimal(18, 6)) as predictor_value,
+        band
+    from candidates
+    union all
+    select
+        'restated' as basis,
+        metric as predictor,
+        account_id,
+        score_date,
+        cast(100 * normalised as decimal(18, 6)) as predictor_value,
+        cast(null as {{ dbt.type_string() }}) as band
+    from drivers
+    union all
+    select
+        'known_then' as basis,
+        metric as predictor,
+        account_id,
+        score_date,
+        cast(100 * normalised as decimal(18, 6)) as predictor_value,
+        cast(null as {{ dbt.type_string() }}) as band
+    from published_metrics
+),
+
+observed as (
+    select
+        outcomes.basis,
+        outcomes.account_id,
+        outcomes.score_date,
+        outcomes.horizon_days,
+        outcomes.model_version,
+        outcomes.segment,
+        outcomes.compared_stage,
+        outcomes.split,
+        outcomes.is_treated,
+        predictors.predictor,
+        predictors.predictor_value,
+        case when outcomes.has_churned then 1 else 0 end as churned,
+        case
+            when predictors.band is not null
+                then
+                    case when predictors.band = validation_horizons.high_risk_band then 1 else 0 end
+        end as high_risk,
+        validation_horizons.probability_bins,
+        validation_horizons.prior_weight,
+        {{ score_bin('predictors.predictor_value') }} as bin
+    from outcomes
+    inner join predictors
+        on
+            outcomes.basis = predictors.basis
+            and outcomes.account_id = predictors.account_id
+            and outcomes.score_date = predictors.score_date
+    inner join validation_horizons
+        on outcomes.horizon_days = validation_horizons.horizon_days
+)
+
+select * from observed

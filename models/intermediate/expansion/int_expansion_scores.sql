@@ -180,7 +180,7 @@ banded as (
         expansion_bands.band,
         expansion_bands.hands_over,
         expansion_bands.expected_expansion_rate,
-        expansion_bands.expected_uplift,
+        expansion_bands.expected_uplift_share,
         case
             when scored.status <> 'scored' then scored.status
             when not expansion_bands.hands_over then 'low_band'
@@ -242,7 +242,7 @@ scores as (
         banded.band,
         banded.hands_over,
         banded.expected_expansion_rate,
-        banded.expected_uplift,
+        banded.expected_uplift_share,
         banded.indicators_agreeing,
         banded.days_persisted,
         banded.core_share,

@@ -85,6 +85,11 @@ measured as (
         medians.median_days_to_win,
         expansion_bands.expected_expansion_rate,
         expansion_settings.min_leads,
+        expansion_settings.target_arr_share_from,
+        expansion_settings.target_arr_share_to,
+        expansion_settings.target_days_to_win,
+        expansion_settings.target_false_positive_rate,
+        {{ ratio('arr_added', 'arr_at_lead') }} as arr_added_share,
         {{ round_half_up(as_double('won_leads') ~ ' / nullif(closed_leads, 0)', 12) }}
             as lead_to_win_rate,
         {{ round_half_up(wilson_bound('won_leads', 'closed_leads', '-'), 12) }}
@@ -185,6 +190,12 @@ kpis as (
         mean_days_of_winners,
         arr_at_lead,
         arr_added,
+        arr_added_share,
+        target_arr_share_from,
+        target_arr_share_to,
+        target_days_to_win,
+        target_false_positive_rate,
+        min_leads,
         finding,
         case finding
             when 'too_young'

@@ -12,6 +12,20 @@ expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
+-- What became of earlier leads of the band, where there are enough of them.
+own_rates as (
+    select
+        band,
+        expansion_rate_lower,
+        expansion_rate_upper,
+        row_number() over (partition by band order by horizon_days) as place
+    from {{ ref('expansion_kpis') }}
+    where
+        population = 'scored'
+        and segment = 'all'
+        and closed_leads >= min_leads
+),
+
 latest as (
     select
         scores.*,
@@ -29,6 +43,8 @@ latest as (
         {% for number in ['min_account_age_days', 'min_agreeing', 'min_days_held'] -%}
         cast(expansion_settings.{{ number }} as {{ dbt.type_string() }}) as {{ number }}_words,
         {% endfor -%}
+        own_rates.expansion_rate_lower,
+        own_rates.expansion_rate_upper,
         cast(scores.indicators_agreeing as {{ dbt.type_string() }}) as agreeing_words,
         cast(coalesce(scores.days_persisted, 0) as {{ dbt.type_string() }}) as persisted_words
     from scores
@@ -37,6 +53,10 @@ latest as (
             scores.account_id = accounts.account_id
             and scores.score_date = accounts.observed_until
     cross join expansion_settings
+    left join own_rates
+        on
+            scores.band = own_rates.band
+            and own_rates.place = 1
 ),
 
 worded as (
@@ -65,10 +85,18 @@ expansion_scores as (
         core_share,
         triggers,
         expected_expansion_rate,
-        expected_uplift,
+        {{ round_half_up(as_double('expected_uplift_share') ~ ' * ' ~ as_double('arr'), 2) }}
+            as expected_uplift,
         {{ round_half_up(
-            as_double('expected_expansion_rate') ~ ' * ' ~ as_double('expected_uplift'), 2
+            as_double('expected_expansion_rate') ~ ' * ' ~ as_double('expected_uplift_share')
+            ~ ' * ' ~ as_double('arr'), 2
         ) }} as expected_arr,
+        {% for bound in ['lower', 'upper'] -%}
+        {{ round_half_up(
+            as_double('expansion_rate_' ~ bound) ~ ' * ' ~ as_double('expected_uplift_share')
+            ~ ' * ' ~ as_double('arr'), 2
+        ) }} as own_expected_arr_{{ bound }},
+        {% endfor -%}
         is_qualified,
         qualified_since,
         qualification,

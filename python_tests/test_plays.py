@@ -636,6 +636,16 @@ class History:
     def is_live(self, account, day):
         return any(start <= day < (end or FOREVER) for start, end in self.left[account])
 
+    @staticmethod
+    def stage(account):
+        return "young" if int(account[1:]) % 3 == 0 else "old"
+
+    def trend(self, account, day):
+        now, earlier = self.scores[account, day][0], self.scores.get((account, day - 28 * DAY), (None,))[0]
+        if earlier is None:
+            return "unknown"
+        return "falling" if now <= earlier - 5 else "rising" if now >= earlier + 5 else "steady"
+
     def pairs(self):
         """The treated tasks with their matches: the nearer neighbour in a list by score and id, the lower one of two as near."""
         found = {}
@@ -655,8 +665,10 @@ class History:
                     if date == before
                     and band == mine[1]
                     and self.accounts[other][0] == task["segment"]
+                    and self.stage(other) == self.stage(account)
+                    and self.trend(other, before) == self.trend(account, before)
                     and self.is_live(other, day)
-                    and not any(who == other and before <= on <= end for who, on in self.treated)
+                    and not any(who == other and before <= on <= day for who, on in self.treated)
                 )
                 below = [one for one in pool if one < (mine[0], account)][-1:]
                 above = [one for one in pool if one > (mine[0], account)][:1]
@@ -690,8 +702,11 @@ class History:
         fill(
             connection, "int_health_scores",
             "account_id varchar, score_date date, segment varchar, score decimal(18, 2), band varchar, track varchar, "
-            "status varchar, model_version varchar",
-            [(a, d, self.accounts[a][0], s, b, "live", "scored", "v1") for (a, d), (s, b) in self.scores.items()],
+            "status varchar, model_version varchar, stage varchar",
+            [
+                (a, d, self.accounts[a][0], s, b, "live", "scored", "v1", self.stage(a))
+                for (a, d), (s, b) in self.scores.items()
+            ],
         )  # fmt: skip
         fill(
             connection, "int_play_tasks",
@@ -849,6 +864,53 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
             if value is not None:
                 tolerance = {"kept_value": 0.0051, "roi_gross": 5.1e-5, "roi_net": 5.1e-5, "median_hours_to_action": 0.011}
                 assert float(found) == pytest.approx(value, rel=0, abs=tolerance.get(column, 1e-9)), (column, row)
+
+
+def error_of_pairs(difference, *clusters):
+    """Error of the mean of paired differences that share accounts on either side (Cameron, Gelbach and Miller 2011)."""
+    excess = difference - difference.mean()
+    both = [f"{first} {second}" for first, second in zip(*clusters, strict=True)]
+    first, second, pairs = (pd.Series(excess).groupby(pd.Series(names)).sum().pow(2).sum() for names in (*clusters, both))
+    return np.sqrt(max(first + second - pairs, pairs)) / len(excess)
+
+
+def test_tasks_without_effect_are_read_as_none():
+    """Scores wander about a level of each account; a third of those that have just fallen get a task that does nothing."""
+    rng, world = np.random.default_rng(4), History(0)
+    world.accounts, world.left, world.scores, world.treated, world.tasks, world.waiting = {}, {}, {}, set(), [], []
+    books, edges = 16, {"red": 0, "yellow": 50, "green": 70}
+    for number in range(120 * books):
+        account, book = f"a{number}", f"book{number % books}"
+        world.accounts[account], world.left[account] = (book, None), [(FIRST - 100 * DAY, None)]
+        level, off, history = rng.normal(60, 8), 0.0, []
+        for week in range(29):
+            off = 0.7 * off + rng.normal(0, 6)
+            day, score = FIRST + 7 * week * DAY, Decimal(float(np.clip(level + off, 0, 100))).quantize(Decimal("0.01"))
+            history.append(score)
+            world.scores[account, day] = score, max((band for band in edges if score >= edges[band]), key=edges.get)
+            if week >= 4 and score <= history[week - 4] - 5 and score < 70 and rng.random() < 1 / 3:
+                at = midnight(day + 3 * DAY)
+                world.treated.add((account, at.date()))
+                task = {"task_id": f"t{len(world.tasks)}", "account_id": account, "play_id": next(iter(world.tiers))}
+                task |= {"segment": book, "arr": None, "completed_at": at, "outcome": "done", "opened_at": at}
+                world.tasks.append(task | {"is_high_risk": False})
+    with warehouse.seeded(world.seeds) as connection:
+        world.create(connection)
+        pairs = connection.execute(warehouse.model_sql("int_play_pairs")).df()
+    pairs = pairs[pairs.converted.notna()]
+    days = {}
+    for account, day in world.treated:
+        days.setdefault(account, []).append(pd.Timestamp(day))
+    pairs["later"] = [
+        any(row.treated_on < day <= row.window_ends_on for day in days.get(row.control_account_id, ())) for row in pairs.itertuples()
+    ]
+    found, chosen = [], []
+    for taken, result in ((pairs, found), (pairs[~pairs.later], chosen)):
+        for _, table in taken.groupby("segment"):
+            difference = (table.converted - table.control_converted).to_numpy(dtype=float)
+            result.append(difference.mean() / error_of_pairs(difference, list(table.account_id), list(table.control_account_id)))
+    assert sum(abs(z) > 1.96 for z in found) <= 3 and abs(np.mean(found)) < 0.8
+    assert np.mean(chosen) < -1, "controls that nobody treats later are those that recover by themselves, so the test can fail"
 
 
 # The loop: a task goes out, somebody completes it, the next build says what came of it

@@ -45,11 +45,32 @@ top_bands as (
     group by model_version
 ),
 
+-- Who has just fallen tends to rise again, treated or not.
+trends as (
+    select
+        scores.account_id,
+        scores.score_date,
+        case
+            when scores.score <= earlier.score - outcome_settings.trend_points then 'falling'
+            when scores.score >= earlier.score + outcome_settings.trend_points then 'rising'
+            else 'steady'
+        end as trend
+    from scores
+    cross join outcome_settings
+    inner join scores as earlier
+        on
+            scores.account_id = earlier.account_id
+            and earlier.score_date
+            = {{ add_days('scores.score_date', '-outcome_settings.trend_days') }}
+),
+
 judged as (
     select
         scores.account_id,
         scores.score_date,
         scores.segment,
+        scores.stage,
+        coalesce(trends.trend, 'unknown') as trend,
         scores.band,
         scores.score,
         scores.score >= top_bands.lower_edge as is_top,
@@ -60,6 +81,10 @@ judged as (
     from scores
     inner join top_bands
         on scores.model_version = top_bands.model_version
+    left join trends
+        on
+            scores.account_id = trends.account_id
+            and scores.score_date = trends.score_date
 ),
 
 treated as (
@@ -92,6 +117,8 @@ dated as (
 measured as (
     select
         dated.*,
+        judged.stage,
+        judged.trend,
         judged.band,
         judged.score,
         judged.is_top,
@@ -134,6 +161,8 @@ followed as (
 treatment_days as (
     select distinct
         segment,
+        stage,
+        trend,
         band,
         score_date,
         treated_on,
@@ -142,8 +171,8 @@ treatment_days as (
     where score is not null
 ),
 
--- For each day of treatment a list of its own: nobody treats these from the score to the end of
--- the window.
+-- For each day of treatment a list of its own: nobody treats these from the score to that day. A
+-- treatment later takes no control away, or only those that recover by themselves would be left.
 untreated as (
     select
         judged.*,
@@ -154,13 +183,15 @@ untreated as (
         on
             treatment_days.score_date = judged.score_date
             and treatment_days.segment = judged.segment
+            and treatment_days.stage = judged.stage
+            and treatment_days.trend = judged.trend
             and treatment_days.band = judged.band
     inner join followed
         on
             judged.account_id = followed.account_id
             and judged.score_date = followed.marked_on
             and followed.mark = 0
-    where coalesce(followed.next_treated_on > treatment_days.window_ends_on, true)
+    where coalesce(followed.next_treated_on > treatment_days.treated_on, true)
 ),
 
 windows as (
@@ -213,6 +244,8 @@ lined_up as (
         task_id,
         treated_on,
         segment,
+        stage,
+        trend,
         band,
         score,
         account_id,
@@ -225,6 +258,8 @@ lined_up as (
         cast(null as {{ dbt.type_string() }}) as task_id,
         treated_on,
         segment,
+        stage,
+        trend,
         band,
         score,
         account_id,
@@ -234,12 +269,13 @@ lined_up as (
 ),
 
 {%- set below %}over (
-            partition by treated_on, segment, band order by score, account_id
+            partition by treated_on, segment, stage, trend, band order by score, account_id
             rows between unbounded preceding and current row
         )
 {%- endset %}
 {%- set above %}over (
-            partition by treated_on, segment, band order by score desc, account_id desc
+            partition by treated_on, segment, stage, trend, band
+            order by score desc, account_id desc
             rows between unbounded preceding and current row
         )
 {%- endset %}

@@ -740,10 +740,10 @@ PAIR_COLUMNS += ("control_churned", "score_change", "control_score_change")
 
 
 def newcombe(both, only_first, only_second, neither):
-    """Interval of the difference of paired proportions: method 10 of Newcombe (1998), Wilson's intervals by SciPy."""
+    """Interval of the difference of paired proportions: method 10 of Newcombe (1998), Wilson's intervals by statsmodels."""
     n = both + only_first + only_second + neither
     first, second = both + only_first, both + only_second
-    (low1, high1), (low2, high2) = (stats.binomtest(k, n).proportion_ci(method="wilson") for k in (first, second))
+    (low1, high1), (low2, high2) = (proportion.proportion_confint(k, n, method="wilson") for k in (first, second))
     p1, p2, product = first / n, second / n, both * neither - only_first * only_second
     if product > 0:
         product = max(product - n / 2, 0)
@@ -757,6 +757,14 @@ def newcombe(both, only_first, only_second, neither):
 def test_the_interval_is_the_published_one():
     """Airway responsiveness before and after transplantation, Bentur (2009): -0.507 to -0.026 in Fagerland et al. (2014)."""
     assert newcombe(1, 1, 7, 12) == pytest.approx((-0.507, -0.026), abs=5e-4)
+
+
+def error_of_pairs(difference, *clusters):
+    """Error of the mean of paired differences that share accounts on either side (Cameron, Gelbach and Miller 2011)."""
+    excess = difference - difference.mean()
+    both = [f"{first} {second}" for first, second in zip(*clusters, strict=True)]
+    first, second, pairs = (pd.Series(excess).groupby(pd.Series(names)).sum().pow(2).sum() for names in (*clusters, both))
+    return np.sqrt(max(first + second - pairs, pairs)) / len(excess)
 
 
 def outcomes_of(history, pairs, play, segment):
@@ -800,10 +808,13 @@ def outcomes_of(history, pairs, play, segment):
     figures = (
         "green_rate control_green_rate green_difference green_difference_lower green_difference_upper power required_per_arm "
         "score_change control_score_change score_difference score_difference_lower score_difference_upper churn_rate "
-        "control_churn_rate kept_value cost roi_gross roi_net compared_arr"
+        "control_churn_rate kept_value kept_value_lower kept_value_upper cost roi_gross roi_net roi_net_lower roi_net_upper "
+        "effective_pairs compared_arr"
     )
     expected |= dict.fromkeys(figures.split())
     if compared:
+        clusters = [[pair[key] for pair in compared] for key in ("account_id", "control_account_id")]
+        gains = np.array([pair["control_churned"] - pair["churned"] for pair in compared], dtype=float)
         costs = {int(row["tier"]): float(row["cost_per_task"]) for row in history.seeds["play_economics"]}
         arr = [float(pair["arr"]) for pair in compared if pair["arr"] is not None]
         cost = sum(costs[history.tiers[pair["play_id"]]] for pair in compared)
@@ -813,6 +824,9 @@ def outcomes_of(history, pairs, play, segment):
             value = sum(arr) * 0.75 * (rates[1] - rates[0])
             expected |= {"compared_arr": sum(arr), "kept_value": value}
             expected |= {"roi_gross": value / cost, "roi_net": (value - cost) / cost}
+            reach = stats.norm.ppf(0.975) * error_of_pairs(gains, *clusters) * sum(arr) * 0.75
+            expected |= {"kept_value_lower": value - reach, "kept_value_upper": value + reach}
+            expected |= {"roi_net_lower": (value - reach - cost) / cost, "roi_net_upper": (value + reach - cost) / cost}
     changes = [
         (float(pair["score_change"]), float(pair["control_score_change"]))
         for pair in compared
@@ -833,7 +847,13 @@ def outcomes_of(history, pairs, play, segment):
         cells = [green.count(cell) for cell in ((1, 1), (1, 0), (0, 1), (0, 0))]
         first, second = (cells[0] + cells[1]) / n, (cells[0] + cells[2]) / n
         expected |= {"green_rate": first, "control_green_rate": second, "green_difference": first - second}
-        expected["green_difference_lower"], expected["green_difference_upper"] = newcombe(*cells)
+        sides = "account_id", "control_account_id"
+        clusters = [[pair[key] for pair in compared if pair["converted"] is not None] for key in sides]
+        difference = np.array([one - other for one, other in green], dtype=float)
+        lone, shared = difference.var() / n, error_of_pairs(difference, *clusters) ** 2
+        share = lone / shared if shared > lone > 0 else 1
+        expected["effective_pairs"] = share * n
+        expected["green_difference_lower"], expected["green_difference_upper"] = newcombe(*(share * cell for cell in cells))
         lift = min(0.12, 1 - second)
         if lift > 1e-12:
             expected["power"] = proportion.power_proportions_2indep(lift, second, n, return_results=False)
@@ -847,10 +867,12 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
     history = History(seed)
     with warehouse.seeded(history.seeds) as connection:
         history.create(connection)
-        for name in ("int_play_pairs", "int_play_scopes", "int_play_counts", "int_play_effects", "intervention_outcomes"):
+        steps = [f"int_play_{step}" for step in ("pairs", "scopes", "counts", "errors", "effects")]
+        for name in (*steps, "intervention_outcomes"):
             connection.execute(f"create or replace table {name} as {warehouse.model_sql(name)}")
         pairs = {row["task_id"]: row for row in rows_of(connection, "select * from int_play_pairs")}
         outcomes = rows_of(connection, "select * from intervention_outcomes")
+        effects = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from int_play_effects")}
     expected = history.pairs()
     assert pairs.keys() == expected.keys()
     for task_id, pair in expected.items():
@@ -860,18 +882,14 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
     for row in outcomes:
         for column, value in outcomes_of(history, expected, row["play_id"], row["segment"]).items():
             found = row[column]
+            if column.startswith(("kept_value", "roi")):
+                assert found is None or row["pair_count"] >= row["required_per_arm"]
+                found = effects[row["play_id"], row["segment"]][column]
             assert (found is None) == (value is None), (column, value, row)
             if value is not None:
-                tolerance = {"kept_value": 0.0051, "roi_gross": 5.1e-5, "roi_net": 5.1e-5, "median_hours_to_action": 0.011}
-                assert float(found) == pytest.approx(value, rel=0, abs=tolerance.get(column, 1e-9)), (column, row)
-
-
-def error_of_pairs(difference, *clusters):
-    """Error of the mean of paired differences that share accounts on either side (Cameron, Gelbach and Miller 2011)."""
-    excess = difference - difference.mean()
-    both = [f"{first} {second}" for first, second in zip(*clusters, strict=True)]
-    first, second, pairs = (pd.Series(excess).groupby(pd.Series(names)).sum().pow(2).sum() for names in (*clusters, both))
-    return np.sqrt(max(first + second - pairs, pairs)) / len(excess)
+                tolerance = {"kept": 0.0051, "roi": 5.1e-5, "median": 0.011, "effective": 1e-6}
+                tolerance = tolerance.get(column.partition("_")[0], 1e-9)
+                assert float(found) == pytest.approx(value, rel=0, abs=tolerance), (column, row)
 
 
 def test_tasks_without_effect_are_read_as_none():
@@ -902,7 +920,8 @@ def test_tasks_without_effect_are_read_as_none():
     for account, day in world.treated:
         days.setdefault(account, []).append(pd.Timestamp(day))
     pairs["later"] = [
-        any(row.treated_on < day <= row.window_ends_on for day in days.get(row.control_account_id, ())) for row in pairs.itertuples()
+        any(row.treated_on < day <= row.window_ends_on for day in days.get(row.control_account_id, ()))
+        for row in pairs.itertuples()
     ]
     found, chosen = [], []
     for taken, result in ((pairs, found), (pairs[~pairs.later], chosen)):

@@ -19,7 +19,8 @@ DRAWS = 60
 KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
 MARTS = ("health_lift", "health_calibration", "health_validation")
 STEPS = ("cohorts", "members", "left_out", "placements", "areas", "differences", "losses")
-MODELS = ("int_health_predictors", "int_churn_curves", "int_health_predictions", *(f"int_validation_{step}" for step in STEPS), *MARTS)
+MODELS = ("int_health_predictors", "int_churn_curves", "int_health_predictions")
+MODELS += (*(f"int_validation_{step}" for step in STEPS), *MARTS)
 KEYS = ["basis", "account_id", "score_date", "horizon_days"]
 DAY = datetime.timedelta(days=1)
 
@@ -199,8 +200,9 @@ def world(request):
     candidates = (
         "select account_id, score_date, track, score, band from int_health_scores where track <> 'live' and status = 'scored'"
     )
-    bins = "select distinct model_version, least(floor(score / 10) + 1, 10)::int as bin from int_health_scores where track = 'live' "
-    bins = connection.execute(bins + "and status = 'scored'").df().groupby("model_version").bin.agg(list).to_dict()
+    bins = "select distinct model_version, least(floor(score / 10) + 1, 10)::int as bin from int_health_scores "
+    bins = connection.execute(bins + "where track = 'live' and status = 'scored'").df()
+    bins = bins.groupby("model_version").bin.agg(list).to_dict()
     expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df(), bins)
     rows = {tuple(row[KEY]): row for _, row in connection.execute("from health_validation").df().iterrows()}
     assert expected.keys() <= rows.keys()

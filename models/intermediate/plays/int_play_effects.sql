@@ -10,6 +10,10 @@ counts as (
     select * from {{ ref('int_play_counts') }}
 ),
 
+errors as (
+    select * from {{ ref('int_play_errors') }}
+),
+
 averaged as (
     select
         counts.play_id,
@@ -32,14 +36,38 @@ averaged as (
         {{ as_double('counts.squared_differences') }} as squared_differences,
         {{ as_double('counts.compared_arr') }} * outcome_settings.gross_margin
             as compared_margin,
+        errors.green_error,
+        errors.churn_error,
         {{ as_double('outcome_settings.power_z') }} as power_z
     from counts
     cross join outcome_settings
+    left join errors
+        on
+            counts.play_id = errors.play_id
+            and counts.segment = errors.segment
+),
+
+-- As many pairs as would tell so much if no account stood in two of them.
+effective as (
+    select
+        averaged.*,
+        case
+            when n * green_error * (n * green_error) > lone_squares and lone_squares > 0
+                then lone_squares / (n * green_error * (n * green_error))
+            else 1
+        end * n as effective_n
+    from (
+        select
+            averaged.*,
+            treated_green + control_green
+            - (treated_green - control_green) * (treated_green - control_green) / n as lone_squares
+        from averaged
+    ) as averaged
 ),
 
 rated as (
     select
-        averaged.*,
+        effective.*,
         (both_green + treated_green) / n as treated_rate,
         (both_green + control_green) / n as control_rate,
         (treated_green - control_green) / n as difference,
@@ -58,8 +86,9 @@ rated as (
                         ) / (scored_count - 1) / scored_count
                     )
         end as score_standard_error,
-        compared_margin * (control_churn_rate - churn_rate) as kept_value
-    from averaged
+        compared_margin * (control_churn_rate - churn_rate) as kept_value,
+        compared_margin * churn_error * {{ z }} as kept_value_reach
+    from effective
 ),
 
 -- Newcombe (1998), paired proportions, method 10: Wilson's intervals of both, and how far the
@@ -68,13 +97,18 @@ intervals as (
     select
         rated.*,
         {% for arm in ['treated', 'control'] -%}
-        ({{ arm }}_rate + {{ z * z }} / (2 * n)) / (1 + {{ z * z }} / n) as {{ arm }}_centre,
-        {{ z }} * sqrt({{ arm }}_rate * (1 - {{ arm }}_rate) / n + {{ z * z }} / (4 * n * n))
-        / (1 + {{ z * z }} / n) as {{ arm }}_reach,
+        ({{ arm }}_rate + {{ z * z }} / (2 * effective_n)) / (1 + {{ z * z }} / effective_n)
+            as {{ arm }}_centre,
+        {{ z }} * sqrt(
+            {{ arm }}_rate * (1 - {{ arm }}_rate) / effective_n
+            + {{ z * z }} / (4 * effective_n * effective_n)
+        ) / (1 + {{ z * z }} / effective_n) as {{ arm }}_reach,
         {% endfor -%}
         coalesce(
             case
-                when cross_product > 0 then greatest(cross_product - n / 2, 0) else cross_product
+                when cross_product > 0
+                    then greatest(cross_product - n * n / effective_n / 2, 0)
+                else cross_product
             end / sqrt(
                 nullif(
                     treated_rate * (1 - treated_rate) * control_rate * (1 - control_rate)
@@ -163,9 +197,18 @@ effects as (
         {{ round_half_up('churn_rate', 12) }} as churn_rate,
         {{ round_half_up('control_churn_rate', 12) }} as control_churn_rate,
         {{ round_half_up('kept_value', 2) }} as kept_value,
+        {{ round_half_up('kept_value - kept_value_reach', 2) }} as kept_value_lower,
+        {{ round_half_up('kept_value + kept_value_reach', 2) }} as kept_value_upper,
         {{ round_half_up('kept_value / nullif(cost, 0)', 4) }} as roi_gross,
         {{ round_half_up('(kept_value - ' ~ as_double('cost') ~ ') / nullif(cost, 0)', 4) }}
-            as roi_net
+            as roi_net,
+        {% for end, sign in [('lower', '-'), ('upper', '+')] -%}
+        {{ round_half_up(
+            '(kept_value ' ~ sign ~ ' kept_value_reach - ' ~ as_double('cost')
+            ~ ') / nullif(cost, 0)', 4
+        ) }} as roi_net_{{ end }},
+        {% endfor -%}
+        {{ round_half_up('effective_n', 6) }} as effective_pairs
     from powered
 )
 

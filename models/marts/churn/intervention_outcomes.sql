@@ -143,7 +143,12 @@ counted as (
         effects.control_churn_rate,
         effects.kept_value,
         effects.roi_gross,
-        effects.roi_net
+        effects.roi_net,
+        effects.kept_value_lower,
+        effects.kept_value_upper,
+        effects.roi_net_lower,
+        effects.roi_net_upper,
+        effects.effective_pairs
     from counts
     cross join outcome_settings
     inner join effects
@@ -228,10 +233,16 @@ outcomes as (
         control_churn_rate,
         compared_arr,
         gross_margin,
-        kept_value,
+        {% for money in ['kept_value', 'kept_value_lower', 'kept_value_upper'] -%}
+        case when finding in ('helps', 'harms', 'no_difference') then {{ money }} end
+            as {{ money }},
+        {% endfor -%}
         cost,
-        roi_gross,
-        roi_net,
+        {% for money in ['roi_gross', 'roi_net', 'roi_net_lower', 'roi_net_upper'] -%}
+        case when finding in ('helps', 'harms', 'no_difference') then {{ money }} end
+            as {{ money }},
+        {% endfor -%}
+        effective_pairs,
         finding,
         case finding
             when 'no_task' then 'no task was opened'

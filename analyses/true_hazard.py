@@ -11,12 +11,14 @@ from pathlib import Path
 
 import duckdb
 
-# The area under the curve in ranks; a tie has the mean of its ranks.
+# The area under the curve in ranks, within score dates and stages; a tie has the mean of its ranks.
 AREAS = """
     with observed as (
         select
             outcomes.basis,
             outcomes.horizon_days,
+            outcomes.score_date,
+            outcomes.compared_stage,
             outcomes.has_churned::int as churned,
             outcomes.score,
             weeks.churn_probability
@@ -30,24 +32,40 @@ AREAS = """
         select
             basis,
             horizon_days,
+            score_date,
+            compared_stage,
             churned,
-            rank() over (partition by basis, horizon_days order by score desc)
-            + (count(*) over (partition by basis, horizon_days, score) - 1) / 2 as score_rank,
-            rank() over (partition by basis, horizon_days order by churn_probability)
-            + (count(*) over (partition by basis, horizon_days, churn_probability) - 1) / 2 as hazard_rank
+            rank() over (partition by basis, horizon_days, score_date, compared_stage order by score desc)
+            + (count(*) over (partition by basis, horizon_days, score_date, compared_stage, score) - 1) / 2 as score_rank,
+            rank() over (partition by basis, horizon_days, score_date, compared_stage order by churn_probability)
+            + (count(*) over (partition by basis, horizon_days, score_date, compared_stage, churn_probability) - 1) / 2
+                as hazard_rank
         from observed
+    ),
+
+    groups as (
+        select
+            basis,
+            horizon_days,
+            count(*) as observations,
+            sum(churned) as churners,
+            sum(churned) * (count(*) - sum(churned)) as pairs,
+            sum(churned * score_rank) - sum(churned) * (sum(churned) + 1) / 2 as score_placed,
+            sum(churned * hazard_rank) - sum(churned) * (sum(churned) + 1) / 2 as hazard_placed
+        from ranked
+        group by basis, horizon_days, score_date, compared_stage
     )
 
     select
         basis,
         horizon_days,
-        count(*) as observations,
-        sum(churned) as churners,
-        (sum(churned * score_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as score_auc,
-        (sum(churned * hazard_rank) - churners * (churners + 1) / 2) / (churners * (observations - churners)) as hazard_auc
-    from ranked
+        sum(observations) as observations,
+        sum(churners) as churners,
+        sum(score_placed) / sum(pairs) as score_auc,
+        sum(hazard_placed) / sum(pairs) as hazard_auc
+    from groups
     group by basis, horizon_days
-    having churners > 0
+    having sum(pairs) > 0
     order by basis, horizon_days
 """
 

@@ -5,11 +5,12 @@ import subprocess
 import sys
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 from test_connectors import CONNECTORS, ravenstack_ends, run, source
-from test_validation import Z, obuchowski
+from test_validation import Z, clustered, groups_of, pairs_of
 from warehouse import dbt
 
 
@@ -210,10 +211,10 @@ def test_ravenstack_churn_is_the_last_report_of_an_account_that_had_paid(ravenst
 
 
 def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
-    """Labels from the tables, the AUC by scikit-learn, its interval by Obuchowski: what it says is what they say."""
+    """Labels from the tables, the AUC of each date and stage by scikit-learn, its interval by pairs of accounts."""
     connection, summary = ravenstack
     outcomes = connection.execute(
-        "select account_id, score_date, horizon_days, score::double as score, has_churned "
+        "select account_id, score_date, horizon_days, compared_stage, score::double as value, has_churned::int as churned "
         "from fct_health_outcomes where basis = 'restated' and outcome in ('churned', 'retained')"
     ).df()
     # An account has left by the window's end if all that it had signed by then has ended.
@@ -223,7 +224,7 @@ def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
     left = signed[signed.start <= signed.closes].groupby("row").until.max().reindex(outcomes.index)
     left = left.fillna(pd.Timestamp("2100-01-01"))
     assert (left > outcomes.score_date + pd.Timedelta(days=7)).all()
-    assert (outcomes.has_churned == (left <= closes)).all() and outcomes.has_churned.any()
+    assert (outcomes.churned == (left <= closes)).all() and outcomes.churned.any()
     said = connection.execute(
         "select horizon_days, observations, churners, auc, auc_lower, auc_upper, finding, verdict from health_validation "
         "where basis = 'restated' and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'"
@@ -232,10 +233,11 @@ def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
     findings = {}
     for horizon, observations, churners, auc, lower, upper, finding, verdict in said:
         of_horizon = outcomes[outcomes.horizon_days == horizon]
-        score, churned = of_horizon.score.to_numpy(), of_horizon.has_churned.to_numpy(dtype=int)
-        assert (observations, churners) == (len(of_horizon), churned.sum())
-        area = roc_auc_score(churned, -score)
-        margin = Z * obuchowski(score, churned, of_horizon.account_id.to_numpy()) ** 0.5
+        assert (observations, churners) == (len(of_horizon), of_horizon.churned.sum())
+        groups = [(value, churned) for value, churned, _ in groups_of(of_horizon) if 0 < churned.sum() < len(churned)]
+        weights = [churned.sum() * (1 - churned).sum() for _, churned in groups]
+        area = np.average([roc_auc_score(churned, -value) for value, churned in groups], weights=weights)
+        margin = Z * clustered(*pairs_of(of_horizon)) ** 0.5
         assert [float(auc), float(lower), float(upper)] == pytest.approx([area, area - margin, area + margin], abs=1e-9)
         assert lower <= 0.5 <= upper and churners >= 50
         assert finding == ("does_not_predict" if observations >= 1000 else "too_few_observations")

@@ -47,22 +47,24 @@ averaged as (
             and counts.segment = errors.segment
 ),
 
+squared as (
+    select
+        averaged.*,
+        treated_green + control_green
+        - (treated_green - control_green) * (treated_green - control_green) / n as lone_squares
+    from averaged
+),
+
 -- As many pairs as would tell so much if no account stood in two of them.
 effective as (
     select
-        averaged.*,
+        squared.*,
         case
             when n * green_error * (n * green_error) > lone_squares and lone_squares > 0
                 then lone_squares / (n * green_error * (n * green_error))
             else 1
         end * n as effective_n
-    from (
-        select
-            averaged.*,
-            treated_green + control_green
-            - (treated_green - control_green) * (treated_green - control_green) / n as lone_squares
-        from averaged
-    ) as averaged
+    from squared
 ),
 
 rated as (

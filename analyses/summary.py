@@ -21,13 +21,14 @@ TIME_TO_VALUE = """
     where cohort_key = 'all||primary|all|all'
 """
 AT_RISK = """
-    select health.account_id, health.account_name, health.score, health.band, health.top_driver_down,
+    select health.account_id, health.account_name, health.score, health.band, advice.label,
         drivers.points_lost, health.arr
     from current_account_health as health
     left join fct_health_drivers as drivers
         on health.account_id = drivers.account_id
         and health.score_date = drivers.score_date
         and health.top_driver_down = drivers.metric
+    left join metric_advice as advice on health.top_driver_down = advice.metric
     where health.status = 'scored'
     order by health.score, health.account_id
     limit 5
@@ -76,9 +77,9 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
         lines.append(f"  median {median} (churn left out){by_30} ({activated:,} of {accounts:,} accounts activated)")
 
     lines += ["", "Most at risk"]
-    for account_id, name, score, band, driver, lost, arr in rows(AT_RISK):
+    for account_id, name, score, band, label, lost, arr in rows(AT_RISK):
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
-        lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: {driver} costs {lost} points")
+        lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: loses {lost} points by its {label}")
 
     (tasks, overdue, queued), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
     waiting = f", {queued:,} more queued behind them" if queued else ""

@@ -32,7 +32,7 @@
         'is_subscribed', 'arr', 'committed_arr', 'variable_revenue_annual', 'seats', 'days_overdue', 'overdue_amount',
         'payment_delay_days_365d', 'days_to_renewal', 'usage_cap_share_30d',
         'nps_answers_180d', 'nps_180d', 'nps_score_180d', 'nps_last_score_180d', 'nps_dropped_users_180d', 'days_since_nps',
-        'csat_90d', 'csat_score_90d', 'days_since_csat',
+        'csat_answers_90d', 'csat_90d', 'csat_score_90d', 'days_since_csat',
         'survey_response_rate_90d', 'note_sentiment_90d', 'days_since_note',
     ] + ([
         'milestone_completion_due', 'milestone_completion_all', 'milestone_completion_damped',

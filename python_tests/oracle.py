@@ -1809,6 +1809,7 @@ def engagement_signals(account, seeds):
         s["nps_dropped_users_180d"] = dropped_users(
             [e for e in last.values() if e.get("kind") == "nps" and in_window(e.occurred_at.date(), d, 180)], scale)
         s["days_since_nps"] = since(nps, d)
+        s["csat_answers_90d"] = len(csat)
         s["csat_90d"] = ratio(sum(score >= satisfied_lowest for _, score in csat), len(csat))
         s["csat_score_90d"] = mean(csat)
         s["days_since_csat"] = since(csat, d)

@@ -1,38 +1,38 @@
-"""What an explanation promises holds: its steps lift the score into the next band, and less does not."""
+"""What an explanation promises holds: its steps lift the score into the next band, less does not, and somebody can take them."""
 
+import re
 from collections import defaultdict
 from decimal import Decimal
+from math import ceil
 
 import pytest
+import warehouse
 
-CENT = Decimal("0.01")  # scores and normalised values are rounded, so a step may fall short by this
+CENT = Decimal("0.02")  # scores, normalised values and steps are rounded, so a sum may differ by this
+
+
+def rows_of(connection, query):
+    result = connection.execute(query)
+    columns = [column[0] for column in result.description]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
 @pytest.fixture(scope="module")
 def explained(dirty_house):
-    """By account: its explanation and the rows of its metrics."""
+    """Of each scored account: its explanation, the rows of its metrics and its steps."""
+    scored = "account_id in (select account_id from current_account_health where status = 'scored')"
     found = {}
-    for table in ("health_explanations", "health_explained_metrics"):
-        result = dirty_house.execute(f"select * from {table} where account_id in (select account_id from "
-                                     "current_account_health where status = 'scored')")  # fmt: skip
-        columns = [column[0] for column in result.description]
-        found[table] = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
-    metrics = defaultdict(list)
-    for row in found["health_explained_metrics"]:
-        metrics[row["account_id"]].append(row)
-    return [(row, metrics[row["account_id"]]) for row in found["health_explanations"]]
-
-
-def score(metrics, steps):
-    used = [row for row in metrics if row["normalised"] is not None]
-    weight = sum(row["weight"] for row in used)
-    values = sum(row["weight"] * (row["normalised"] + steps.get(row["metric"], 0)) for row in used)
-    return 100 * values / weight
+    for table in ("health_explained_metrics", "health_steps"):
+        found[table] = defaultdict(list)
+        for row in rows_of(dirty_house, f"from {table} where {scored} order by all"):
+            found[table][row["account_id"]].append(row)
+    explanations = rows_of(dirty_house, f"from health_explanations where {scored}")
+    return [(row, *(found[table][row["account_id"]] for table in found)) for row in explanations]
 
 
 def test_points_and_changes_sum_exactly(explained):
     changed = 0
-    for row, metrics in explained:
+    for row, metrics, _ in explained:
         assert sum(metric["points"] for metric in metrics) == row["score"]
         if row["change_7d"] is not None:
             assert sum(metric["points_change_7d"] for metric in metrics) == row["change_7d"]
@@ -40,33 +40,98 @@ def test_points_and_changes_sum_exactly(explained):
     assert changed > 50
 
 
+def score_after(metrics, steps):
+    """The score once the steps are taken, from the published values; a milestone adds to its metric, others replace theirs."""
+    values = {row["metric"]: row["normalised"] for row in metrics if row["normalised"] is not None}
+    now = dict(values)
+    for step in steps:
+        if step["milestone_id"] is None:
+            values[step["metric"]] = step["target_normalised"]
+        else:
+            values[step["metric"]] += step["target_normalised"] - now[step["metric"]]
+    weights = {row["metric"]: row["weight"] for row in metrics}
+    return 100 * sum(weights[name] * value for name, value in values.items()) / sum(weights[name] for name in values)
+
+
 def test_the_steps_reach_the_next_band_and_less_does_not(explained):
-    numbers = set()
-    for row, metrics in explained:
-        steps = {metric["metric"]: metric["step_change"] for metric in metrics if metric["step_change"] is not None}
-        assert len(steps) == row["steps_to_next_band"]
+    reached, not_reached, kinds = 0, 0, set()
+    for row, metrics, steps in explained:
         if row["next_band"] is None:
-            assert not steps
+            assert not steps and row["steps_to_next_band"] == 0
             continue
         edge = row["score"] + row["points_to_next_band"]
-        assert abs(score(metrics, steps) - edge) <= CENT
-        numbers.add(len(steps))
-        alone = {}
-        for metric in metrics:
-            if metric["normalised"] is not None and metric["weight"]:
-                best = {metric["metric"]: 1 - metric["normalised"]}
-                if score(metrics, best) > edge + CENT:
-                    alone[metric["metric"]] = metric["weight"]
-        if len(steps) == 1:  # the heaviest of those that are enough alone needs the smallest change
-            (chosen,) = steps
-            assert all(weight <= weights_of(metrics)[chosen] for weight in alone.values())
+        needed = [step for step in steps if step["is_needed"]]
+        assert [step["step_number"] for step in steps] == list(range(1, len(steps) + 1))
+        assert needed == steps[: len(needed)]
+        gain = score_after(metrics, needed) - row["score"]
+        assert abs(gain - sum(step["step_points"] for step in needed)) <= CENT * max(1, len(needed))
+        kinds |= {step["metric"] for step in needed}
+        if any(step["is_band_within_reach"] for step in steps):
+            assert score_after(metrics, needed) >= edge - CENT
+            assert score_after(metrics, needed[:-1]) < edge + CENT
+            assert row["steps_to_next_band"] == len(needed)
+            reached += 1
         else:
-            assert not alone
-    assert {1, 2} <= numbers
+            assert score_after(metrics, steps) < edge + CENT
+            assert needed == steps and row["steps_to_next_band"] is None
+            assert ("Nothing within reach" in row["explanation"]) == (not steps)
+            not_reached += 1
+    assert reached > 20 and not_reached > 2 and len(kinds) >= 4
 
 
-def weights_of(metrics):
-    return {metric["metric"]: metric["weight"] for metric in metrics}
+def test_a_step_asks_for_what_the_account_can_reach(dirty_house, explained):
+    """Whole people, no more than the best tenth of the peers have; values inside their bounds; the text says the numbers."""
+    seeds = warehouse.seed_rows()
+    bounds = {row["metric"]: row for row in seeds["health_metrics"] if row["model_version"] == "any"}
+    advice = {row["metric"]: row for row in seeds["metric_advice"]}
+    users = dict(dirty_house.execute(
+        "select account_id, active_users_30d from fct_account_signals join current_account_health using (account_id) "
+        "where date_day = score_date").fetchall())  # fmt: skip
+    peers = defaultdict(list)
+    for row in rows_of(dirty_house, """
+        select segment, product_category, score_date, metric, value, normalised from fct_health_drivers
+        join fct_account_health using (account_id, score_date) where value_status = 'observed'"""):
+        peers[row["metric"], row["score_date"]].append(row)
+    seen = 0
+    for row, _, steps in explained:
+        for step in steps:
+            rule = advice[step["metric"]]
+            assert 0 <= step["target_normalised"] <= 1
+            if rule["reach"] != "peers":
+                continue
+            bound = bounds[step["metric"]]
+            if bound["method"] == "bounded":
+                own = (step["target_value"] - Decimal(bound["lower_bound"])) / (
+                    Decimal(bound["upper_bound"]) - Decimal(bound["lower_bound"])
+                )
+                own = min(max(own, 0), 1)
+                own = 1 - own if bound["direction"] == "lower" else own
+                assert abs(own - step["target_normalised"]) < Decimal("1e-5")
+            same_date = peers[step["metric"], row["score_date"]]
+            everyone = sorted((peer["normalised"] for peer in same_date), reverse=True)
+            assert step["target_normalised"] <= everyone[0]
+            if len(everyone) > 20:  # the group may be better than the whole date: its best tenth is among some best ones
+                groups = defaultdict(list)
+                for peer in same_date:
+                    groups[peer["segment"], peer["product_category"]].append(peer["normalised"])
+                limits = [sorted(group, reverse=True)[ceil(len(group) / 10) - 1] for group in groups.values()]
+                assert step["target_normalised"] <= max([*limits, everyone[ceil(len(everyone) / 10) - 1]]) + Decimal("1e-5")
+            if rule["count_signal"]:
+                people = (step["target_value"] - step["value"]) * users[step["account_id"]]
+                assert abs(people - round(people)) < Decimal("1e-3") and people > Decimal("0.9")
+                assert ("one more" in step["step"]) == (round(people) == 1)
+                seen += 1
+    assert seen > 10
+
+
+def test_the_words_are_those_of_people_and_no_value_leaves_its_range(explained):
+    for row, _, steps in explained:
+        text = row["explanation"]
+        for said in (text, *(step["step"] for step in steps)):
+            assert not re.search(r"[a-z]_[a-z]|\{|\}|None|NaN", said), said
+            assert all(0 <= float(share) <= 100 for share in re.findall(r"(-?[\d.]+) %", said)), said
+            assert not re.search(r": (\S+) instead of \1(?![\d.])", said), said
+        assert f"Scores {row['score'].normalize():f}" in text
 
 
 def test_each_account_is_explained_in_words(dirty_house):

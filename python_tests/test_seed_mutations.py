@@ -97,6 +97,7 @@ OPTIONAL = {
     "survey_scales": {"detractor_highest", "promoter_lowest"},
     "health_metrics": {"age_signal", "lower_bound", "upper_bound"},
     "health_model_versions": {"effective_to"},
+    "metric_advice": {"reach", "peer_share", "count_signal", "effort", "step", "first_step"},
     "sync_destinations": {"secret_scheme", "success_field", "success_value"},
     "sync_routes": {"path"},
     "sync_values": {"value", "target_value"},

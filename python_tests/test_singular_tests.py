@@ -49,8 +49,12 @@ SOUND = {
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
     ),
     "health_explained_metrics": (
-        "account_id, points, points_change_7d, step_points",
-        "('a', 40.00, -1.00, 10.00), ('a', 20.00, 2.00, null), ('b', 80.00, null, null)",
+        "account_id, points, points_change_7d",
+        "('a', 40.00, -1.00), ('a', 20.00, 2.00), ('b', 80.00, null)",
+    ),
+    "health_steps": (
+        "account_id, step_points, is_needed, is_band_within_reach",
+        "('a', 10.00, true, true), ('a', 5.00, false, true)",
     ),
     "health_explanations": (
         "account_id, status, score, change_7d, points_to_next_band",
@@ -122,12 +126,13 @@ BROKEN = {
         ("expansion_indicators", "('x'), ('y'), ('z')"),
     ],
     "explained_points_sum_exactly": [
-        ("health_explained_metrics", "('a', 60.01, 1.00, 10.00), ('b', 80.00, null, null)"),
-        ("health_explained_metrics", "('a', 60.00, 1.01, 10.00), ('b', 80.00, null, null)"),
-        ("health_explained_metrics", "('a', 60.00, null, 10.00), ('b', 80.00, null, null)"),
-        ("health_explained_metrics", "('a', 60.00, 1.00, 9.99), ('b', 80.00, null, null)"),
-        ("health_explained_metrics", "('a', 60.00, 1.00, 10.00), ('b', 80.00, null, 1.00)"),
-        ("health_explained_metrics", "('a', 60.00, 1.00, 10.00)"),
+        ("health_explained_metrics", "('a', 60.01, 1.00), ('b', 80.00, null)"),
+        ("health_explained_metrics", "('a', 60.00, 1.01), ('b', 80.00, null)"),
+        ("health_explained_metrics", "('a', 60.00, null), ('b', 80.00, null)"),
+        ("health_explained_metrics", "('a', 60.00, 1.00)"),
+        ("health_steps", "('a', 9.98, true, true)"),
+        ("health_steps", "('a', 10.02, true, false)"),
+        ("health_steps", "('a', 10.00, true, true), ('b', 1.00, true, true)"),
     ],
     "score_predicts_where_it_can_be_judged": [("build_warnings", "('validation', 'x')")],
     "signal_register_is_complete": [

@@ -712,7 +712,7 @@ BILLING = (
 )  # fmt: skip
 SURVEY = (
     "nps_answers_180d", "nps_180d", "nps_score_180d", "nps_last_score_180d", "nps_dropped_users_180d", "days_since_nps",
-    "csat_90d", "csat_score_90d", "days_since_csat", "survey_response_rate_90d",
+    "csat_answers_90d", "csat_90d", "csat_score_90d", "days_since_csat", "survey_response_rate_90d",
 )  # fmt: skip
 
 

@@ -1,22 +1,31 @@
-{#- The texts of a group, sorted and joined by commas; null where there are none. -#}
-{% macro joined_texts(expression) %}{{ return(adapter.dispatch('joined_texts')(expression)) }}{% endmacro %}
+{#- The texts of a group, sorted by themselves or by a number, and joined; null where there are none. -#}
+{% macro joined_texts(expression, by=none, separator=',') %}
+    {{- return(adapter.dispatch('joined_texts')(expression, by or expression, separator)) -}}
+{% endmacro %}
 
-{% macro default__joined_texts(expression) -%}
-    nullif(array_join(sort_array(collect_list({{ expression }})), ','), '')
+{% macro default__joined_texts(expression, by, separator) -%}
+    nullif(
+        array_join(
+            transform(
+                sort_array(collect_list(struct({{ by }} as place, {{ expression }} as text))),
+                pair -> pair.text
+            ), '{{ separator }}'
+        ), ''
+    )
 {%- endmacro %}
 
-{% macro duckdb__joined_texts(expression) -%}
-    string_agg({{ expression }}, ',' order by {{ expression }})
+{% macro duckdb__joined_texts(expression, by, separator) -%}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ by }})
 {%- endmacro %}
 
-{% macro postgres__joined_texts(expression) -%}
-    string_agg({{ expression }}, ',' order by {{ expression }})
+{% macro postgres__joined_texts(expression, by, separator) -%}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ by }})
 {%- endmacro %}
 
-{% macro snowflake__joined_texts(expression) -%}
-    nullif(listagg({{ expression }}, ',') within group (order by {{ expression }}), '')
+{% macro snowflake__joined_texts(expression, by, separator) -%}
+    nullif(listagg({{ expression }}, '{{ separator }}') within group (order by {{ by }}), '')
 {%- endmacro %}
 
-{% macro bigquery__joined_texts(expression) -%}
-    string_agg({{ expression }}, ',' order by {{ expression }})
+{% macro bigquery__joined_texts(expression, by, separator) -%}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ by }})
 {%- endmacro %}

@@ -15,7 +15,7 @@
     'signals', 'size_classes', 'sla_targets', 'support_settings', 'survey_scales',
     'task_outcomes', 'timezones', 'usage_settings', 'validation_horizons', 'volume_rules',
     'health_bands', 'health_metrics', 'health_model_versions', 'health_weights',
-    'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
+    'metric_advice', 'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}
 
 -- One row per cell of the seeds: the long form in which column_checks can say what a cell may hold.

@@ -17,6 +17,10 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+metric_advice as (
+    select * from {{ ref('metric_advice') }}
+),
+
 ordered_versions as (
     select
         model_version,
@@ -97,6 +101,16 @@ problems as (
             health_weights.metric = health_metrics.metric
             and health_metrics.model_version in (health_weights.model_version, 'any')
     where health_metrics.metric is null
+    union all
+    select distinct
+        'scoring/metric_advice.csv' as file_path,
+        'metric ' || health_metrics.metric as row_key,
+        'the metric has no label.' as problem,
+        'Add its row.' as remedy
+    from health_metrics
+    left join metric_advice
+        on health_metrics.metric = metric_advice.metric
+    where metric_advice.metric is null
     union all
     select
         'scoring/health_weights.csv' as file_path,

@@ -127,6 +127,7 @@ joined as (
         engagement.nps_last_score_180d,
         engagement.nps_dropped_users_180d,
         engagement.days_since_nps,
+        engagement.csat_answers_90d,
         engagement.csat_90d,
         engagement.csat_score_90d,
         engagement.days_since_csat,

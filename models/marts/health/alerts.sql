@@ -29,8 +29,21 @@ alert_kinds as (
     select * from {{ ref('alert_kinds') }}
 ),
 
+metric_advice as (
+    select * from {{ ref('metric_advice') }}
+),
+
 alert_routes as (
     select * from {{ ref('alert_routes') }}
+),
+
+labelled_alerts as (
+    select
+        band_alerts.*,
+        metric_advice.label
+    from band_alerts
+    left join metric_advice
+        on band_alerts.top_driver_down = metric_advice.metric
 ),
 
 band_crossings as (
@@ -67,8 +80,8 @@ band_crossings as (
                         || ' more than a week before'
             end, ''
         )
-        || coalesce('; most is lost on ' || replace(top_driver_down, '_', ' '), '') || '.' as reason
-    from band_alerts
+        || coalesce('; it loses most by: ' || label, '') || '.' as reason
+    from labelled_alerts
 ),
 
 rule_episodes as (

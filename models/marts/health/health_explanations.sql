@@ -9,29 +9,54 @@ explained_metrics as (
     select * from {{ ref('health_explained_metrics') }}
 ),
 
+metric_advice as (
+    select * from {{ ref('metric_advice') }}
+),
+
+health_metrics as (
+    select * from {{ ref('health_metrics') }}
+),
+
+signals as (
+    select * from {{ ref('signals') }}
+),
+
+steps as (
+    select * from {{ ref('health_steps') }}
+),
+
+units as (
+    select
+        health_metrics.metric,
+        min(signals.unit) as unit
+    from health_metrics
+    inner join signals
+        on health_metrics.signal = signals.signal
+    group by health_metrics.metric
+),
+
 ranked as (
     select
         explained_metrics.*,
-        replace(metric, '_', ' ') as label,
+        metric_advice.label,
+        units.unit,
         row_number() over (
-            partition by account_id order by points_lost desc, metric asc
+            partition by explained_metrics.account_id
+            order by explained_metrics.points_lost desc, explained_metrics.metric asc
         ) as loss_rank,
         row_number() over (
-            partition by account_id order by points_change_7d desc, metric asc
+            partition by explained_metrics.account_id
+            order by explained_metrics.points_change_7d desc, explained_metrics.metric asc
         ) as rise_rank,
         row_number() over (
-            partition by account_id order by points_change_7d asc, metric asc
-        ) as fall_rank,
-        case
-            when step_points is not null
-                then
-                    ' ' || replace(metric, '_', ' ')
-                    || ' from ' || cast(cast(100 * normalised as decimal(9, 1)) as {{ text }})
-                    || ' to '
-                    || cast(cast(100 * (normalised + step_change) as decimal(9, 1)) as {{ text }})
-                    || ' of 100'
-        end as step
+            partition by explained_metrics.account_id
+            order by explained_metrics.points_change_7d asc, explained_metrics.metric asc
+        ) as fall_rank
     from explained_metrics
+    left join metric_advice
+        on explained_metrics.metric = metric_advice.metric
+    left join units
+        on explained_metrics.metric = units.metric
 ),
 
 summarised as (
@@ -43,30 +68,44 @@ summarised as (
         max(
             case
                 when rise_rank = 1 and points_change_7d > 0
-                    then label || ' +' || cast(points_change_7d as {{ text }})
+                    then label || ' +' || {{ number_text('points_change_7d') }}
             end
         ) as rise,
         max(
             case
                 when fall_rank = 1 and points_change_7d < 0
-                    then label || ' ' || cast(points_change_7d as {{ text }})
+                    then label || ' ' || {{ number_text('points_change_7d') }}
             end
         ) as fall,
         max(
             case
                 when loss_rank = 1 and points_lost > 0
                     then
-                        ' Most is lost on ' || label || ': ' || cast(points_lost as {{ text }})
-                        || ' points' || coalesce(
-                            ' (it has ' || cast(cast(value as decimal(18, 2)) as {{ text }})
-                            || ', the median of its peers '
-                            || cast(cast(peer_median as decimal(18, 2)) as {{ text }}) || ')', ''
+                        ' It loses most, ' || {{ number_text('points_lost') }} || ' points, by its '
+                        || label
+                        || coalesce(
+                            ' (' || {{ number_with_unit('value', 'unit') }}
+                            || ', the median of its peers is '
+                            || {{ number_with_unit('peer_median', 'unit') }} || ')',
+                            case when value is null then ' (not observed)' end, ''
                         ) || '.'
             end
-        ) as loss,
-        cast(count(step) as bigint) as steps_to_next_band,
-        {{ joined_texts('step') }} as steps
+        ) as loss
     from ranked
+    group by account_id
+),
+
+stepped as (
+    select
+        account_id,
+        max(case when is_band_within_reach then 1 else 0 end) as is_band_within_reach,
+        cast(sum(case when is_needed then 1 else 0 end) as bigint) as steps_to_next_band,
+        sum(case when is_needed then step_points else 0 end) as step_points,
+        {{ joined_texts(
+            "case when is_needed then step || ' (+' || " ~ number_text('step_points') ~ " || ')' end",
+            by='step_number', separator='; '
+        ) }} as steps
+    from steps
     group by account_id
 ),
 
@@ -83,21 +122,25 @@ explained as (
         summarised.most_fallen,
         current_health.next_band,
         current_health.points_to_next_band,
-        summarised.steps_to_next_band,
+        case
+            when current_health.status <> 'scored' then null
+            when current_health.next_band is null then 0
+            when stepped.is_band_within_reach = 1 then stepped.steps_to_next_band
+        end as steps_to_next_band,
         case
             when current_health.status = 'churned'
                 then coalesce(
-                        'Churned; the last score was ' || cast(current_health.score as {{ text }})
+                        'Churned; the last score was ' || {{ number_text('current_health.score') }}
                         || ' (' || current_health.band || ').', 'Churned before any score.'
                     )
             when current_health.status = 'too_early' then 'Too young for a score.'
             when current_health.status = 'too_little_data'
                 then
                     'Too little is observed for a score: '
-                    || cast(cast(100 * current_health.coverage as decimal(9, 1)) as {{ text }})
-                    || ' % of the weight.'
+                    || {{ number_with_unit('current_health.coverage', "'ratio'") }}
+                    || ' of the weight.'
             else
-                'Scores ' || cast(current_health.score as {{ text }})
+                'Scores ' || {{ number_text('current_health.score') }}
                 || ' (' || current_health.band
                 || case current_health.band_reason
                     when 'confirmed' then ', held until the score is clearly beyond the edge'
@@ -111,7 +154,7 @@ explained as (
                 end
                 || ')' || coalesce(
                     ', ' || case when current_health.change_7d >= 0 then '+' else '' end
-                    || cast(current_health.change_7d as {{ text }})
+                    || {{ number_text('current_health.change_7d') }}
                     || ' since ' || cast(summarised.compared_on as {{ text }})
                     || coalesce(': ' || summarised.fall, '')
                     || case
@@ -122,23 +165,30 @@ explained as (
                     ''
                 )
                 || '.' || coalesce(summarised.loss, '')
-                || coalesce(
-                    ' To reach ' || current_health.next_band || ' at '
-                    || cast(
-                        cast(
-                            current_health.score + current_health.points_to_next_band
-                            as decimal(9, 2)
-                        ) as {{ text }}
-                    )
-                    || ':'
-                    || summarised.steps
-                    || '.',
-                    ''
-                )
+                || case
+                    when current_health.next_band is null then ''
+                    when stepped.account_id is null
+                        then ' Nothing within reach leads to ' || current_health.next_band || '.'
+                    when stepped.is_band_within_reach = 1
+                        then
+                            ' To reach ' || current_health.next_band || ' at '
+                            || {{ number_text(
+                                'cast(current_health.score + current_health.points_to_next_band'
+                                ~ ' as decimal(9, 2))'
+                            ) }} || ': '
+                            || stepped.steps || '.'
+                    else
+                        ' What is within reach gives ' || {{ number_text('stepped.step_points') }}
+                        || ' of the '
+                        || {{ number_text('current_health.points_to_next_band') }}
+                        || ' points to ' || current_health.next_band || ': ' || stepped.steps || '.'
+                end
         end as explanation
     from current_health
     left join summarised
         on current_health.account_id = summarised.account_id
+    left join stepped
+        on current_health.account_id = stepped.account_id
 )
 
 select * from explained

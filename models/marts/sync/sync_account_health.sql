@@ -4,6 +4,22 @@ health as (
     select * from {{ ref('current_account_health') }}
 ),
 
+metric_advice as (
+    select * from {{ ref('metric_advice') }}
+),
+
+labelled as (
+    select
+        health.*,
+        raising.label as label_up,
+        lowering.label as label_down
+    from health
+    left join metric_advice as raising
+        on health.top_driver_up = raising.metric
+    left join metric_advice as lowering
+        on health.top_driver_down = lowering.metric
+),
+
 current_objects as (
     select
         account_id as sync_key,
@@ -14,10 +30,10 @@ current_objects as (
         band,
         band_reason,
         change_7d,
-        top_driver_up,
-        top_driver_down,
+        label_up as top_driver_up,
+        label_down as top_driver_down,
         score_date as updated_on
-    from health
+    from labelled
 ),
 
 payloads as (

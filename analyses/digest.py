@@ -10,13 +10,15 @@ import re
 import sys
 from itertools import groupby
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 MARK = "<!-- digest of onboarding_health -->"
 NO_OWNER = "_no_owner.md"
 NEWS_DAYS = 7
-TASKS_SHOWN = 7  # a morning's work; the others are counted
+# What fits one page: a morning's work and the worst of the rest; what is beyond is counted.
+TASKS_SHOWN, OTHERS_SHOWN, NEWS_SHOWN, ACCOUNTS_SHOWN = 7, 5, 6, 15
 
 ACCOUNTS = """
     select
@@ -41,6 +43,7 @@ ALERTS = """
     inner join risk_severities using (severity)
     order by account_id, severity_rank desc, alerted_on desc, alert_id
 """
+OWNERS = "select owner_id, owner_role, timezone from owners"
 TASKS = """
     select
         account_id, play_name, channel, script_name, owner_role, due_at, opened_on, status = 'overdue' as is_overdue,
@@ -98,7 +101,13 @@ def file_name(owner_id: str | None) -> str:
     return f"{safe}.md"
 
 
-def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -> list[str]:
+def _clock(moment: datetime.datetime, timezone: str) -> str:
+    """A moment in UTC on the clock of a timezone."""
+    local = moment.replace(tzinfo=datetime.UTC).astimezone(ZoneInfo(timezone))
+    return f"{_day(local.date())} {local:%H:%M}"
+
+
+def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date, timezone: str) -> list[str]:
     """What to do, by rank: new tasks and those that come due have a place, the rest is for the overdue ones."""
     news = as_of - datetime.timedelta(days=NEWS_DAYS)
     fresh = [task for task in tasks if not task["is_overdue"] or task["opened_on"] > news]
@@ -115,10 +124,10 @@ def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -
         for task in own:
             number += 1
             late = "**overdue** since" if task["is_overdue"] else "due"
-            role, channel = (_plain(task[column].replace("_", " ")) for column in ("owner_role", "channel"))
+            channel = _plain(task["channel"].replace("_", " "))
             lines.append(
-                f"{number}. {_plain(task['play_name'])} ({channel}, for {role}, script `{task['script_name']}`), {late} "
-                f"{_day(task['due_at'].date())} {task['due_at']:%H:%M} UTC.  \n"
+                f"{number}. {_plain(task['play_name'])} ({channel}, script `{task['script_name']}`), {late} "
+                f"{_clock(task['due_at'], timezone)}.  \n"
                 f"   Why: {_plain(task['reason']).rstrip('.')}.{_now(task, account)}"
             )
     hidden = len(tasks) - len(shown)
@@ -130,6 +139,18 @@ def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date) -
             "Close what is not worth doing any more, so that this list says what is.",
         ]
     return lines or ["", "Nothing is due."]
+
+
+def _others(tasks: list[dict], accounts: dict[str, dict], timezone: str) -> list[str]:
+    """What other roles have to do at the owner's accounts, by rank."""
+    lines = [
+        f"- with the {_plain(task['owner_role'].replace('_', ' '))}: {_plain(task['play_name'])} at "
+        f"{_name(accounts[task['account_id']])}, {'overdue since' if task['is_overdue'] else 'due'} "
+        f"{_clock(task['due_at'], timezone)}"
+        for task in tasks[:OTHERS_SHOWN]
+    ]
+    hidden = len(tasks) - len(lines)
+    return ["", "## With others", "", *lines, *([f"- and {_count(hidden, 'more task')}"] if hidden else [])] if tasks else []
 
 
 def _now(task: dict, account: dict) -> str:
@@ -161,10 +182,14 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
         if good and not account["churned_on"]:
             better.append(f"- {_name(account)}: " + " ".join(_said(alert) for alert in good))
     lines = []
-    for *_, texts in sorted(worse):
+    for *_, texts in sorted(worse)[:NEWS_SHOWN]:
         lines += [f"- {texts[0]}", *texts[1:]]
+    if len(worse) > NEWS_SHOWN:
+        lines.append(f"- and {_count(len(worse) - NEWS_SHOWN, 'more account')} of less ARR or urgency; all of it is in alerts")
     if better:
-        lines += ["", "Better:", "", *better]
+        lines += ["", "Better:", "", *better[:NEWS_SHOWN]]
+    if len(better) > NEWS_SHOWN:
+        lines.append(f"- and {_count(len(better) - NEWS_SHOWN, 'more account')}")
     return ["", *lines] if lines else ["", "Nothing crossed a threshold."]
 
 
@@ -184,9 +209,8 @@ def _reasoned(account: dict) -> str:
 
 def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
     lines = ["", "| account | ARR | score | 7 days | band | risks |", "|---|--:|--:|--:|---|---|"]
-    for account in accounts:
-        if account["churned_on"]:
-            continue
+    live = [account for account in accounts if not account["churned_on"]]
+    for account in live[:ACCOUNTS_SHOWN]:
         score, change = account["score"], account["change_7d"]
         rules = ", ".join(risk["rule"] for risk in risks.get(account["account_id"], []))
         lines.append(
@@ -194,6 +218,9 @@ def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
             f"| {'' if score is None else score} | {'' if change is None else format(change, '+')} "
             f"| {_plain(_reasoned(account))} | {_plain(rules)} |"
         )
+    if len(live) > ACCOUNTS_SHOWN:
+        hidden = _count(len(live) - ACCOUNTS_SHOWN, "more account")
+        lines += ["", f"{hidden}, none with a lower score, in current_account_health."]
     return lines
 
 
@@ -207,29 +234,36 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     rows = _rows(connection, ACCOUNTS)
     risks, alerts = (_by_account(_rows(connection, query)) for query in (RISKS, ALERTS))
     all_tasks = _rows(connection, TASKS)
+    owners = {row["owner_id"]: row for row in _rows(connection, OWNERS)}
     pages = {}
     for owner_id in sorted({row["owner_id"] for row in rows}, key=lambda owner: (owner is None, owner)):
         own = [row for row in rows if row["owner_id"] == owner_id]
         as_of = own[0]["as_of"]
         accounts = {row["account_id"]: row for row in own}
+        owner = owners.get(owner_id, owners["any"])
         tasks = [task for task in all_tasks if task["account_id"] in accounts]
+        mine = [task for task in tasks if task["owner_role"] == owner["owner_role"]]
+        theirs = [task for task in tasks if task["owner_role"] != owner["owner_role"]]
         live = [row for row in own if not row["churned_on"]]
         since = as_of - datetime.timedelta(days=NEWS_DAYS)
         if not live and not tasks and not any(row["churned_on"] > since for row in own):
             continue
         bands = [_standing(row) for row in live]
-        counted = [f"{bands.count(band)} {band}" for band in sorted(set(bands), key=lambda band: (bands.index(band), band))]
-        arr = sum(row["arr"] or 0 for row in live)
+        worth = {band: sum(row["arr"] or 0 for row in live if _standing(row) == band) for band in bands}
+        counted = [f"{bands.count(band)} {band} (ARR {worth[band]:,.0f})" for band in dict.fromkeys(bands)]
+        arr = sum(worth.values())
         who = f"{_plain(owner_id)}" if owner_id is not None else "Accounts without an owner"
         lines = [
             MARK,
             f"# {who}, {_day(as_of)}",
             "",
             f"{_count(len(live), 'account')} with an ARR of {arr:,.0f}" + (f": {', '.join(counted)}." if counted else "."),
-            f"{_count(len(tasks), 'task')} open, {sum(task['is_overdue'] for task in tasks)} of them overdue.",
+            f"{_count(len(mine), 'task')} open for you, {sum(task['is_overdue'] for task in mine)} of them overdue; "
+            f"{len(theirs)} with others. Times are those of {owner['timezone']}.",
             "",
             "## To do today",
-            *_tasks(tasks, accounts, as_of),
+            *_tasks(mine, accounts, as_of, owner["timezone"]),
+            *_others(theirs, accounts, owner["timezone"]),
             "",
             f"## What changed since {_day(since)}",
             *_news(own, alerts, as_of),

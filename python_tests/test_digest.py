@@ -22,23 +22,37 @@ def test_each_owner_has_a_page_with_each_live_account(dirty_house, pages):
     for owner_id, names, count in owners:
         page = pages[digest.file_name(owner_id)]
         table = page.split("## Where the accounts stand")[1]
-        assert table.count("\n|") == count + 2
-        for name in names:
-            assert f"| {digest._plain(name)} |" in table
+        assert table.count("\n|") == min(count, digest.ACCOUNTS_SHOWN) + 2
+        assert sum(f"| {digest._plain(name)} |" in table for name in names) == min(count, digest.ACCOUNTS_SHOWN)
+        hidden = count - digest.ACCOUNTS_SHOWN
+        assert (f"\n{digest._count(hidden, 'more account')}, none with a lower score" in table) == (hidden > 0)
 
 
 def test_the_pages_count_the_tasks_and_tell_the_news(dirty_house, pages):
-    for owner_id, tasks in dirty_house.execute(
-        "select owner_id, count(*) from fct_interventions where status in ('open', 'overdue') group by owner_id"
+    for owner_id, mine, others in dirty_house.execute(
+        "select owner_id, count(*) filter (owner_role = 'customer_success_manager'), "
+        "count(*) filter (owner_role <> 'customer_success_manager') "
+        "from fct_interventions where status in ('open', 'overdue') group by owner_id"
     ).fetchall():
-        assert f"\n{digest._count(tasks, 'task')} open" in pages[digest.file_name(owner_id)]
+        page = pages[digest.file_name(owner_id)]
+        assert f"\n{digest._count(mine, 'task')} open for you" in page and f"; {others} with others. Times" in page
+        assert page.count("\n- with the ") == min(others, digest.OTHERS_SHOWN)
     news = dirty_house.execute(
-        "select alerts.owner_id, reason from alerts inner join dim_accounts using (account_id) "
+        "select alerts.owner_id, alerts.account_id, reason from alerts inner join dim_accounts using (account_id) "
         "where churned_on is null and alerted_on > as_of - 7"
     ).fetchall()
     assert len(news) > 20
-    for owner_id, reason in news:
-        assert digest._plain(reason) in pages[digest.file_name(owner_id)]
+    told = 0
+    for owner_id in {row[0] for row in news}:
+        page, own = pages[digest.file_name(owner_id)], [row for row in news if row[0] == owner_id]
+        told += sum(digest._plain(reason) in page for *_, reason in own)
+        if len({account for _, account, _ in own}) <= digest.NEWS_SHOWN:
+            assert all(digest._plain(reason) in page for *_, reason in own)
+    assert told > 20
+
+
+def test_a_page_fits_one_page(pages):
+    assert max(len(page.splitlines()) for page in pages.values()) <= 120
 
 
 def test_the_same_warehouse_gives_the_same_bytes(dirty_house, pages, tmp_path):
@@ -87,6 +101,10 @@ def one_account():
                 timestamp '2025-02-01 10:00:00' as due_at,
                 {day} as opened_on, 'open' as status, 'Because.' as reason, n as priority_rank
             from range(1, 10) as numbers (n)
+            union all select
+                't0', 'a|1', 'Check', 'call', 's', 'some_engineer', 'band', 'red', timestamp '2025-01-30 23:30:00', {day},
+                'overdue', 'Because.', 0;
+            create table owners as from (values ('any', 'the_role', 'Asia/Kolkata')) as owners (owner_id, owner_role, timezone);
         """)
         yield connection
 
@@ -97,7 +115,9 @@ def test_an_account_without_owner_has_a_page_whatever_its_name(one_account):
     assert page.splitlines()[1] == f"# Accounts without an owner, {digest._day(datetime.date(2025, 1, 31))}"
     assert r"**A\*b\_c \|d** (a\|1, mid market, ARR 1,000)" in page
     assert r"| A\*b\_c \|d | 1,000 | 45.50 |  | yellow at best: Few logins | Few logins |" in page
-    assert "1. Play 1 (in app, for the role, script `s`), due 1 Feb 2025 10:00 UTC." in page
+    assert "1. Play 1 (in app, script `s`), due 1 Feb 2025 15:30." in page
     assert "Why: Because. Now yellow." in page
+    assert "9 tasks open for you, 0 of them overdue; 1 with others. Times are those of Asia/Kolkata." in page
+    assert "\n- with the some engineer: Check at A" in page and ", overdue since 31 Jan 2025 05:00\n" in page
     assert "7. Play 7" in page and "Play 8" not in page and "2 more tasks wait behind these" in page
     assert "Nothing crossed a threshold." in page and "Too old" not in page

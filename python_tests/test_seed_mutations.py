@@ -50,6 +50,7 @@ FREE = {
     "onboarding_experiments": {"experiment_id", "control_variant", "treatment_variant"},
     "onboarding_retention_assumptions": {"assumption"},
     "opportunity_stages": {"stage"},
+    "owners": {"owner_id", "owner_role"},
     "signals": {"null_means", "owner", "cadence"},
     "task_outcomes": {"outcome"},
     "timezones": {"timezone"},

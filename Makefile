@@ -7,6 +7,7 @@ RAW ?=
 CONNECTOR ?=
 SOURCE ?=
 ACCOUNTS ?= 500
+DAYS ?= 730
 SEED ?= 7
 HORIZON ?= 30
 SEND ?=
@@ -29,7 +30,7 @@ HISTORY ?= history.duckdb
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 	@echo
-	@echo 'make build                                   the demo company (ACCOUNTS=500 SEED=7)'
+	@echo 'make build                                   the demo company (ACCOUNTS=500 DAYS=730 SEED=7)'
 	@echo 'make build RAW=path                          your own streams, path/<stream>/*.parquet'
 	@echo 'make build CONNECTOR=ravenstack SOURCE=path  somebody else'"'"'s tables, by a connector'
 
@@ -47,10 +48,10 @@ ifneq ($(CONNECTOR),)
 	@test -d connectors/$(CONNECTOR)/models || { echo 'No connector $(CONNECTOR). There are: $(notdir $(patsubst %/models/,%,$(wildcard connectors/*/models/)))'; exit 2; }
 	@cd connectors/$(CONNECTOR) && SOURCE='$(abspath $(SOURCE))' RAW='$(streams)' $(BIN)/dbt --quiet build
 else ifeq ($(RAW),)
-	@if [ "$$(cat $(streams)/made_of 2> /dev/null)" != '$(ACCOUNTS) $(SEED)' ] \
+	@if [ "$$(cat $(streams)/made_of 2> /dev/null)" != '$(ACCOUNTS) $(DAYS) $(SEED)' ] \
 		|| [ -n "$$(find simulator -name '*.py' -newer $(streams)/made_of)" ]; then \
-		$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --seed $(SEED) \
-			&& echo '$(ACCOUNTS) $(SEED)' > $(streams)/made_of; fi
+		$(BIN)/python -m simulator --out $(streams) --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED) \
+			&& echo '$(ACCOUNTS) $(DAYS) $(SEED)' > $(streams)/made_of; fi
 endif
 
 replay: streams  ## Build the past in order into HISTORY=history.duckdb: is the score good as it was known then
@@ -71,7 +72,7 @@ sync: .venv/delivered  ## Show what changed since it was last acknowledged; SEND
 
 test: .venv/tested  ## Lint, build a small demo of its own with all dbt tests, run pytest
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory build ACCOUNTS=200 SELECTION= streams=raw_test ONBOARDING_HEALTH_WAREHOUSE=test.duckdb
+	@$(MAKE) --no-print-directory build ACCOUNTS=200 DAYS=365 SELECTION= streams=raw_test ONBOARDING_HEALTH_WAREHOUSE=test.duckdb
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile python_tests
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)

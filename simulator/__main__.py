@@ -16,7 +16,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m simulator", description=_ABOUT)
     parser.add_argument("--out", required=True, help="directory of the raw streams")
     parser.add_argument("--accounts", type=int, help="customers (default 500)")
-    parser.add_argument("--days", type=int, default=365, help="length of the window")
+    parser.add_argument("--days", type=int, default=730, help="length of the window")
     parser.add_argument("--seed", type=int, default=7, help="same seed, same bytes")
     parser.add_argument(
         "--end", type=date.fromisoformat, default=date(2025, 12, 31), help="last day"

@@ -4,14 +4,20 @@ Days are integers counted from the first day of the window; weeks are ``day // 7
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 SEGMENTS = ["smb", "mid_market", "enterprise"]
 CATEGORIES = ["collaboration", "analytics", "api", "general_saas", "fintech", "hr_tech"]
 CURRENCIES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27, "CAD": 0.74, "AUD": 0.66}
 PERSONAS = ["admin", "end_user", "power_user", "developer"]
 API = CATEGORIES.index("api")
+COUNTRIES = ["US", "US", "DE", "GB", "FR", "IN", "AU", "CA"]
+_HOLIDAYS = Path(__file__).parents[1] / "seeds" / "reference" / "holidays.csv"
 
 # Milestone event, the category that has it (None: all), median days to it, logit of reaching it.
 MILESTONES = [
@@ -34,7 +40,8 @@ MILESTONES = [
 API_KEY = [m[0] for m in MILESTONES].index("api_key_created")
 
 NEVER = 30_000
-HAZARD_LEVEL, HAZARD_SLOPE = -7.3, 1.6
+HAZARD_LEVEL, HAZARD_SLOPE = -6.2, 1.6
+HELP_EFFECT = 0.3  # what a task that was done adds to the health of the week after; it fades as all of the state does
 _SEATS = {"median": [10, 42, 100], "sigma": [0.55, 0.4, 0.45], "low": [3, 25, 70]}
 _SEATS["high"] = [49, 180, 900]
 _PRICE_LOW, _PRICE_HIGH = np.array([24, 86, 300]), np.array([38, 110, 340])
@@ -63,6 +70,8 @@ class Accounts:
     category: np.ndarray
     fit: np.ndarray
     health: np.ndarray
+    asked: np.ndarray  # (accounts, weeks): somebody worked on a task that week
+    helped: np.ndarray  # and it was done, so that health rose
     start: np.ndarray
     onboarding: np.ndarray
     treated: np.ndarray
@@ -74,8 +83,9 @@ class Accounts:
     cancelled: np.ndarray  # day of the notice, NEVER if none
     effective: np.ndarray  # first day without service, NEVER if none
     milestones: np.ndarray  # (accounts, MILESTONES) day, NEVER if not reached
+    place: np.ndarray  # position in COUNTRIES
     days: int
-    weekday: int  # of the first day, 0 is Monday
+    first: date  # the window's first day
 
     @property
     def last_day(self):
@@ -97,22 +107,41 @@ class Accounts:
         return replace(parts[0], **{k: np.concatenate([vars(p)[k] for p in parts]) for k in keys})
 
 
-def draw_accounts(n, days, weekday, rng):
-    """Draw n accounts over a window of that many days; weekday is the first day's, 0 Monday."""
+@cache
+def work_pace(first, days):
+    """Use of a day beside that of a working day, (days, COUNTRIES): weekends, holidays and the turn of the year are quiet."""
+    holidays = pd.read_csv(_HOLIDAYS, parse_dates=["holiday_on"])
+    dates = pd.date_range(first, periods=days)
+    turn = ((dates.month == 12) & (dates.day >= 24)) | ((dates.month == 1) & (dates.day == 1))
+    pace = np.empty((days, len(COUNTRIES)))
+    for place, country in enumerate(COUNTRIES):
+        off = dates.isin(holidays["holiday_on"][holidays["country"] == country])
+        pace[:, place] = np.where((dates.dayofweek >= 5) | off, 0.13, np.where(turn, 0.5, 1.0))
+    return pace
+
+
+def draw_accounts(n, days, first, rng):
+    """Draw n accounts over a window of that many days from its first one, a datetime.date."""
     segment = rng.choice(3, n, p=[0.70, 0.22, 0.08])
     category = rng.choice(6, n, p=[0.30, 0.25, 0.20, 0.15, 0.05, 0.05])
     fit = rng.normal(0, 0.8, n)
     weeks = (days + 6) // 7
     health = np.empty((n, weeks))
     state = rng.normal(0, 0.65, n)
+    care = rng.spawn(1)[0]
+    asked, helped = np.zeros((2, n, weeks), dtype=bool)
+    diligence = np.where(care.random(n) < 0.25, 0, 0.3)  # of who looks after the account: some never find the time
     for week in range(weeks):
         health[:, week] = fit + state
-        state = 0.85 * state + rng.normal(0, 0.35, n)
+        asked[:, week] = care.random(n) < diligence * sigmoid(-health[:, week])
+        helped[:, week] = asked[:, week] & (care.random(n) < 0.7)
+        state = 0.85 * state + rng.normal(0, 0.35, n) + HELP_EFFECT * helped[:, week]
 
     early = rng.random(n) < 0.3
     start = np.where(early, rng.integers(0, min(14, days), n), rng.integers(0, days, n))
     onboarding = start + np.minimum(rng.geometric(0.45, n) - 1, 3)
     treated = rng.random(n) < 0.5
+    place = rng.spawn(1)[0].integers(0, len(COUNTRIES), n)
     spec = {k: np.array(v)[segment] for k, v in _SEATS.items()}
     seats = spec["median"] * np.exp(spec["sigma"] * rng.normal(0, 1, n))
     seats = np.clip(seats.round(), spec["low"], spec["high"]).astype(int)
@@ -142,8 +171,8 @@ def draw_accounts(n, days, weekday, rng):
     reached &= day <= (np.minimum(effective, days) - 1)[:, None]
     milestones = np.where(reached, day, NEVER)
     return Accounts(
-        segment, category, fit, health, start, onboarding, treated, seats, currency, price,
-        trial, subscribed, cancelled, effective, milestones, days, weekday,
+        segment, category, fit, health, asked, helped, start, onboarding, treated, seats, currency, price,
+        trial, subscribed, cancelled, effective, milestones, place, days, first,
     )  # fmt: skip
 
 
@@ -204,7 +233,7 @@ def usage_probability(accounts, users):
     age = days[:, None] - accounts.start[None, :]
     vigor = 1.45 * sigmoid(0.35 + 0.9 * health) * np.clip(0.7 + age / 60, 0, 1)
     vigor *= np.where(days[:, None] >= accounts.cancelled[None, :], 0.4, 1.0)
-    vigor *= np.where((days + accounts.weekday) % 7 < 5, 1.0, 0.13)[:, None]
+    vigor *= work_pace(accounts.first, accounts.days)[:, accounts.place]
     p = vigor.astype(np.float32)[:, users.account] * users.base.astype(np.float32)
     np.minimum(p, 0.92, out=p)
     p[(days[:, None] < users.join) | (days[:, None] > users.leave)] = 0

@@ -161,7 +161,7 @@ def merges(log, accounts, first, count, rng):
     created = accounts.start[original] + rng.integers(3, 15, len(original))
     merged = created + rng.integers(8, 20, len(original))
     record = {
-        "industry": 0, "place": 0, "category": accounts.category[original], "parent": -1,
+        "industry": 0, "place": accounts.place[original], "category": accounts.category[original], "parent": -1,
         "plan": accounts.segment[original], "owner": 1, "internal": False, "test": False,
         "employees": accounts.seats[original] * 3,
     }  # fmt: skip

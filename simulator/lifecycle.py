@@ -71,7 +71,7 @@ def crm(log, accounts, users, kind, rng):
     parent = np.where(rng.random(n) < 0.03, rng.random(n) * (every + log.first_account), -1)
     parent = np.where((parent >= 0) & (kind == 0) & (log.first_account + every > 0), parent, -1)
     record = {
-        "industry": rng.integers(0, 8, n), "place": rng.integers(0, 8, n),
+        "industry": rng.integers(0, 8, n), "place": accounts.place,
         "category": accounts.category, "plan": accounts.segment, "owner": rng.integers(1, 13, n),
         "employees": (accounts.seats * rng.uniform(1.1, 12, n)).astype(int),
         "parent": parent.astype(int), "internal": kind == 1, "test": kind == 2,
@@ -133,8 +133,11 @@ def crm(log, accounts, users, kind, rng):
     mood = np.tanh(0.6 * health + 0.4 * rng.normal(0, 1, len(day))).round(2)
     topic = rng.integers(0, 5, len(day))
     log.add("crm", "note_logged", account, _office(day, rng), sentiment=mood, topic=topic)
-    account, day, health = _weekly(accounts, np.full(accounts.health.shape, 0.12), rng)
-    outcome = (rng.random(len(day)) > sigmoid(1 + health)) + 0
+    account, week = np.nonzero(accounts.asked)
+    day = week * 7 + rng.integers(0, 5, len(week))
+    there = (day > accounts.onboarding[account]) & (day <= accounts.last_day[account])
+    account, week, day = account[there], week[there], day[there]
+    outcome = ~accounts.helped[account, week] + 0
     at, is_older = _office(day, rng), day > accounts.onboarding[account] + 30
     # Who looks after an account works through what is asked for it, by the names of the plays.
     for turn in range(3):

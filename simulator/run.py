@@ -18,6 +18,7 @@ from . import company, dirt, lifecycle, product, write
 MIN_ACCOUNTS, MAX_ACCOUNTS = 200, 900_000
 PART_EVENTS = 1_000_000
 _EVENTS_PER_ACCOUNT_YEAR = 2300
+_OUTAGE = slice(-110, -101)  # days of a window of a year or more in which the tracker is down
 
 
 def prepare(out):
@@ -74,6 +75,10 @@ class Run:
         lifecycle.billing(log, accounts, sold, self.rng(part, 4))
         lifecycle.survey(log, accounts, users, self.rng(part, 5))
         events = product.simulate(accounts, users, self.rng(part, 6), self.activity)
+        down = np.zeros(self.days, dtype=bool)
+        down[_OUTAGE] = self.days >= 365
+        heard = ~down[events["at"] // lifecycle.DAY]
+        events = {name: values[heard] for name, values in events.items()}
         injected = []
         if self.shares["movers"]:
             share, rng = self.shares["movers"], self.rng(part, 7)
@@ -141,6 +146,7 @@ class Run:
                 "account_id": ids(who),
                 "week_on": dates(week[when]),
                 "health": health,
+                "helped": accounts.helped[who, when],
                 "churn_probability": company.churn_probability(health),
             },
             "merges": {
@@ -158,7 +164,7 @@ class Run:
 
 
 def simulate(
-    out, accounts=None, days=365, seed=7, end=date(2025, 12, 31), events=None, shares=None
+    out, accounts=None, days=730, seed=7, end=date(2025, 12, 31), events=None, shares=None
 ):
     """Write a company's raw streams and truth under out; returns its number of product events.
 
@@ -179,14 +185,14 @@ def simulate(
 
     start = end - timedelta(days - 1)
     rng = np.random.default_rng([seed, 0])
-    customers = company.draw_accounts(accounts, days, start.weekday(), rng)
+    customers = company.draw_accounts(accounts, days, start, rng)
     activity = events / company.expected_events(customers, seed) if events else 1.0
     parts = _cuts(customers, activity)
     extra = [ceil(shares[k] * accounts) for k in ("internal", "test")]
     everyone, kind = customers, np.repeat([0, 1, 2], [accounts, *extra])
     if sum(extra):
         rng = np.random.default_rng([seed, 1])
-        more = company.draw_accounts(sum(extra), days, start.weekday(), rng)
+        more = company.draw_accounts(sum(extra), days, start, rng)
         everyone = company.Accounts.concat([customers, more])
         parts += _cuts(more, activity, accounts)
     run = Run(out, seed, start, days, shares, activity, customers, everyone, kind)

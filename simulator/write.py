@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from . import product
-from .company import CATEGORIES, CURRENCIES, PERSONAS
+from .company import CATEGORIES, COUNTRIES, CURRENCIES, PERSONAS
 
 SOURCES = ["product", "crm", "support", "billing", "survey"]
 STRIDE = 100_000_000  # event numbers of one part; the second half is for injected rows
@@ -38,9 +38,14 @@ def _subscription(source="account"):
 
 
 _PLANS = ["starter", "growth", "enterprise", "add-on"]
-_COUNTRIES = ["US", "US", "DE", "GB", "FR", "IN", "AU", "CA"]
 _ZONES = ["America/New_York", "America/Los_Angeles", "Europe/Berlin", "Europe/London"]
 _ZONES += ["Europe/Paris", "Asia/Kolkata", "Australia/Sydney", "America/Toronto"]
+_FIRST = "Amber Birch Cedar Copper Coral Crimson Dune Ember Falcon Fern Flint Garnet Golden Granite Hazel Heron Indigo Iron"
+_FIRST += " Ivory Jade Juniper Lark Lunar Maple Marble Meadow Mistral Olive Opal Otter Quartz Raven River Saffron Sable Silver"
+_FIRST += " Tidal Umber Violet Willow"
+_SECOND = "Airways Atelier Bakery Bicycles Brewing Ceramics Clinics Couriers Dairy Dental Diagnostics Energy Ferries Foundry"
+_SECOND += " Freight Gardens Glass Guitars Harbors Hotels Insurance Kitchens Lenses Libraries Lighting Logistics Mills Mutual"
+_SECOND += " Optics Orchards Outfitters Paints Press Robotics Schools Studios Textiles Timber Toys Travel"
 _INDUSTRIES = ["software", "retail", "manufacturing", "finance", "health", "education", "media"]
 _INDUSTRIES += ["logistics"]
 _CANCEL = ["price", "missing feature", "low usage", "competitor", "business closed"]
@@ -49,10 +54,14 @@ _CASH = {"amount": _MONEY, "currency": _pick("currency", CURRENCIES)}
 
 _DEVICE = """case number % 4 when 0 then '{"device":"mobile"}' else '{"device":"web"}' end"""
 
+# The first 1,600 accounts have a name of their own.
+_NAME = f"{_FIRST.split()}[account % 40 + 1] || ' ' || {_SECOND.split()}[(7 * account + account // 40) % 40 + 1]"
+_NAME += " || case when account >= 1600 then ' ' || (account // 1600 + 1)::varchar else '' end"
+
 _RECORD = {
-    "name": "'Company ' || account::varchar",
+    "name": _NAME,
     "industry": _pick("industry", _INDUSTRIES),
-    "country": _pick("place", _COUNTRIES),
+    "country": _pick("place", COUNTRIES),
     "product_category": _pick("category", CATEGORIES),
     "employees": "employees",
     "plan": _pick("plan", _PLANS),

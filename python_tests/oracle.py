@@ -2010,6 +2010,7 @@ def account_milestones(account, signals, seeds, coverage):
         judged_on = min(due_on, coverage.as_of)
         holding = [s for s in stretches or [] if s.covers(judged_on)]
         is_observable = stretches is None or any(s.begins <= account.started_on for s in holding)
+        last_seen_on = stretches[-1].ends if holding else None  # a gap that is over ends nothing
         if waived_at is not None:
             status = "waived"
         elif achieved_on is not None and achieved_on <= due_on:
@@ -2032,8 +2033,7 @@ def account_milestones(account, signals, seeds, coverage):
         if status in ("achieved", "achieved_late"):
             days_late = max(0, (achieved_on - due_on).days)
         elif status == "overdue":
-            last_days = [s.ends for s in holding if s.ends is not None]
-            days_late = (min([account.ended_on, *last_days]) - due_on).days
+            days_late = (min(account.ended_on, last_seen_on or account.ended_on) - due_on).days
 
         expected_from = due_on + ONE_DAY
         if needs_seats:
@@ -2050,8 +2050,8 @@ def account_milestones(account, signals, seeds, coverage):
             "weight": Fraction(planned["weight"]), "deadline_days": int(planned["deadline_days"]),
             "stretches": [Stretch(date.min, None)] if stretches is None else stretches,
             "complete_through": complete_through,
-            "unseen_from": next((s.ends + ONE_DAY for s in holding if s.ends is not None
-                                 and (achieved_on is None or achieved_on > s.ends)), None),
+            "unseen_from": None if last_seen_on is None or (achieved_on is not None and achieved_on <= last_seen_on)
+                           else last_seen_on + ONE_DAY,
             "den_from": min((d for d in (achieved_on, expected_from) if d is not None), default=None),
             "all_from": min((d for d in (achieved_on, planned_from) if d is not None), default=None)})
     return rows

@@ -218,7 +218,8 @@ CASES = {
     "a tracker with a hole": (
         a_tracker_with_a_hole,
         {
-            STATUS.format("M001"): [("acme", "overdue", 46), ("brick", "not_observable", None), ("cedar", "overdue", 65)],
+            STATUS.format("M001"): [("acme", "overdue", 174), ("brick", "not_observable", None), ("cedar", "overdue", 65)],
+            "select max(milestone_completion_due) from fct_account_signals where account_id = 'acme'": [(0,)],
             "select achieved_at::date from fct_milestones where account_id = 'brick' and milestone_id = 'M001'": [
                 (datetime.date(2025, 6, 5),)
             ],
@@ -324,6 +325,11 @@ class Coverage:
             last += DAY
         return since, last
 
+    def last_seen(self, subjects):
+        """The last day up to the build's on which all subjects are observed, whatever gaps lie before; None: there is none."""
+        days = set.intersection(*(set(self.since[subject]) for subject in subjects)) if subjects else {self.as_of}
+        return max(days, default=None)
+
     def complete_through(self, subjects):
         return min((self.complete[source] for source, _ in subjects), default=self.over)
 
@@ -346,6 +352,7 @@ def replayed(connection, seeds):
         complete = coverage.complete_through(subjects)
         stretch = coverage.stretch(subjects, min(due, coverage.as_of))
         is_observable = stretch is not None and stretch[0] <= started
+        last_seen = coverage.last_seen(subjects)
         no_seats = needs_seats and seats is None
         if waived:
             status = "waived"
@@ -367,13 +374,13 @@ def replayed(connection, seeds):
         if status in ("achieved", "achieved_late"):
             late = max((achieved - due).days, 0)
         elif status == "overdue":
-            late = (min(ended, stretch[1]) - due).days
+            late = (min(ended, coverage.last_seen(subjects)) - due).days
         expected = set()
         for number in range((ended - started).days + 1):
             date = started + number * DAY
             is_reached = bool(achieved and achieved <= date)
             is_due = date > due and not no_seats and not (needs_seats and seats > date)
-            is_seen = is_observable and date <= stretch[1] and (achieved or due <= complete)
+            is_seen = is_observable and date <= last_seen and (achieved or due <= complete)
             if is_reached or (is_due and is_seen and not (waived and waived <= date)):
                 expected.add(date)
         found[account, milestone] = (status, late, expected, achieved, wait(coverage, subjects, row))

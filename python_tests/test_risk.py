@@ -140,7 +140,7 @@ class Replay:
         stretch = self.coverage.stretch(subjects, due_on)
         if stretch is None or due_on > self.coverage.complete_through(subjects):
             return None
-        return stretch[1] if stretch[0] <= min(self.signals[account_id]) else None
+        return self.coverage.last_seen(subjects) if stretch[0] <= min(self.signals[account_id]) else None
 
     def days_overdue(self, account_id, subject, day, is_lost=False):
         """Days since the due day of the milestone due longest; with `is_lost` of those that nobody can see any more."""

@@ -13,7 +13,13 @@ accounts as (
 ),
 
 coverage as (
-    select * from {{ ref('int_milestone_coverage') }}
+    select
+        milestone_id,
+        observed_from,
+        observed_until,
+        complete_through,
+        max(observed_until) over (partition by milestone_id) as last_observed_on
+    from {{ ref('int_milestone_coverage') }}
 ),
 
 milestone_catalog as (
@@ -75,12 +81,13 @@ planned as (
         on accounts.account_id = first_seats.account_id
 ),
 
--- Of a milestone that is due later, what is observed now.
+-- Of a milestone that is due later, what is observed now. A gap that is over ends nothing: what
+-- was due before it is due after.
 plan as (
     select
         planned.*,
         coalesce(coverage.observed_from <= planned.started_on, false) as is_observable,
-        coverage.observed_until,
+        coverage.last_observed_on as observed_until,
         coverage.complete_through
     from planned
     cross join build_moment

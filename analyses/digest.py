@@ -135,7 +135,8 @@ def _tasks(tasks: list[dict], accounts: dict[str, dict], as_of: datetime.date, t
         oldest = min(task["due_at"] for task in tasks)
         lines += [
             "",
-            f"{_count(hidden, 'more task')} {'waits' if hidden == 1 else 'wait'} behind these; the oldest was due on {_day(oldest.date())}. "
+            f"{_count(hidden, 'more task')} {'waits' if hidden == 1 else 'wait'} behind these; the oldest was due on "
+            f"{_day(oldest.date())}. "
             "Close what is not worth doing any more, so that this list says what is.",
         ]
     return lines or ["", "Nothing is due."]

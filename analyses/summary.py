@@ -29,8 +29,9 @@ AT_RISK = """
         and health.score_date = drivers.score_date
         and health.top_driver_down = drivers.metric
     left join metric_advice as advice on health.top_driver_down = advice.metric
+    left join health_bands as bands on health.model_version = bands.model_version and health.band = bands.band
     where health.status = 'scored'
-    order by health.score, health.account_id
+    order by bands.lower_edge, health.arr desc nulls last, health.score, health.account_id
     limit 5
 """
 TASKS = """
@@ -44,6 +45,36 @@ VERDICTS = """
     from health_validation
     where predictor = 'score' and segment = 'all' and is_deciding and population = 'all' and finding <> 'not_published'
     order by horizon_days, model_version, basis desc
+"""
+WORKS = """
+    select 'Tasks: ' || verdict
+    from intervention_outcomes
+    where play_id = 'all' and segment = 'all'
+    union all
+    select
+        'Rules, within ' || horizon_days || ' days: ' || count(*) filter (finding = 'earns_its_place') || ' of ' || count(*)
+        || ' earn their place, ' || count(*) filter (finding = 'too_rare') || ' fire too rarely to tell'
+    from risk_rule_performance
+    where segment = 'all'
+    group by horizon_days
+    qualify horizon_days = max(horizon_days) over ()
+"""
+UNKNOWN = """
+    select distinct 'A probability of churn within ' || horizon_days || ' days: ' || missing_because
+    from fct_churn_probability
+    inner join current_account_health using (account_id)
+    where missing_because is not null and status = 'scored'
+    qualify horizon_days = min(horizon_days) over ()
+    union all
+    select count(*) || ' accounts have too little data for a score'
+    from current_account_health
+    where status = 'too_little_data'
+    having count(*) > 0
+    union all
+    select 'The notes on ' || count(*) || ' of the scored accounts are older than their say, or there are none'
+    from current_account_health
+    where status = 'scored' and is_sentiment_stale
+    having count(*) > 0
 """
 MESSAGES = "select message from build_messages"
 WARNINGS = """
@@ -76,7 +107,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
         by_30 = f", {share:.0%} of all by day 30" if share is not None else ""
         lines.append(f"  median {median} (churn left out){by_30} ({activated:,} of {accounts:,} accounts activated)")
 
-    lines += ["", "Most at risk"]
+    lines += ["", "Most at risk (the worst band, the most ARR first)"]
     for account_id, name, score, band, label, lost, arr in rows(AT_RISK):
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: loses {lost} points by its {label}")
@@ -91,6 +122,9 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
         f"  within {days} days{', as published then' if basis == 'known_then' else ''}: {verdict}"
         for days, basis, verdict in rows(VERDICTS)
     ] or ["  nobody is scored yet"]
+
+    lines += ["", "What works", *(f"  {sentence}" for (sentence,) in rows(WORKS))]
+    lines += ["", "What is not known", *(sorted(f"  {sentence}" for (sentence,) in rows(UNKNOWN)) or ["  nothing of this kind"])]
 
     rejected, raw = rows(REJECTED)[0]
     lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]

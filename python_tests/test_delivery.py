@@ -145,7 +145,8 @@ def empty(tmp_path_factory):
             connection.execute(f"create table {node['name']} as from read_csv('{file}', header=true, columns={types})")
         connection.execute("update sync_destinations set " + ", ".join(f"{k} = {v}" for k, v in FAST.items()))
         for table in OBJECTS:
-            connection.execute(f"create table {table} (sync_key varchar, payload varchar, payload_hash varchar, closed_on date)")
+            columns = "sync_key varchar, payload varchar, payload_hash varchar, closed_on date, status varchar"
+            connection.execute(f"create table {table} ({columns})")
         connection.execute("create table base_build_moment as select now()::timestamp as known_at, today() as as_of")
         for view in ("int_sync_changes", "sync_outbox", "sync_deliveries"):
             connection.execute(f"create view {view} as {model_sql(view)}")
@@ -172,7 +173,7 @@ class House:
                 ]
                 connection.execute(f"delete from {table}")
                 if rows:
-                    connection.executemany(f"insert into {table} values (?, ?, ?, null)", rows)
+                    connection.executemany(f"insert into {table} values (?, ?, ?, null, null)", rows)
             connection.execute(
                 "update base_build_moment set known_at = timestamp '2025-01-01' + to_days(?), as_of = date '2025-01-01' + ?",
                 [self.day, self.day],
@@ -890,6 +891,7 @@ def test_payload_is_json_whatever_an_id_holds(house):
             f"{columns}, 'x' as top_driver_up, 'y' as top_driver_down, date '2025-01-01' as score_date",
             [ids],
         )
+        connection.execute("create table metric_advice as from (values ('x', 'more'), ('y', 'less')) as advice (metric, label)")
         payloads = connection.execute(model_sql("sync_account_health")).fetchdf()["payload"]
     said = [json.loads(payload)["account_id"] for payload in payloads]
     assert sorted(said) == sorted("".join(" " if char < " " else char for char in text) for text in ids)

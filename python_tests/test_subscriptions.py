@@ -705,6 +705,7 @@ RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08")}
 DAY = datetime.timedelta(days=1)
 LAST_DAY = datetime.date.max
 SETTINGS = warehouse.seed_rows()["billing_settings"][0]
+MIN_ANSWERS = next(int(row["min_answers"]) for row in warehouse.seed_rows()["survey_scales"] if row["kind"] == "nps")
 GRACE, BRIDGED = int(SETTINGS["lapse_grace_days"]), int(SETTINGS["bridged_lapse_days"])
 BILLING = (
     "is_subscribed", "arr", "committed_arr", "seats", "days_overdue", "overdue_amount", "payment_delay_days_365d",
@@ -964,11 +965,12 @@ class Replay:
         asked_lately = [key for key, event in asked.items() if (day - event["day"]).days < 90]
         return (
             len(nps),
-            share(100 * balance, len(nps)) if len(nps) >= 3 else None,
+            share(100 * balance, len(nps)) if len(nps) >= MIN_ANSWERS else None,
             share(sum(e["score"] for e in nps), len(nps)),
             means[max(means)] if means else None,
             sum(fell) if fell else None,
             (day - max(means)).days if means else None,
+            len(csat),
             share(sum(e["score"] >= 4 for e in csat), len(csat)),
             share(sum(e["score"] for e in csat), len(csat)),
             (day - max(e["day"] for e in csat)).days if csat else None,

@@ -288,6 +288,7 @@ shared_reaches as (
             least((reach_value - lower_bound) / (upper_bound - lower_bound), 1), 0
         ) as reach_share
     from valued_reaches
+    where reach_value is not null
 ),
 
 -- A reached milestone adds its weight; before its day a part of it is counted already.
@@ -303,10 +304,10 @@ milestone_reaches as (
             when milestones.status = 'overdue' then 1
             else 1 - {{ as_double('milestone_settings.not_due_credit') }}
         end
-        / (
+        / nullif(
             sum({{ as_double('milestones.weight') }}) over (
                 partition by measured.account_id, measured.metric
-            ) * {{ as_double('measured.upper_bound - measured.lower_bound') }}
+            ) * {{ as_double('measured.upper_bound - measured.lower_bound') }}, 0
         ) as gain
     from measured
     cross join milestone_settings

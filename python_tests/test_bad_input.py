@@ -155,6 +155,12 @@ def test_streams_without_rows_build(work):
                 "build_warnings": 2,  # of product and support: nothing is known of use and of tickets
                 "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
                 "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
+                "win_back_outcomes": len(SEEDS["size_classes"]) + 1,
+                "risk_rule_performance": (
+                    len({row["rule_id"] for row in SEEDS["risk_rules"]})
+                    * len(SEEDS["validation_horizons"])
+                    * (len(SEEDS["size_classes"]) + 1)
+                ),
                 "intervention_outcomes": (len(SEEDS["playbooks"]) + 1) * (len(SEEDS["size_classes"]) + 1),
             }.get(mart, 0), mart
 
@@ -319,5 +325,5 @@ def test_a_misspelt_header_stops_dbt(opinions):
     message = opinions("weight", "wieght")
     assert (
         "scoring/health_weights.csv, the header: wieght, weight should not stand there or is missing. "
-        "Its columns are model_version, metric, weight."
+        "Its columns are model_version, metric, weight, source."
     ) in message

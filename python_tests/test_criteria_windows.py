@@ -52,6 +52,7 @@ def opinions(rng):
     activation = {"product_category": "general_saas", "milestone_id": "W0", "is_primary": "true"}
     for number in range(10):
         milestone = {"journey": "general_saas", "milestone_id": f"W{number}", "deadline_days": "20", "weight": "0.1"}
+        milestone["persona"] = ""
         catalog.append(SEEDS["milestone_catalog"][0] | milestone)
         for phase in ("entry", "exit"):
             row = criterion(rng)

@@ -51,6 +51,7 @@ FREE = {
     "onboarding_retention_assumptions": {"assumption"},
     "opportunity_stages": {"stage"},
     "owners": {"owner_id", "owner_role"},
+    "metric_advice": {"label", "step", "first_step", "source"},
     "signals": {"null_means", "owner", "cadence"},
     "task_outcomes": {"outcome"},
     "timezones": {"timezone"},
@@ -108,6 +109,7 @@ SIGNED = {
     *(("expansion_rubrics", "from_value"), ("expansion_rubrics", "to_value"), ("expansion_triggers", "threshold")),
     *(("priority_terms", column) for column in ("worth_nothing_at", "worth_all_at", "value_when_null")),
     *(("survey_scales", column) for column in ("lowest", "highest", "detractor_highest", "promoter_lowest")),
+    *(("survey_scales", column) for column in ("dropped_from", "dropped_below", "satisfied_lowest")),
     *(("health_metrics", "lower_bound"), ("health_metrics", "upper_bound"), ("event_schemas", "min_value")),
     ("event_schemas", "max_value"),
 }

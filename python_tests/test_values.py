@@ -137,7 +137,7 @@ def extremes(key):
     if key["value_type"] == "date":
         return [lowest, highest]
     numbers = [json.loads(highest), json.loads(lowest)]
-    nothing = [0.000001] if key["payload_key"] == "usage_cap" else [0.000001, -0.000001]
+    nothing = [0.000001] if json.loads(lowest) >= 0 else [0.000001, -0.000001]
     return numbers + (nothing if key["value_type"] == "number" else [])
 
 

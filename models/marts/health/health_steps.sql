@@ -43,6 +43,10 @@ milestones as (
     select * from {{ ref('fct_milestones') }}
 ),
 
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
 milestone_settings as (
     select * from {{ ref('milestone_settings') }}
 ),
@@ -291,7 +295,8 @@ shared_reaches as (
     where reach_value is not null
 ),
 
--- A reached milestone adds its weight; before its day a part of it is counted already.
+-- A reached milestone adds its weight; before its day a part of it is counted already. What
+-- nobody could see being reached is no step.
 milestone_reaches as (
     select
         measured.*,
@@ -313,11 +318,18 @@ milestone_reaches as (
     cross join milestone_settings
     inner join milestones
         on measured.account_id = milestones.account_id
+    inner join achievements
+        on
+            milestones.account_id = achievements.account_id
+            and milestones.milestone_id = achievements.milestone_id
     where
         measured.reach = 'milestones'
         and (
             milestones.achieved_at is not null
-            or milestones.status in ('overdue', 'pending', 'not_due')
+            or (
+                milestones.status in ('overdue', 'pending', 'not_due')
+                and achievements.observed_until >= measured.score_date
+            )
         )
 ),
 

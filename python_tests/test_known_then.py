@@ -109,6 +109,7 @@ def leaking_company(rng, accounts, first, weeks):
             add("crm", "contact_added", account, first, user=account + user, persona="end_user")
             for day in range(0, 7 * weeks, 2):
                 add("product", "session_started", account, first + day * DAY, user=account + user)
+                add("product", "dashboard_viewed", account, first + day * DAY, user=account + user)
         for day in range(0, 7 * weeks, 60):
             add("crm", "note_logged", account, first + day * DAY, sentiment=0)
         for number_of_score, day in enumerate(sampled(first + 30 * DAY, last)):

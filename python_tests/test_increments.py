@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 HISTORIES = settings(
-    max_examples=int(os.environ.get("INCREMENT_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("INCREMENT_EXAMPLES", "5")),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a history takes seconds, so shrinking one takes many minutes

@@ -13,7 +13,7 @@ import warehouse
 from hypothesis import HealthCheck, given, settings
 
 COMPANIES = settings(
-    max_examples=int(os.environ.get("ORACLE_EXAMPLES", "110")) // 2,
+    max_examples=int(os.environ.get("ORACLE_EXAMPLES", "40")) // 2,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

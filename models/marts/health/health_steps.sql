@@ -469,9 +469,11 @@ aimed_shares as (
     from aimed
 ),
 
+-- From here on the target is a decimal, which every engine rounds and writes alike.
 gained as (
     select
         aimed_shares.*,
+        {{ round_half_up('target_value', 6) }} as target,
         case
             when not is_gradual then gain
             when direction = 'lower' then 1 - target_share - normalised
@@ -484,7 +486,7 @@ worded as (
     select
         gained.*,
         {{ number_with_unit('current_value', 'unit') }} as value_text,
-        {{ number_with_unit('target_value', 'unit') }} as target_text,
+        {{ number_with_unit('target', 'unit') }} as target_text,
         case
             when first_step is null then step
             when current_value is null or (is_gradual and people = 1) then first_step
@@ -508,7 +510,7 @@ steps as (
         metric,
         milestone_id,
         cast(current_value as decimal(24, 6)) as value,
-        {{ round_half_up('target_value', 6) }} as target_value,
+        target as target_value,
         {{ round_half_up('normalised + step_gain', 6) }} as target_normalised,
         cast(
             {{ round_half_up('100 * used_weight * step_gain / total_used_weight', 2) }}

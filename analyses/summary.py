@@ -71,7 +71,7 @@ UNKNOWN = """
     where status = 'too_little_data'
     having count(*) > 0
     union all
-    select 'The notes on ' || count(*) || ' of the scored accounts are older than their say, or there are none'
+    select count(*) || ' scored accounts have no recent note'
     from current_account_health
     where status = 'scored' and is_sentiment_stale
     having count(*) > 0

@@ -16,6 +16,12 @@
     end
 {%- endmacro %}
 
+{#- Where a value lies between two bounds: 0 at the lower and below, 1 at the upper and above. Leave nulls out before: least and
+    greatest pass over them. -#}
+{% macro share_of_range(value, lower, upper) -%}
+    greatest(least({{ as_double(value ~ ' - ' ~ lower) }} / ({{ upper }} - {{ lower }}), 1), 0)
+{%- endmacro %}
+
 {#- Standard normal distribution function, to about 1e-15: the rational approximation of
     G. West, Better approximations to cumulative normal functions (2005). -#}
 {% macro normal_cdf(z) -%}

@@ -172,14 +172,7 @@ scaled as (
         case
             when metric_value is null then null
             when method = 'bounded'
-                then
-                    greatest(
-                        least(
-                            {{ as_double('metric_value - lower_bound') }}
-                            / (upper_bound - lower_bound),
-                            1
-                        ), 0
-                    )
+                then {{ share_of_range('metric_value', 'lower_bound', 'upper_bound') }}
             when z is null then 0.5
             else {{ normal_cdf('z') }}
         end as scaled_value

@@ -68,9 +68,8 @@ late_milestones as (
         seen_criteria.risk_signal_id,
         seen_criteria.seen,
         seen_criteria.condition_number,
-        replace(
-            {{ joined_texts("replace(achievements.milestone, '_', ' ')") }}, ',', ', '
-        ) as milestones
+        {{ joined_texts("replace(achievements.milestone, '_', ' ')", separator=', ') }}
+            as milestones
     from seen_criteria
     inner join achievements
         on

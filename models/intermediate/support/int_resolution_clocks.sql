@@ -117,12 +117,8 @@ due_times as (
         case
             when current_steps.used >= current_steps.target then current_steps.clock_at
             when current_steps.is_business
-                then {{ utc_time(
-                    add_time(
-                        'cast(business_days.date_day as timestamp)',
-                        '(current_steps.due_line - 60000000 * (business_days.minutes_before'
-                        ~ ' - business_days.opens_minute))', 'microsecond'
-                    ), 'current_steps.timezone'
+                then {{ business_moment(
+                    'current_steps.due_line', 'business_days', 'current_steps.timezone'
                 ) }}
             else {{ add_time(
                 'current_steps.clock_at', '(current_steps.target - current_steps.used)',
@@ -134,9 +130,7 @@ due_times as (
         on
             current_steps.is_business
             and current_steps.calendar = business_days.calendar
-            and current_steps.due_line > 60000000 * business_days.minutes_before
-            and current_steps.due_line
-            <= 60000000 * (business_days.minutes_before + business_days.open_minutes)
+            and {{ is_business_day_of('current_steps.due_line', 'business_days') }}
     where current_steps.runs_out
 ),
 

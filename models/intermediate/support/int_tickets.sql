@@ -172,12 +172,8 @@ due_times as (
         due_steps.document,
         case
             when due_steps.is_business
-                then {{ utc_time(
-                    add_time(
-                        'cast(business_days.date_day as timestamp)',
-                        '(due_steps.due_line - 60000000 * (business_days.minutes_before'
-                        ~ ' - business_days.opens_minute))', 'microsecond'
-                    ), 'due_steps.timezone'
+                then {{ business_moment(
+                    'due_steps.due_line', 'business_days', 'due_steps.timezone'
                 ) }}
             else {{ add_time('due_steps.clock_at', 'due_steps.remaining', 'microsecond') }}
         end as due_at
@@ -186,9 +182,7 @@ due_times as (
         on
             due_steps.is_business
             and due_steps.calendar = business_days.calendar
-            and due_steps.due_line > 60000000 * business_days.minutes_before
-            and due_steps.due_line
-            <= 60000000 * (business_days.minutes_before + business_days.open_minutes)
+            and {{ is_business_day_of('due_steps.due_line', 'business_days') }}
     where due_steps.place = 1
 ),
 

@@ -288,9 +288,7 @@ valued_reaches as (
 shared_reaches as (
     select
         *,
-        greatest(
-            least((reach_value - lower_bound) / (upper_bound - lower_bound), 1), 0
-        ) as reach_share
+        {{ share_of_range('reach_value', 'lower_bound', 'upper_bound') }} as reach_share
     from valued_reaches
     where reach_value is not null
 ),
@@ -460,9 +458,7 @@ aimed as (
 aimed_shares as (
     select
         aimed.*,
-        greatest(
-            least((target_value - lower_bound) / (upper_bound - lower_bound), 1), 0
-        ) as target_share,
+        {{ share_of_range('target_value', 'lower_bound', 'upper_bound') }} as target_share,
         cast(
             round(abs(target_value - current_value) * coalesce(counted, 0)) as bigint
         ) as people

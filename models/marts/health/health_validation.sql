@@ -70,12 +70,12 @@ wanted_lifts as (
 missed_lifts as (
     select
         cohort_key,
-        replace({{ joined_texts(
+        {{ joined_texts(
             "'; lift of part ' || cast(bucket as " ~ dbt.type_string() ~ ") || ' is '"
             ~ "|| case when published_lift >= 1 then " ~ number_word.format('floor(100 * lift) / 100')
             ~ " else " ~ number_word.format('ceil(100 * lift) / 100') ~ " end || ', wanted ' || "
-            ~ number_word.format('published_lift')
-        ) }}, ',;', ';') as words
+            ~ number_word.format('published_lift'), separator=''
+        ) }} as words
     from lift
     where not meets_target
     group by cohort_key

@@ -26,8 +26,9 @@ def work(tmp_path_factory):
 
 def build(work, *arguments, known_at="null", **environment):
     """Go on building in the warehouse, from the streams in `work / "raw"`."""
+    variables = f"{{raw_path: {work / 'raw'}, known_at: {known_at}, tasks_from: {warehouse.TASKS_FROM}}}"
     return warehouse.dbt(
-        "build", "--quiet", *arguments, "--vars", f"{{raw_path: {work / 'raw'}, known_at: {known_at}}}",
+        "build", "--quiet", *arguments, "--vars", variables,
         "--target-path", str(work / "target"), "--log-path", str(work / "logs"),
         ONBOARDING_HEALTH_WAREHOUSE=str(work / "memory.duckdb"), **environment,
     )  # fmt: skip

@@ -68,19 +68,32 @@ def test_later_events_change_no_row(company, seed):
     assert difference is None, difference
 
 
+def is_after(payload, day):
+    return (json.loads(payload or "{}").get("effective_on") or "") > day.isoformat()
+
+
+def is_of_all_days(row):
+    kind = row["event_type"]
+    is_spam = kind == "ticket_closed" and json.loads(row["payload"]).get("close_reason") == "spam"
+    return is_spam or kind in ("user_identified", "ticket_merged", "ticket_deleted")
+
+
 def settled(company, day):
     """The company without what rightly restates the past, every event loaded as it occurred.
 
     What later decisions say of earlier days stays in: draw the company with turns=0 to be without them. Left out are
     changed attributes and merges (what the account is goes for all its days), cancellations dated back, a visitor who
-    says later who they are (their days until then are that person's), tickets that move to another account (with all
-    their days), and accounts whose onboarding or first contract (their start and their segment) comes after the day, or
-    which stop being trials (they enter the marts with all their days).
+    says later who they are (their days until then are that person's), tickets that move to another account, are merged,
+    deleted or found to be spam (with all their days), and accounts whose onboarding or first contract (their start and
+    their segment) comes after the day or starts after it, or which stop being trials (they enter the marts with all their
+    days).
     """
     first = defaultdict(dict)
     for rows in company.values():
         for row in sorted(rows, key=lambda row: row["occurred_at"]):
             first[(row["account_id"] or "").strip()].setdefault(row["event_type"], row["occurred_at"].date())
+    starts = [row for row in company["billing"] if row["event_type"] == "subscription_started"]
+    starting = {(row["account_id"] or "").strip() for row in starts if is_after(row["payload"], day)}
     owners = {}
     for row in sorted(company["support"], key=lambda row: (row["occurred_at"], row["account_id"] or "")):
         owners.setdefault(json.loads(row["payload"])["ticket_id"], row["account_id"])
@@ -88,7 +101,8 @@ def settled(company, day):
     kept = {
         account
         for account, firsts in first.items()
-        if max(firsts.get("account_created", after), firsts.get("onboarding_started", after)) <= day
+        if account not in starting
+        and max(firsts.get("account_created", after), firsts.get("onboarding_started", after)) <= day
         and firsts.get("subscription_started", day) <= day
         and "trial_started" not in firsts
     }
@@ -99,7 +113,7 @@ def settled(company, day):
                 continue
             if stream == "support" and owners[json.loads(row["payload"])["ticket_id"]] != row["account_id"]:
                 continue
-            if row["event_type"] == "user_identified" and row["occurred_at"].date() > day:
+            if is_of_all_days(row) and row["occurred_at"].date() > day:
                 continue
             row = row | {"loaded_at": row["occurred_at"]}
             if row["event_type"] == "subscription_cancelled":

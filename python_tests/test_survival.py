@@ -69,7 +69,7 @@ def times_to_value(rng):
 @pytest.fixture(scope="module")
 def drawn():
     with duckdb.connect(":memory:") as connection:
-        connection.register("drawn", times_to_value(random.Random(7)))
+        connection.register("drawn", times_to_value(random.Random(8)))
         connection.execute("create table fct_time_to_value as select * from drawn")
         for model in ("ttv_survival", "ttv_cohorts"):
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")

@@ -33,7 +33,7 @@ from readers import raw_files  # noqa: E402
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 _AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"
-_TASKS_FROM = "2000-01-01"  # As if somebody had been asked ever since, so that a company has tasks of all its days.
+TASKS_FROM = "2000-01-01"  # As if somebody had been asked ever since, so that a company has tasks of all its days.
 _WITH_PARSED = """
 import sys
 from dbt.cli.main import dbtRunner
@@ -121,7 +121,7 @@ def compiled(at_a_moment: bool = False) -> dict:
 
     def compile_project() -> bytes:
         with tempfile.TemporaryDirectory() as target:
-            moment = {"tasks_from": _TASKS_FROM} | ({"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {})
+            moment = {"tasks_from": TASKS_FROM} | ({"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {})
             finished = dbt(
                 "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(moment),
                 ONBOARDING_HEALTH_WAREHOUSE=":memory:",
@@ -424,7 +424,7 @@ def _run_increments() -> bytes:
         for stream in STREAMS:
             (Path(folder) / "raw" / stream).mkdir(parents=True)
             raw_frames({})[stream].to_parquet(Path(folder) / "raw" / stream / "none.parquet")
-        variables = json.dumps({"raw_path": f"{folder}/raw", "tasks_from": _TASKS_FROM})
+        variables = json.dumps({"raw_path": f"{folder}/raw", "tasks_from": TASKS_FROM})
         options = ["--target-path", folder, "--log-path", folder, "--vars", variables]
         for command in (["seed"], ["run"], ["run", "--log-format-file", "json"]):
             (Path(folder) / "dbt.log").unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def company(
         return landed
     for leftover in (draft, simulated):
         shutil.rmtree(leftover, ignore_errors=True)
-    command = [sys.executable, "-m", "simulator", "--out", str(simulated), "--accounts", str(accounts)]
+    command = [sys.executable, "-m", "onboarding_health", "simulate", "--out", str(simulated), "--accounts", str(accounts)]
     command += ["--events", str(events), "--days", str(days), "--seed", str(seed), "--end", str(END)]
     subprocess.run(command + ["--dirt"] * dirt, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
     land(simulated, draft, END - timedelta(days - 1), END, memory, threads)

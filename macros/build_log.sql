@@ -157,7 +157,7 @@
     ) as tracking
 {% endmacro %}
 
-{#- At the end of a build, what it has to say beyond its numbers: at most five sentences a topic. analyses/summary.py says the same. -#}
+{#- At the end of a build, what it has to say beyond its numbers: at most five sentences a topic. `onboarding-health summary` says the same. -#}
 {% macro say_warnings(results) %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}

@@ -1,17 +1,13 @@
 """What several test modules share: a simulated company, made once."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import pytest
 import warehouse
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 pytest.register_assert_rewrite("engines")
 
-from simulator import dirt  # noqa: E402
-from simulator.run import simulate  # noqa: E402
+from onboarding_health.simulator import dirt  # noqa: E402
+from onboarding_health.simulator.run import simulate  # noqa: E402
 
 collect_ignore = ["spark", "postgres"]  # They need Java or a server: `make test-spark`, `make test-postgres`.
 

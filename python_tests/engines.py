@@ -19,8 +19,8 @@ import warehouse
 from test_bad_input import as_csv, as_ndjson
 from warehouse import ENVELOPE, STREAMS
 
-from simulator import dirt
-from simulator.run import simulate
+from onboarding_health.simulator import dirt
+from onboarding_health.simulator.run import simulate
 
 NIGHT = "night.parquet"  # the file in which the second night's rows stand
 FIRST, LATE, CHANGED = "the first build", "late rows and a merge", "a changed seed"

@@ -250,7 +250,7 @@ def test_no_raw_events(work):
     message = refused(work, {})
     assert f"No raw events under '{work / 'raw'}'" in message
     assert (
-        "python -m simulator --out" in message
+        "onboarding-health simulate --out" in message
         and "raw_path" in message
         and ", ".join(ENVELOPE[:4]) in message
     )

@@ -11,8 +11,8 @@ import pytest
 import warehouse
 from warehouse import PROJECT
 
-SUMMARY = [sys.executable, str(PROJECT / "analyses/summary.py")]
-BUILD = [sys.executable, str(PROJECT / "analyses/build.py")]
+SUMMARY = [sys.executable, "-m", "onboarding_health", "summary"]
+BUILD = [sys.executable, "-m", "onboarding_health", "build"]
 
 
 @pytest.fixture(scope="module")

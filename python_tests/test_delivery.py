@@ -25,10 +25,10 @@ import pytest
 import requests
 from warehouse import PROJECT, compiled, model_sql, sync_log
 
-import delivery.__main__ as command
-from delivery import sender
-from delivery.messages import KeyOutsideOfPath, message
-from delivery.store import Change, Store
+from onboarding_health.cli import run
+from onboarding_health.delivery import sender
+from onboarding_health.delivery.messages import KeyOutsideOfPath, message
+from onboarding_health.delivery.store import Change, Store
 
 TOKEN = "s3cret-token"
 LOG = ("sync_attempts", "sync_acknowledgements", "sync_dead_letters")
@@ -186,7 +186,7 @@ class House:
 
     def send(self):
         """Run the sender in this process; returns its exit code."""
-        return command.main(["sync", "--send", "--warehouse", str(self.path)])
+        return run(["sync", "--send", "--warehouse", str(self.path)])
 
     def rows(self, query):
         """Rows of the warehouse."""
@@ -217,8 +217,8 @@ THREE = {("account_health", "a"): 1, ("milestone", "a|M1"): 1, ("task", "t"): 1}
 
 def started(house):
     """A sender in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    arguments = [sys.executable, "-m", "delivery", "sync", "--send", "--warehouse", str(house.path)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    arguments = [sys.executable, "-m", "onboarding_health", "sync", "--send", "--warehouse", str(house.path)]
     return subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -480,7 +480,7 @@ def test_a_late_second_answer_is_not_taken_for_that_of_the_next_change(house, mo
 def test_a_dry_run_shows_and_changes_nothing(house, capsys):
     house.build(THREE)
     before = house.path.read_bytes()
-    assert command.main(["sync", "--warehouse", str(house.path)]) == 0
+    assert run(["sync", "--warehouse", str(house.path)]) == 0
     assert house.path.read_bytes() == before and house.receiver.arrivals == []
     said = capsys.readouterr().out
     assert "3 changes would be sent (1 account_health, 1 milestone, 1 task)" in said
@@ -500,7 +500,7 @@ def test_what_is_missing_is_named_before_anything_is_sent(house, capsys, monkeyp
             assert house.send() == 1
         said = capsys.readouterr().err
         assert (variable in said) != (value == "postgres") and said.count("\n") == 1
-    assert command.main(["sync", "--send", "--warehouse", str(tmp_path / "none.duckdb")]) == 1
+    assert run(["sync", "--send", "--warehouse", str(tmp_path / "none.duckdb")]) == 1
     assert "make build" in capsys.readouterr().err
     assert house.receiver.arrivals == []
 

@@ -5,7 +5,7 @@ import datetime
 import duckdb
 import pytest
 
-from analyses import digest
+from onboarding_health import digest
 
 
 @pytest.fixture(scope="module")

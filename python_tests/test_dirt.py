@@ -7,7 +7,7 @@ some loaded later. Only merged accounts and users who move bring events that the
 import pytest
 import warehouse
 
-from simulator import dirt
+from onboarding_health.simulator import dirt
 
 AWKWARD = ("merges", "movers")
 MONITORING = ("rejected_events", "stream_reconciliation", "stream_coverage", "account_merges", "build_warnings")

@@ -27,7 +27,7 @@ def house(connector, work):
     )  # fmt: skip
     assert built.returncode == 0, built.stdout
     summary = subprocess.run(
-        [sys.executable, "analyses/summary.py"],
+        [sys.executable, "-m", "onboarding_health", "summary"],
         cwd=CONNECTORS.parent,
         env=os.environ | {"ONBOARDING_HEALTH_WAREHOUSE": path},
         capture_output=True,

@@ -3,16 +3,12 @@
 import datetime
 import json
 import re
-import sys
 from collections import defaultdict
 
 import pytest
 import warehouse
 
-from analyses import digest
-
-sys.path.append(str(warehouse.PROJECT / "analyses"))
-import summary  # noqa: E402
+from onboarding_health import digest, summary
 
 BANDS = ("red", "yellow", "green")
 WORD = re.compile(rf"\b({'|'.join(BANDS)})\b")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import duckdb
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from onboarding_health.cli import run
+from onboarding_health.simulator import company, dirt
+from onboarding_health.simulator.run import simulate
 
-from simulator import company, dirt  # noqa: E402
-from simulator.__main__ import main  # noqa: E402
-from simulator.run import simulate  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 SOURCES = ["product", "crm", "support", "billing", "survey"]
 SIZE = {"accounts": 200, "days": 150}
@@ -202,9 +200,9 @@ def test_hazard_falls_with_health():
 
 def test_size_and_directory(tmp_path, capsys):
     (tmp_path / "own.txt").write_text("mine")
-    assert main(["--out", str(tmp_path), "--accounts", "200"]) == 2
+    assert run(["simulate", "--out", str(tmp_path), "--accounts", "200"]) == 2
     assert "nothing done" in capsys.readouterr().err and (tmp_path / "own.txt").exists()
-    assert main(["--out", str(tmp_path / "x"), "--accounts", "199"]) == 2
+    assert run(["simulate", "--out", str(tmp_path / "x"), "--accounts", "199"]) == 2
     assert abs(simulate(tmp_path / "raw", events=300_000, **SIZE) - 300_000) < 30_000
     assert simulate(tmp_path / "raw", events=40_000, **SIZE) < 50_000
     assert database(tmp_path / "raw").sql("from truth_accounts").shape[0] == 200

@@ -25,11 +25,9 @@ import duckdb
 import jinja2
 import pandas as pd
 
+from onboarding_health import raw_files
+
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.append(str(PROJECT))
-
-from readers import raw_files  # noqa: E402
-
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 _AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"

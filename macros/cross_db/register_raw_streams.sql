@@ -26,7 +26,7 @@
 
 {% macro no_raw_events(root) %}
     {{ exceptions.raise_compiler_error(
-        "No raw events under '" ~ root ~ "'. Make the demo company with 'python -m simulator --out "
+        "No raw events under '" ~ root ~ "'. Make the demo company with 'onboarding-health simulate --out "
         ~ root ~ "', or name the folder of your own streams: dbt build --vars 'raw_path: <folder>'. "
         ~ expected_raw_columns()
     ) }}
@@ -57,7 +57,7 @@
     {% endif %}
 {% endmacro %}
 
-{#- DuckDB asks readers/raw_files.py what there is. The rows of text stand in a table: what is refused and what is read are then of
+{#- DuckDB asks onboarding_health/raw_files.py what there is. The rows of text stand in a table: what is refused and what is read are then of
     the same moment, and a file is read once as long as it stays as it is. Parquet stays where it is. -#}
 {% macro duckdb__register_raw_streams() %}
     {% do default__register_raw_streams() %}

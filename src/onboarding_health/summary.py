@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 import duckdb
-from opening import opened_or_exit, path_of_warehouse
+
+from .warehouse import opened_or_exit, path_of_warehouse
 
 BANDS = """
     select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr
@@ -140,7 +141,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def show() -> None:
     """Print the summary of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names, and what to run next."""
     path = path_of_warehouse()
     with opened_or_exit() as connection:
@@ -151,7 +152,3 @@ def main() -> None:
     head, warnings = said.split("\n\nWarnings\n")
     print(f"{head}\n\nWarehouse  {path}\nNext       duckdb {path} -c 'from current_account_health'   or   make docs, make test")
     print(f"\nWarnings\n{warnings}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,11 @@
 """Defects of real data. A reject is an extra row, so the accepted rows stay the clean company's."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from .. import PROJECT
 from .lifecycle import DAY, HOUR
 from .write import COLUMNS, STRIDE, event_id, stamp
 
@@ -26,7 +26,7 @@ KINDS = {
     "test": (0.01, None),
     "movers": (0.2, None),
 }
-_SEED = Path(__file__).parents[1] / "seeds" / "reference" / "event_schemas.csv"
+_SEED = PROJECT / "seeds" / "reference" / "event_schemas.csv"
 _IDENTITY = ["account_created", "account_updated", "account_merged"]
 _IDENTITY += ["contact_added", "contact_removed"]
 

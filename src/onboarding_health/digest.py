@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import hashlib
-import os
 import re
-import sys
 from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+
+from .warehouse import opened_or_exit
 
 MARK = "<!-- digest of onboarding_health -->"
 NO_OWNER = "_no_owner.md"
@@ -290,19 +289,9 @@ def write(pages: dict[str, str], folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def main() -> None:
-    """Write the digests of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names into a folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("digests"), help="folder of the pages (digests)")
-    arguments = parser.parse_args()
-    warehouse = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
-    if not os.path.exists(warehouse):
-        sys.exit(f"No warehouse at {warehouse}: run `make build` first.")
-    with duckdb.connect(warehouse, read_only=True) as connection:
+def write_all(folder: Path) -> None:
+    """Write the digests of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names into a folder; ends the program without one."""
+    with opened_or_exit() as connection:
         pages = digests(connection)
-    write(pages, arguments.out)
-    print(f"{_count(len(pages), 'digest')} in {arguments.out}/")
-
-
-if __name__ == "__main__":
-    main()
+    write(pages, folder)
+    print(f"{_count(len(pages), 'digest')} in {folder}/")

@@ -1,22 +1,20 @@
-"""Builds the past in order, so that the records hold what was known at each score date that the validation samples.
-
-`python analyses/replay.py raw` fills a new warehouse: a build as of the end of each of these dates, then one of everything.
-"""
+"""Builds the past in order, so that the records hold what was known at each score date that the validation samples."""
 
 from __future__ import annotations
 
 import csv
 import datetime
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
 
-PROJECT = Path(__file__).resolve().parents[1]
-STREAMS = ("product", "crm", "support", "billing", "survey")
+from . import PROJECT
+from .raw_files import STREAMS
+from .warehouse import path_of_warehouse
+
 FIRST_MONDAY = datetime.date(2000, 1, 3)
 RECORDS = ("--select", "+health_score_records", "+audit_log")
 
@@ -48,10 +46,12 @@ def dbt(*arguments: str, **variables: str) -> None:
         sys.exit("dbt has failed; the dates built so far stay. Remove the warehouse to begin anew.")
 
 
-def main() -> None:
-    """Build into the warehouse that ONBOARDING_HEALTH_WAREHOUSE names, which must not be there yet."""
-    path = Path(os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb"))
-    raw = Path(sys.argv[1] if len(sys.argv) > 1 else "raw").resolve()
+def replay(raw: Path) -> None:
+    """Build the streams in a folder into the warehouse that ONBOARDING_HEALTH_WAREHOUSE names, which must not be there yet.
+
+    A build as of the end of each sampled score date, then one of everything. Ends the program where dbt fails.
+    """
+    path, raw = Path(path_of_warehouse()), raw.resolve()
     if path.exists():
         sys.exit(f"{path} is there, and what it has published can't be published before. Name a new warehouse.")
     first, last = loads(raw)
@@ -62,7 +62,3 @@ def main() -> None:
         dbt("run", *RECORDS, raw_path=str(raw), as_of=str(day), known_at=f"{day} 23:59:59")
     print("and with everything", flush=True)
     dbt("build", raw_path=str(raw))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The calibration recovers what it should, refuses what it must, and writes the same rows again."""
+"""Weight training recovers what it should, refuses what it must, and writes the same rows again."""
 
 import csv
 import os
@@ -11,11 +11,11 @@ import duckdb
 import numpy as np
 import pytest
 
-PROJECT = Path(__file__).parents[1]
-sys.path.insert(0, str(PROJECT))
+from onboarding_health.cli import run
+from onboarding_health.weights import ahp, candidate, data, learn
+from onboarding_health.weights.propose import TOO_LITTLE_DATA
 
-from calibration import ahp, candidate, data, learn  # noqa: E402
-from calibration.__main__ import TOO_LITTLE_DATA, main  # noqa: E402
+PROJECT = Path(__file__).parents[1]
 
 METRICS = ["breadth", "csat", "dau_mau", "depth", "nps"]
 SLOPES = np.array([0.0, 0.0, 3.0, 1.0, 2.0])  # so the weights are 1/2, 1/6 and 1/3
@@ -127,7 +127,7 @@ def test_rounded_weights_sum_to_one(slopes):
 
 
 def warehouse(path, observations, horizon=30):
-    """A DuckDB file with what calibration reads, from a History."""
+    """A DuckDB file with what weight training reads, from a History."""
     rows = [
         (account, date.item(), "v1", round(float(score), 2), bool(churned), account_split, split, horizon)
         for account, date, score, churned, account_split, split in zip(
@@ -162,7 +162,7 @@ def warehouse(path, observations, horizon=30):
 @pytest.fixture(scope="module")
 def proposals(tmp_path_factory):
     """Two proposals from one history, by the command line; the seeds as they were before."""
-    folder = tmp_path_factory.mktemp("calibration")
+    folder = tmp_path_factory.mktemp("weights")
     path = warehouse(folder / "h.duckdb", history(accounts=400))
     before = path.read_bytes()
     seeds = folder / "seeds"
@@ -171,7 +171,7 @@ def proposals(tmp_path_factory):
     for name in ("one", "two"):
         arguments = ["--warehouse", str(path), "--out", str(folder / name), "--opinions", str(seeds), "--version", "v3"]
         finished = subprocess.run(
-            [sys.executable, "-m", "calibration", "learn", *arguments], cwd=PROJECT, capture_output=True, text=True
+            [sys.executable, "-m", "onboarding_health", "train-weights", *arguments], cwd=PROJECT, capture_output=True, text=True
         )
         assert finished.returncode == 0, finished.stderr
     assert path.read_bytes() == before
@@ -222,16 +222,16 @@ def test_the_report_says_what_a_reviewer_asks(proposals):
 )
 def test_too_little_data_is_said_and_stops(observations, words, tmp_path, capsys):
     path = warehouse(tmp_path / "h.duckdb", observations)
-    assert main(["learn", "--warehouse", str(path), "--out", str(tmp_path / "out")]) == TOO_LITTLE_DATA
+    assert run(["train-weights", "--warehouse", str(path), "--out", str(tmp_path / "out")]) == TOO_LITTLE_DATA
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_wrong_input_is_named(tmp_path, capsys):
-    assert main(["learn", "--warehouse", str(tmp_path / "none.duckdb")]) == 1
+    assert run(["train-weights", "--warehouse", str(tmp_path / "none.duckdb")]) == 1
     assert "There is no warehouse" in capsys.readouterr().err
     path = warehouse(tmp_path / "h.duckdb", history(accounts=40))
-    assert main(["learn", "--warehouse", str(path), "--horizon", "31"]) == 1
+    assert run(["train-weights", "--warehouse", str(path), "--horizon", "31"]) == 1
     assert "31 is no horizon of validation_horizons.csv. Take one of 30, 60." in capsys.readouterr().err
     with pytest.raises(ValueError, match="The version v2 exists already"):
         candidate.write(tmp_path, PROJECT / "seeds", "v2", "v2", {"nps": 10_000}, "", is_learned=False)
@@ -268,7 +268,7 @@ def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
         "nps": round(2 / 9, 9), "csat_score": round(1 / 9, 9), "depth": round(6 / 9, 9),
     }  # fmt: skip
     assert judged.consistency_ratio < 1e-9
-    assert main(["ahp", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert run(["weigh", str(path), "--out", str(tmp_path / "out")]) == 0
     weights = {row["metric"]: row["weight"] for row in rows(tmp_path / "out/health_weights.csv")}
     assert (weights["nps"], weights["csat_score"], weights["depth"]) == ("0.2222", "0.1111", "0.6667")
 
@@ -290,7 +290,7 @@ def test_judgements_without_contradiction_give_their_own_weights(tmp_path):
 )
 def test_judgements_that_cannot_be_used_are_named(pairs, words, tmp_path, capsys):
     path = judgements(tmp_path / "j.csv", pairs)
-    assert main(["ahp", str(path), "--out", str(tmp_path / "out")]) == 1
+    assert run(["weigh", str(path), "--out", str(tmp_path / "out")]) == 1
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -1,15 +1,16 @@
 """Prints how well the score of the demo company predicts churn, beside what its true hazard would allow.
 
-`python analyses/true_hazard.py raw/_truth` after `make build`. The truth is the simulator's: no model reads it.
+The truth is the simulator's: no model reads it.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import duckdb
+
+from ..warehouse import opened_or_exit
 
 # The area under the curve in ranks, within score dates and stages; a tie has the mean of its ranks.
 AREAS = """
@@ -79,17 +80,11 @@ def areas(connection: duckdb.DuckDBPyConnection, truth: Path) -> list[tuple]:
     return connection.execute(AREAS, [str(truth / "account_weeks.parquet")]).fetchall()
 
 
-def main() -> None:
-    """Print the areas of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names."""
-    path = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
-    truth = Path(sys.argv[1] if len(sys.argv) > 1 else "raw/_truth")
-    if not os.path.exists(path) or not (truth / "account_weeks.parquet").is_file():
-        sys.exit(f"This needs the demo's warehouse ({path}) and its truth ({truth}): run `make build` first.")
-    with duckdb.connect(path, read_only=True) as connection:
+def show(truth: Path) -> None:
+    """Print the areas of the warehouse that ONBOARDING_HEALTH_WAREHOUSE names; ends the program where the truth is missing."""
+    if not (truth / "account_weeks.parquet").is_file():
+        sys.exit(f"This needs the truth of the demo in {truth}: run `make build` first.")
+    with opened_or_exit() as connection:
         print("basis       horizon  observations  churners  AUC of the score  AUC of the true hazard")
         for basis, horizon, observations, churners, score, hazard in areas(connection, truth):
             print(f"{basis:<12}{horizon:>7}{observations:>14,}{churners:>10,}{score:>18.3f}{hazard:>24.3f}")
-
-
-if __name__ == "__main__":
-    main()

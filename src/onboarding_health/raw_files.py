@@ -25,6 +25,8 @@ from pathlib import Path
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from . import PROJECT
+
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 DELIMITERS = (",", ";", "\t", "|")
@@ -449,7 +451,7 @@ def _look_at_parquet(files: list[dict]) -> None:
 def _reader() -> str:
     """Which files have read the rows: where one changes, everything is read again."""
     here = Path(__file__)
-    read_by = (here, here.parents[1] / "macros" / "cross_db" / "register_raw_streams.sql")
+    read_by = (here, PROJECT / "macros" / "cross_db" / "register_raw_streams.sql")
     return hashlib.sha256(b"".join(path.read_bytes() for path in read_by)).hexdigest()[:8]
 
 

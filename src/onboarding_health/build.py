@@ -1,10 +1,9 @@
-"""Builds with dbt behind a progress bar and prints the summary: `python analyses/build.py` takes the options of `dbt build`."""
+"""Builds with dbt behind a progress bar and prints the summary."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 from dbt.cli.main import dbtRunner
 from tqdm import tqdm
@@ -13,8 +12,11 @@ from tqdm import tqdm
 SAID = ("JinjaLogInfo", "JinjaLogWarning")
 
 
-def main() -> None:
-    """Build, print what dbt says on the way and the summary of it; ends the program with 1 where the build fails."""
+def build(options: list[str]) -> None:
+    """Build, print what dbt says on the way and the summary of it; ends the program with 1 where the build fails.
+
+    `options` are those of `dbt build`.
+    """
     shape = "{desc:<40.40} {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} {elapsed}"
     bar = tqdm(bar_format=shape, mininterval=0.1 if sys.stderr.isatty() else 10)
 
@@ -30,7 +32,7 @@ def main() -> None:
 
     interrupted = "Interrupted. What was built is kept: run the same command again, and it goes on from the last whole build."
     try:
-        finished = dbtRunner(callbacks=[watch]).invoke(["--quiet", "--no-print", "build", *sys.argv[1:]])
+        finished = dbtRunner(callbacks=[watch]).invoke(["--quiet", "--no-print", "build", *options])
     except KeyboardInterrupt:
         bar.close()
         sys.exit(interrupted)
@@ -45,8 +47,4 @@ def main() -> None:
             print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")
     # A new process in the place of this one, in which dbt still holds the warehouse open.
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, str(Path(__file__).with_name("summary.py"))])
-
-
-if __name__ == "__main__":
-    main()
+    os.execv(sys.executable, [sys.executable, "-m", "onboarding_health", "summary"])

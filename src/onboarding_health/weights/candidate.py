@@ -65,7 +65,7 @@ def write(folder, opinions, base, version, weights, rationale, is_learned):
                 row["weight"] = str(Decimal(weights.get(row["metric"], 0)) / 10_000)
                 row["source"] = "ours: see the rationale of the version"
             elif name == "health_model_versions":
-                row |= {"track": version, "effective_to": "", "author_role": "calibration", "rationale": rationale}
+                row |= {"track": version, "effective_to": "", "author_role": "weight_training", "rationale": rationale}
                 row |= {"is_learned": str(is_learned).lower()}
                 row |= {"expected_effect": "What health_validation says of the candidate beside the live score"}
         path = folder / f"{name}.csv"

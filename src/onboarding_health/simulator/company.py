@@ -6,10 +6,11 @@ Days are integers counted from the first day of the window; weeks are ``day // 7
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from .. import PROJECT
 
 SEGMENTS = ["smb", "mid_market", "enterprise"]
 CATEGORIES = ["collaboration", "analytics", "api", "general_saas", "fintech", "hr_tech"]
@@ -17,7 +18,7 @@ CURRENCIES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27, "CAD": 0.74, "AUD": 0.66}
 PERSONAS = ["admin", "end_user", "power_user", "developer"]
 API = CATEGORIES.index("api")
 COUNTRIES = ["US", "US", "DE", "GB", "FR", "IN", "AU", "CA"]
-_HOLIDAYS = Path(__file__).parents[1] / "seeds" / "reference" / "holidays.csv"
+_HOLIDAYS = PROJECT / "seeds" / "reference" / "holidays.csv"
 
 # Milestone event, the category that has it (None: all), median days to it, logit of reaching it.
 MILESTONES = [

@@ -1,6 +1,5 @@
-"""Command line of the sender: ``python -m delivery sync``, which only shows, and ``python -m delivery sync --send``."""
+"""One run of the sender: it shows what would be sent, or sends it."""
 
-import argparse
 import os
 import sys
 import traceback
@@ -12,19 +11,7 @@ from .messages import KeyOutsideOfPath, message
 from .sender import Access, send
 from .store import CannotRun, Change, Destination, Store
 
-_ABOUT = """Send what changed since it was last acknowledged to the active destinations of seeds/sync. Without --send it
-shows what would be sent, and sends and writes nothing."""
 _HERE = ("localhost", "127.0.0.1", "::1")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m delivery", description="Sends to the tools where people work.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    sync = commands.add_parser("sync", help="send what changed", description=_ABOUT)
-    sync.add_argument("--send", action="store_true", help="really send")
-    warehouse = os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
-    sync.add_argument("--warehouse", default=warehouse, help="DuckDB file with the outbox")
-    return parser
 
 
 def _access(destination: Destination) -> Access:
@@ -71,13 +58,13 @@ def _show(destination: Destination, due: list[Change]) -> None:
             print(f"  the first, {due[0].sync_key!r}, would be refused: {error}")
 
 
-def _sync(options: argparse.Namespace) -> int:
+def _sync(warehouse: str, is_sent: bool) -> int:
     if os.environ.get("ONBOARDING_HEALTH_TARGET", "duckdb") != "duckdb":
         raise CannotRun("The sender knows DuckDB only; on other warehouses let a reverse ETL tool read the sync marts.")
-    store = Store(options.warehouse, read_only=not options.send)
+    store = Store(warehouse, read_only=not is_sent)
     try:
         due = [(destination, store.due(destination.name)) for destination in store.destinations()]
-        if not options.send:
+        if not is_sent:
             for destination, changes in due:
                 _show(destination, changes)
             print("Nothing was sent. Add --send (make sync SEND=yes) to send it.")
@@ -95,11 +82,14 @@ def _sync(options: argparse.Namespace) -> int:
         store.close()
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run with these arguments; returns 0, 1 where something was not sent or can't be, 130 if interrupted, and says why."""
-    options = _parser().parse_args(argv)
+def sync(warehouse: str, is_sent: bool) -> int:
+    """Send what changed since it was last acknowledged to the active destinations of seeds/sync, or show what would be sent.
+
+    `warehouse` is the DuckDB file with the outbox; only with `is_sent` something is sent or written. Returns 0, 1 where
+    something was not sent or can't be, 130 if interrupted, and says why.
+    """
     try:
-        return _sync(options)
+        return _sync(warehouse, is_sent)
     except CannotRun as error:
         print(error, file=sys.stderr)
         return 1
@@ -114,7 +104,3 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. What was acknowledged is recorded; the next run goes on from there.", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

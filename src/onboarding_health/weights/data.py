@@ -110,7 +110,7 @@ def read(warehouse, horizon):
             rows, drivers = (con.execute(query, [horizon]).df() for query in (_OBSERVATIONS, _DRIVERS))
             horizons = [str(row[0]) for row in con.execute("from validation_horizons order by all").fetchall()]
         except duckdb.CatalogException as error:
-            raise ValueError(f"{warehouse} lacks a mart that calibration reads: {error}. Build it anew.") from error
+            raise ValueError(f"{warehouse} lacks a mart that weight training reads: {error}. Build it anew.") from error
     if needs is None:
         raise ValueError(f"{horizon} is no horizon of validation_horizons.csv. Take one of {', '.join(horizons)}.")
     if rows.empty:

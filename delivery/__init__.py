@@ -1,1 +1,0 @@
-"""Sends what changed to the tools where people work: ``python -m delivery sync``."""

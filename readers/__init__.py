@@ -1,1 +1,0 @@
-"""What the engines can't tell of files by SQL."""

@@ -1,0 +1,6 @@
+"""What of onboarding_health is Python: its command line, the demo company, weight training and the sender."""
+
+from pathlib import Path
+
+#: The dbt project. The package is installed from its clone (`pip install -e .`) and works on that clone.
+PROJECT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,5 @@
+"""`python -m onboarding_health` is `onboarding-health`."""
+
+from .cli import main
+
+main()

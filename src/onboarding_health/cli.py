@@ -1,0 +1,232 @@
+"""The command line: `onboarding-health <command>`, run in the project's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from . import PROJECT
+from .warehouse import path_of_warehouse
+
+#: The team of the demo has been asked since then.
+DEMO_ASKED_FROM = "2025-07-01"
+DBT_OPTIONS = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def commands() -> None:
+    """Which customers are reaching value, which are not, why, and what to do next: from your own warehouse."""
+
+
+def _defects(command):
+    from .simulator.dirt import KINDS
+
+    for kind, (share, reason) in reversed(KINDS.items()):
+        text = f"share of rejects ({reason})" if reason else "share of rows, accounts or leavers"
+        option = click.option(
+            "--" + kind.replace("_", "-"), type=click.FloatRange(0, 0.5), help=f"{text}; {share} with --dirt"
+        )
+        command = option(command)
+    return command
+
+
+@commands.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="folder of the raw streams")
+@click.option("--accounts", type=int, help="customers (500)")
+@click.option("--days", default=730, show_default=True, help="length of the window")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="same seed, same bytes")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), default="2025-12-31", show_default=True, help="last day")
+@click.option("--events", type=int, help="product events wanted, about")
+@click.option("--dirt", is_flag=True, help="all defects at their small shares")
+@_defects
+def simulate(out: Path, end: datetime, dirt: bool, **options) -> int:
+    """Write the raw event streams of a simulated SaaS company, and the truth behind them."""
+    from .simulator.dirt import KINDS
+    from .simulator.run import simulate as run
+
+    shares = {kind: options.pop(kind) for kind in KINDS}
+    shares = {kind: share if share is not None else KINDS[kind][0] * dirt for kind, share in shares.items()}
+    begun = perf_counter()
+    try:
+        total = run(out, end=end.date(), shares=shares, **options)
+    except ValueError as error:
+        print(f"simulate: {error}", file=sys.stderr)
+        return 2
+    print(f"{total:,} product events in {perf_counter() - begun:.1f} s under {out}")
+    return 0
+
+
+@commands.command(context_settings=DBT_OPTIONS)
+@click.option("--accounts", default=500, show_default=True, help="customers")
+@click.option("--days", default=730, show_default=True, help="length of the window")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="same seed, same bytes")
+@click.option("--raw", type=click.Path(path_type=Path), default="raw", show_default=True, help="folder of the raw streams")
+@click.argument("dbt_options", nargs=-1, type=click.UNPROCESSED)
+def demo(accounts: int, days: int, seed: int, raw: Path, dbt_options: tuple[str, ...]) -> None:
+    """Make the demo company, build everything and print what it says; DBT_OPTIONS are those of `dbt build`."""
+    from .build import build as run
+    from .simulator.run import simulate as make
+
+    code = max(path.stat().st_mtime for path in (PROJECT / "src").rglob("simulator/*.py"))
+    made_of, wanted = raw / "made_of", f"{accounts} {days} {seed}"
+    is_made = made_of.exists() and made_of.read_text() == wanted and made_of.stat().st_mtime > code
+    if not is_made:
+        try:
+            make(raw, accounts=accounts, days=days, seed=seed)
+        except ValueError as error:
+            sys.exit(f"demo: {error}")
+        made_of.write_text(wanted)
+    print(f"Building the marts from {raw}")
+    run([*dbt_options, "--vars", json.dumps({"raw_path": str(raw), "tasks_from": DEMO_ASKED_FROM})])
+
+
+@commands.command(context_settings=DBT_OPTIONS)
+@click.option("--raw", help="folder of the raw streams: <stream>/*.parquet, csv or ndjson (raw, or raw_<connector>)")
+@click.option("--connector", help="a folder of connectors/ that makes the streams of somebody else's tables")
+@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), help="folder of those tables")
+@click.argument("dbt_options", nargs=-1, type=click.UNPROCESSED)
+def build(raw: str | None, connector: str | None, source: Path | None, dbt_options: tuple[str, ...]) -> None:
+    """Build everything from raw streams and print what it says; DBT_OPTIONS are those of `dbt build`.
+
+    With a connector the catalog and the scoring are those of connectors/<name>/opinions, and the warehouse is <name>.duckdb
+    where ONBOARDING_HEALTH_WAREHOUSE names no other.
+    """
+    from .build import build as run
+
+    if connector:
+        raw = raw or f"raw_{connector}"
+        _connect(connector, source, Path(raw))
+        os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
+        os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{connector}.duckdb")
+    print(f"Building the marts from {raw or 'raw'}")
+    run([*dbt_options, "--vars", json.dumps({"raw_path": str(raw or "raw")})])
+
+
+def _connect(connector: str, source: Path | None, raw: Path) -> None:
+    """Make the raw streams by a connector, a small dbt project of its own."""
+    folder = PROJECT / "connectors" / connector
+    if not (folder / "models").is_dir():
+        known = sorted(path.parent.name for path in (PROJECT / "connectors").glob("*/models"))
+        raise click.UsageError(f"No connector {connector}. There are: {', '.join(known)}")
+    if source is None:
+        raise click.UsageError(f"Say where the tables are: --connector {connector} --source <folder>")
+    environment = os.environ | {"SOURCE": str(source.resolve()), "RAW": str(raw.resolve())}
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
+    if subprocess.run(command, cwd=folder, env=environment).returncode:
+        sys.exit(f"The connector {connector} has failed, as said above.")
+
+
+@commands.command()
+@click.argument("raw", type=click.Path(path_type=Path), default="raw")
+def replay(raw: Path) -> None:
+    """Build the past of the streams in RAW in order, into a new warehouse: is the score good as it was known then."""
+    from .replay import replay as run
+
+    run(raw)
+
+
+@commands.command()
+def summary() -> None:
+    """Print what the last build says: bands, time to value, who is at risk, what to do, what warned."""
+    from .summary import show
+
+    show()
+
+
+@commands.command()
+@click.option("--out", type=click.Path(path_type=Path), default="digests", show_default=True, help="folder of the pages")
+def digest(out: Path) -> None:
+    """Write a page per owner of accounts: what to do today, what changed, why, and where the accounts stand."""
+    from .digest import write_all
+
+    write_all(out)
+
+
+def _warehouse_option(command):
+    text = "DuckDB file; ONBOARDING_HEALTH_WAREHOUSE names another default"
+    return click.option("--warehouse", default=path_of_warehouse, show_default="onboarding_health.duckdb", help=text)(command)
+
+
+@commands.command()
+@click.option("--send", "is_sent", is_flag=True, help="really send")
+@_warehouse_option
+def sync(warehouse: str, is_sent: bool) -> int:
+    """Send what changed since it was last acknowledged to the active destinations of seeds/sync.
+
+    Without --send it shows what would be sent, and sends and writes nothing.
+    """
+    from .delivery.sync import sync as run
+
+    return run(warehouse, is_sent)
+
+
+def _proposal(command):
+    for option in (
+        click.option("--version", default="candidate", show_default=True, help="name of the proposed version"),
+        click.option("--opinions", type=click.Path(path_type=Path), default="seeds", show_default=True,
+                     help="folder that holds scoring/"),
+        click.option("--out", type=click.Path(path_type=Path), default="candidate", show_default=True,
+                     help="folder of the proposal"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@commands.command("train-weights")
+@_proposal
+@_warehouse_option
+@click.option("--horizon", default=30, show_default=True, help="days, a row of validation_horizons.csv")
+@click.option("--folds", default=5, show_default=True, help="blocks of time, and groups of accounts")
+@click.option("--max-correlation", default=0.8, show_default=True, help="Spearman's rho of two metrics kept")
+@click.option("--min-observed", default=0.2, show_default=True, help="share of observations that have a metric")
+@click.option("--free", is_flag=True, help="let the trees go against a metric's direction")
+def train_weights(**options) -> int:
+    """Propose weights of the score from the history of the warehouse, as seed rows for a pull request."""
+    from .weights.propose import train
+
+    return train(**options)
+
+
+@commands.command()
+@_proposal
+@click.argument("judgements", type=click.Path(path_type=Path))
+def weigh(**options) -> int:
+    """Propose weights of the score where there is no history.
+
+    JUDGEMENTS is a CSV file of metric, other_metric, preference (1/9 to 9): pairwise judgements (AHP).
+    """
+    from .weights.propose import weigh as run
+
+    return run(**options)
+
+
+@commands.command("true-hazard")
+@click.argument("truth", type=click.Path(path_type=Path), default="raw/_truth")
+def true_hazard(truth: Path) -> None:
+    """Print how well the demo's score predicts churn, beside what its true hazard would allow."""
+    from .simulator.true_hazard import show
+
+    show(truth)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 2 for a wrong call, else what the command says."""
+    try:
+        return commands.main(arguments, prog_name="onboarding-health", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+
+
+def main() -> None:
+    """Run the command that the shell gave and end the program with its exit code."""
+    sys.exit(run())

@@ -1,0 +1,1 @@
+"""Sends what changed to the tools where people work."""

@@ -1,10 +1,10 @@
 {#- DuckDB drops and creates in one transaction: dbt-duckdb's way, a table aside, two renames and a drop after the commit, is
     three statements and a sync of the disk more for each model. -#}
-{% materialization table, adapter='duckdb' %}{{ return(duckdb__replace('table')) }}{% endmaterialization %}
+{% materialization table, adapter='duckdb' %}{{ return(build_in_one_transaction('table')) }}{% endmaterialization %}
 
-{% materialization view, adapter='duckdb' %}{{ return(duckdb__replace('view')) }}{% endmaterialization %}
+{% materialization view, adapter='duckdb' %}{{ return(build_in_one_transaction('view')) }}{% endmaterialization %}
 
-{% macro duckdb__replace(type) %}
+{% macro build_in_one_transaction(type) %}
     {% set existing = load_cached_relation(this) %}
     {% set relation = this.incorporate(type=type) %}
     {#- A view that names no database is read in a copy of the file under any name. -#}

@@ -1,7 +1,11 @@
-"""What the project says of itself: every public column typed and described, and nothing dbt warns about."""
+"""What the project says of itself: every public column typed and described, pages whose links, paths and commands exist."""
+
+import re
 
 import pytest
-from warehouse import compiled, dbt, seed_rows
+from warehouse import PROJECT, compiled, dbt, seed_rows
+
+from onboarding_health.cli import commands
 
 MANIFEST = compiled()
 NODES = list(MANIFEST["nodes"].values())
@@ -51,3 +55,28 @@ def test_docs_generate_without_a_warning(tmp_path):
     assert finished.returncode == 0, finished.stdout
     assert "warning" not in finished.stdout.lower() and "deprecat" not in finished.stdout.lower()
     assert (tmp_path / "catalog.json").is_file()
+
+
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_exists(page):
+    text = page.read_text()
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("http")]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    paths = re.findall(r"`((?:seeds|models|macros|docs|src|python_tests)/[\w./-]+)`", text)
+    assert [path for path in paths if not (PROJECT / path).exists()] == []
+    targets = set(re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for line in re.findall(r"(?:^|`)make ([a-z][a-z -]+)", text, re.MULTILINE):
+        assert set(line.split()) <= targets, line
+    assert set(re.findall(r"(?:^|`)onboarding-health ([a-z-]+)", text, re.MULTILINE)) - {"--help"} <= set(commands.commands)
+    marts = {mart["name"] for mart in MARTS}
+    named = set(re.findall(r"`((?:dim|fct|rpt)_\w+)(?:\.\w+)?`", text))
+    assert named <= marts
+    if page.name == "marts.md":
+        assert named == marts
+
+
+def test_the_readme_is_short():
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= 120

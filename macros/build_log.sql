@@ -50,14 +50,20 @@
     {% endif %}
 {% endmacro %}
 
+{#- The nodes of this project, which may be a package of another one. -#}
+{% macro own_nodes() %}{{ return(graph.nodes.values() | selectattr('package_name', 'equalto', 'onboarding_health') | list) }}{% endmacro %}
+
+{#- Where a model stands: in the schema that it was given. Hooks have no ref. -#}
+{% macro place_of(name) %}{{ return(graph.nodes['model.onboarding_health.' ~ name].relation_name) }}{% endmacro %}
+
 {#- The checksums of what the kept rows were made with. `intake` is what base_events rests on, the rest is what all other kept models
     do. What judges scores or acts on them is in neither, as no kept row rests on it. -#}
 {% macro definition(checksums, intake) %}
-    {% set kept = graph.nodes.values() | selectattr('config.meta.kept_by', 'defined') | map(attribute='unique_id') %}
+    {% set kept = own_nodes() | selectattr('config.meta.kept_by', 'defined') | map(attribute='unique_id') %}
     {% set of_intake = rested_on(['model.onboarding_health.base_events']) %}
     {% set of_others = rested_on(kept) | reject('in', of_intake) | list %}
     {% set parts = [] %}
-    {% for node in graph.nodes.values() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
+    {% for node in own_nodes() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
         {% do parts.append(node.name ~ ':' ~ checksums.get(node.name, node.checksum.checksum[:8])) %}
     {% endfor %}
     {% for name in (['clock_skew_minutes', 'earliest_event_on'] if intake else ['score_weekday', 'default_product_category']) %}
@@ -86,7 +92,7 @@
     {% endfor %}
     {% set missing = [] %}
     {% set edited = [] %}
-    {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'seed' %}
+    {% for node in own_nodes() | sort(attribute='name') if node.resource_type == 'seed' %}
         {% set checksum = node.checksum.checksum[:8] %}
         {% if flags.WHICH == 'build' and node.unique_id in selected_resources %}
             {% do checksums.update({node.name: checksum}) %}
@@ -129,11 +135,11 @@
 {% macro record_build(results) %}
     {% if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.unique_id') | list %}
-    {% for node in graph.nodes.values() if node.config.materialized == 'incremental' and node.unique_id not in succeeded %}
+    {% for node in own_nodes() if node.config.materialized == 'incremental' and node.unique_id not in succeeded %}
         {{ return('') }}
     {% endfor %}
     {% set build = run_query(
-        'select must_rebuild, last_build_number, last_as_of from ' ~ target.schema ~ '.base_build_moment'
+        'select must_rebuild, last_build_number, last_as_of from ' ~ place_of('base_build_moment')
     ).rows[0] %}
     {% if build[0] and build[1] > 0 %}
         {% do log(
@@ -150,10 +156,10 @@
         tracking.tracking_starts,
         moment.intake_definition,
         moment.definition
-    from {{ target.schema }}.base_build_moment as moment
+    from {{ place_of('base_build_moment') }} as moment
     cross join (
         select coalesce({{ joined_texts('entry') }}, '') as tracking_starts
-        from {{ target.schema }}.base_coverage_entries
+        from {{ place_of('base_coverage_entries') }}
     ) as tracking
 {% endmacro %}
 
@@ -167,8 +173,8 @@
         {% do lines.append('  ' ~ message) %}
     {% endfor %}
     {% for place, sentence, mart, count in run_query(
-        'select place, sentence, mart, count(*) over (partition by topic) from ' ~ target.schema ~ '.build_warnings '
-        ~ 'order by topic_order, place'
+        'select place, sentence, mart, count(*) over (partition by topic) from '
+        ~ place_of('build_warnings') ~ ' order by topic_order, place'
     ).rows if place <= 6 %}
         {% do lines.append('  ' ~ (sentence if place <= 5 else '... and ' ~ (count - 5) ~ ' more like it in ' ~ mart)) %}
     {% endfor %}

@@ -1,3 +1,5 @@
+{%- set no_day = "cast('9999-12-31' as date)" -%}
+
 with
 
 accounts as (
@@ -103,7 +105,9 @@ rule_days as (
     select
         condition_days.account_id,
         conditions.rule_id,
-        condition_days.date_day
+        condition_days.date_day,
+        coalesce(min(condition_days.occasion_on), {{ no_day }}) as earliest_occasion_on,
+        coalesce(max(condition_days.occasion_on), {{ no_day }}) as latest_occasion_on
     from condition_days
     inner join conditions
         on condition_days.condition_number = conditions.condition_number
@@ -148,7 +152,9 @@ applying_days as (
     select
         rule_lives.rule_life,
         rule_lives.clear_after_days,
-        rule_days.date_day
+        rule_days.date_day,
+        rule_days.earliest_occasion_on,
+        rule_days.latest_occasion_on
     from rule_days
     inner join rule_lives
         on
@@ -160,10 +166,14 @@ applying_days as (
 
 followed as (
     select
-        rule_life,
-        clear_after_days,
-        date_day,
-        lag(date_day) over (partition by rule_life order by date_day) as previous_day
+        applying_days.*,
+        lag(date_day) over (partition by rule_life order by date_day) as previous_day,
+        lag(earliest_occasion_on) over (
+            partition by rule_life order by date_day
+        ) as previous_earliest_on,
+        lag(latest_occasion_on) over (
+            partition by rule_life order by date_day
+        ) as previous_latest_on
     from applying_days
 ),
 
@@ -172,9 +182,14 @@ begun as (
     select
         rule_life,
         date_day as first_seen_on,
-        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next
+        earliest_occasion_on,
+        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next,
+        lead(date_day) over (partition by rule_life order by date_day) as next_first_seen_on
     from followed
-    where coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
+    where
+        coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
+        or earliest_occasion_on <> previous_earliest_on
+        or latest_occasion_on <> previous_latest_on
 ),
 
 last_days as (
@@ -189,6 +204,8 @@ episodes as (
     select
         rule_lives.*,
         begun.first_seen_on,
+        begun.next_first_seen_on,
+        nullif(begun.earliest_occasion_on, {{ no_day }}) as occasion_on,
         {{ days_between('rule_lives.started_on', 'begun.first_seen_on') }} as first_age_days,
         coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on
     from begun
@@ -201,7 +218,10 @@ episodes as (
 ending as (
     select
         episodes.*,
-        {{ add_days('last_seen_on', 'clear_after_days') }} as resolved_on
+        coalesce(
+            least({{ add_days('last_seen_on', 'clear_after_days') }}, next_first_seen_on),
+            {{ add_days('last_seen_on', 'clear_after_days') }}
+        ) as resolved_on
     from episodes
 ),
 
@@ -327,6 +347,7 @@ dated as (
         told.band_cap,
         told.first_seen_on,
         told.last_seen_on,
+        told.occasion_on,
         case told.cleared_by
             when 'churned' then told.life_over_on
             when 'out_of_window' then told.window_over_on

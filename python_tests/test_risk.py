@@ -111,6 +111,9 @@ class Replay:
             (row["account_id"], row["score_date"])
             for row in table(connection, "from fct_account_health where status = 'too_little_data'")
         }
+        self.completions = {
+            (row["account_id"], row["completed_on"]) for row in table(connection, "from int_account_completions")
+        }
         self.segments = {row["account_id"]: row["segment"] for row in table(connection, "from dim_accounts")}
         self.signals = defaultdict(dict)
         for row in table(connection, "from fct_account_signals order by account_id, date_day"):
@@ -292,7 +295,8 @@ class Replay:
                     for criterion, first, days in zip(criteria, first_values, true_days, strict=True)
                 }
             reason = (
-                "churned" if not is_live
+                "completed" if (account_id, day) in self.completions
+                else "churned" if not is_live
                 else "out_of_window" if age > to_day
                 else "resolved" if quiet == int(rule["clear_after_days"])
                 else None
@@ -318,7 +322,7 @@ def evidence_of(text):
 def test_episodes_equal_the_replay(company, seed):
     seeds = SEEDS | random_rules(random.Random(seed))
     needed = ("plays_problems", "fct_risk_signals", "int_risk_falls", "dim_accounts", "fct_account_signals", "fct_milestones")
-    needed += ("fct_account_health",)
+    needed += ("fct_account_health", "int_account_completions")
     with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {
@@ -335,7 +339,8 @@ def test_episodes_equal_the_replay(company, seed):
 
 
 def test_the_companies_had_every_end():
-    assert set(SEEN) == {"active", "churned", "out_of_window", "resolved", "not_observed", "another occasion"}, dict(SEEN)
+    ends = {"active", "churned", "completed", "out_of_window", "resolved", "not_observed", "another occasion"}
+    assert set(SEEN) == ends, dict(SEEN)
     assert min(SEEN.values()) >= 10, dict(SEEN)
 
 

@@ -18,7 +18,7 @@ scores as (
     from {{ ref('int_health_scores') }}
     where
         track = 'live'
-        and status <> 'churned'
+        and status not in ('churned', 'completed')
         and {{ is_score_weekday('score_date') }}
 ),
 

@@ -10,6 +10,10 @@ measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 condition_days as (
     select * from {{ ref('int_risk_condition_days') }}
 ),
@@ -324,6 +328,7 @@ told as (
         case
             when ended.over_by = 'resolved' and unobserved.rule_life is not null
                 then 'not_observed'
+            when ended.over_by = 'churned' and completions.account_id is not null then 'completed'
             else ended.over_by
         end as cleared_by
     from ended
@@ -331,6 +336,11 @@ told as (
         on
             ended.rule_life = unobserved.rule_life
             and ended.resolved_on = unobserved.resolved_on
+    left join completions
+        on
+            ended.account_id = completions.account_id
+            and ended.life_over_on >= completions.completed_on
+            and coalesce(ended.life_over_on < completions.returned_on, true)
 ),
 
 dated as (
@@ -350,6 +360,7 @@ dated as (
         told.occasion_on,
         case told.cleared_by
             when 'churned' then told.life_over_on
+            when 'completed' then told.life_over_on
             when 'out_of_window' then told.window_over_on
             when 'resolved' then told.resolved_on
             when 'not_observed' then told.resolved_on

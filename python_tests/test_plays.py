@@ -257,7 +257,8 @@ class World:
                 for _ in range(rng.choice((0, 1, 8)))
             }
         )
-        asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60", "source": "test"}
+        asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60"}
+        asked |= {"win_back_landmark_days": "14", "source": "test"}
         self.seeds["task_settings"] = [asked]
         self.completed = []
 
@@ -937,7 +938,8 @@ def test_tasks_without_effect_are_read_as_none():
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000", "win_back_days": "60", "source": "test"}]}
+    settings = {"open_tasks_per_owner": "10000", "win_back_days": "60", "win_back_landmark_days": "14", "source": "test"}
+    seeds = NOTHING_LAPSES | {"task_settings": [settings]}
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 

@@ -111,9 +111,7 @@ class Replay:
             (row["account_id"], row["score_date"])
             for row in table(connection, "from fct_account_health where status = 'too_little_data'")
         }
-        self.completions = {
-            (row["account_id"], row["completed_on"]) for row in table(connection, "from int_account_completions")
-        }
+        self.completions = {(row["account_id"], row["completed_on"]) for row in table(connection, "from int_account_completions")}
         self.segments = {row["account_id"]: row["segment"] for row in table(connection, "from dim_accounts")}
         self.signals = defaultdict(dict)
         for row in table(connection, "from fct_account_signals order by account_id, date_day"):

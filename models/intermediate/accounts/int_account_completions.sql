@@ -34,7 +34,9 @@ completions as (
             case
                 when
                     subscription_periods.starts_on > completed_days.ends_on
-                    and coalesce(subscription_periods.ends_on > subscription_periods.starts_on, true)
+                    and coalesce(
+                        subscription_periods.ends_on > subscription_periods.starts_on, true
+                    )
                     then subscription_periods.starts_on
             end
         ) as returned_on

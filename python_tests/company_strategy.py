@@ -331,7 +331,8 @@ class _Company:
             moment = self.moment(cancelled)
             effective = moment.date() + timedelta(days=rng.choice((0, 0, 0, 1, 7, 30, 60, -3, -40)))
             self.add("billing", "subscription_cancelled", account_id, moment,
-                     {"subscription_id": subscription_id, "effective_on": effective.isoformat(), "reason": "price"})
+                     {"subscription_id": subscription_id, "effective_on": effective.isoformat(),
+                     "reason": "price" if effective.day % 3 else "Course completed"})
             if self.turn():                                       # cancelled once more: sooner, later or withdrawn
                 anew = moment + timedelta(seconds=rng.choice((0, 1, 3600, 86400 * rng.randint(1, 20))))
                 effective = anew.date() + timedelta(days=rng.choice((0, 5, 45, -10, -100)))

@@ -787,6 +787,30 @@ def subscriptions(accepted, seeds, as_of):
     return found, signed
 
 
+def ends_by_kind(accepted, seeds, as_of):
+    """{account: {day on which cancellations end terms of it: whether all of them are of the kind completed}}."""
+    kinds = {row["reason"]: row["churn_kind"] for row in seeds["cancellation_reasons"]}
+    found = defaultdict(dict)
+    for events in subscription_events(accepted).values():
+        decisions = read_decisions(events, exchange_rates(seeds))
+        reasons = {(first_on, day): kinds.get((as_text(event.get("reason")) or "").strip().lower())
+                   for event, (day, terms, first_on) in zip(sorted(events, key=lambda e: e.business), decisions, strict=True)
+                   if terms is None}
+        for stretches, following in whole_terms(decisions):
+            if following is None or following[1] is not None or lapse_of(stretches, following, grace_of(seeds), as_of):
+                continue
+            ends, day = found[stretches[-1][0].account], following[0]
+            ends[day] = ends.get(day, True) and reasons[day, following[2]] == "completed"
+    return found
+
+
+def completions_of(states, ends):
+    """[(first day, first day with terms again or None)] of the times that an account had completed; section 3."""
+    return [(day, min((s.starts_on for s in states if s.starts_on > day and s.ends_on != s.starts_on), default=None))
+            for day, is_completed in sorted(ends.items())
+            if is_completed and any(s.ends_on == day for s in states) and not any(s.covers(day) for s in states)]
+
+
 def total_seats(states, day):
     """Sum of the non-null seats of the terms that hold on a day; None when none name seats."""
     seats = [s.seats for s in states if s.covers(day) and s.seats is not None]
@@ -839,6 +863,11 @@ class Account:
     states: list
     signed: list
     timezone: str | None
+    completions: list
+
+    def has_completed(self, day):
+        """Whether it has no terms on a day as it completed."""
+        return any(begins <= day and (ends is None or day < ends) for begins, ends in self.completions)
 
     def spine(self):
         """Every day from started_on to ended_on."""
@@ -873,6 +902,7 @@ def is_left_out(event, seeds):
 def build_accounts(accepted, survivors, seeds, as_of):
     """Section 3: the in-scope accounts, sorted by id. accepted: Events; survivors: {account_id: canonical}."""
     states_by_account, signed_by_account = defaultdict(list), defaultdict(list)
+    ends_by_account = ends_by_kind(accepted, seeds, as_of)
     found, signed = subscriptions(accepted, seeds, as_of)
     for state in found:
         states_by_account[state.account].append(state)
@@ -921,7 +951,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
                           as_text(attribute(account_id, events, "country")), started_at, started_at.date(), churned_on,
                           max(started_at.date(), churned_on or as_of), None, events, states,
                           signed_by_account[account_id],
-                          as_text(attribute(account_id, events, "timezone")))
+                          as_text(attribute(account_id, events, "timezone")),
+                          completions_of(states, ends_by_account[account_id]))
         account.first_seats_on = next((d for d in account.spine() if (seats_on(states, d) or 0) > 0), None)
         accounts.append(account)
     return accounts
@@ -2274,7 +2305,7 @@ def judge_date(d, version, judged, seeds, scored, health, drivers):
     status = {}
     for account, values in judged:
         if values["is_subscribed"] == 0:
-            status[account.account_id] = "churned"
+            status[account.account_id] = "completed" if account.has_completed(d) else "churned"
         elif values["account_age_days"] < int(version["min_account_age_days"]):
             status[account.account_id] = "too_early"
         else:
@@ -2288,7 +2319,7 @@ def judge_date(d, version, judged, seeds, scored, health, drivers):
                "band": None, "coverage": None, "model_version": name, "change_7d": None, "change_30d": None,
                "top_driver_up": None, "top_driver_down": None}
         earlier = scored[account_id]
-        if row["status"] == "churned" and earlier:
+        if row["status"] in ("churned", "completed") and earlier:
             row["score"], row["band"] = earlier[-1][1], earlier[-1][2]
         if row["status"] == "eligible":
             found, found_drivers = score_account(
@@ -2346,8 +2377,8 @@ def build_overrides(accounts, health, seeds, as_of):
             reached_on = min((r["score_date"] for r in scored if starts_on < r["score_date"] <= followed_until
                               and r["band"] == band), default=None)
             churned_on = account.churned_on if account.churned_on and account.churned_on <= followed_until else None
-            outcome = ("churned" if churned_on else "reached" if reached_on
-                       else "open" if as_of < followed_until else "not_reached")
+            left = churned_on and ("completed" if account.has_completed(churned_on) else "churned")
+            outcome = left or ("reached" if reached_on else "open" if as_of < followed_until else "not_reached")
             found.append({
                 "override_id": event.event_id, "account_id": account.account_id, "band": band, "starts_on": starts_on,
                 "expires_on": expires_on, "ends_on": ends_on,

@@ -79,6 +79,9 @@ def draw(seed):
             + ["churned", "churn_probability"],
         ),
         "int_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on"]),
+        "int_account_completions": pd.DataFrame(
+            [row for row in accounts if row[1] and row[1].day % 5 == 0], columns=["account_id", "completed_on"]
+        ),
         "base_build_moment": pd.DataFrame({"as_of": [AS_OF]}),
     }
 
@@ -86,6 +89,7 @@ def draw(seed):
 TYPES = {
     "score_date": "date",
     "churned_on": "date",
+    "completed_on": "date",
     "as_of": "date",
     "score": "decimal(9, 2)",
     "coverage": "decimal(9, 4)",
@@ -159,6 +163,12 @@ def calibration(predictions):
                     yield key, (gap - fitted, np.sqrt(spread), tuple(side["account_id"].nunique() for side in sides))
 
 
+def completes(scores, horizon):
+    """Whether the account of each score completes within the horizon."""
+    dated = zip(scores["churned_on"], scores["score_date"], strict=True)
+    return np.array([not pd.isna(end) and end.day % 5 == 0 and end <= day + horizon for end, day in dated], dtype=bool)
+
+
 def compare(rows, reference, metrics, buckets, horizon, settings):
     def both(function):
         return [function(side) for side in (rows, reference)]
@@ -193,7 +203,7 @@ def compare(rows, reference, metrics, buckets, horizon, settings):
     for status in ("too_early", "too_little_data"):
         yield from proportion("status_share", status, both(lambda s: s), both(lambda s, t=status: s["status"] == t))
     for band in BANDS:
-        known = both(lambda s, b=band: s[(s["band"] == b) & (s["score_date"] + horizon <= AS_OF)])
+        known = both(lambda s, b=band: s[(s["band"] == b) & (s["score_date"] + horizon <= AS_OF) & ~completes(s, horizon)])
         churns = [
             pd.Series(
                 [not pd.isna(end) and end <= day + horizon for end, day in zip(s["churned_on"], s["score_date"], strict=True)],

@@ -67,6 +67,15 @@ def replay(connection, seeds):
     signals = defaultdict(dict)
     for row in rows(connection, "select * from fct_account_signals"):
         signals[row["account_id"]][row["date_day"]] = row
+    completed = {
+        (row["account_id"], row["date_day"])
+        for row in rows(
+            connection,
+            "select signals.account_id, date_day from fct_account_signals as signals "
+            "inner join int_account_completions as completions on signals.account_id = completions.account_id "
+            "and date_day >= completed_on and (returned_on is null or date_day < returned_on)",
+        )
+    }
     bands = sorted(seeds["expansion_bands"], key=lambda band: number(band["lower_edge"]))
     indicators, scores = {}, {}
     for account, days in signals.items():
@@ -110,7 +119,7 @@ def replay(connection, seeds):
             if today["is_subscribed"] is None:
                 status = "not_subscribed"
             elif not today["is_subscribed"]:
-                status = "churned"
+                status = "completed" if (account, day) in completed else "churned"
             elif today["account_age_days"] < int(rule["min_account_age_days"]):
                 status = "too_early"
             elif coverage < number(rule["coverage_floor"]) or not observed:

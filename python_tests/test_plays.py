@@ -257,7 +257,8 @@ class World:
                 for _ in range(rng.choice((0, 1, 8)))
             }
         )
-        asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60", "source": "test"}
+        asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60"}
+        asked |= {"win_back_landmark_days": "14", "source": "test"}
         self.seeds["task_settings"] = [asked]
         self.completed = []
 
@@ -594,6 +595,7 @@ class History:
         edges = {"red": 0, "yellow": 50, "green": 70}
         self.as_of, step = FIRST + 200 * DAY, rng.choice((Decimal("0.01"), Decimal(5)))
         self.accounts, self.left, self.scores, self.treated, self.tasks = {}, {}, {}, set(), []
+        self.completed = set()
         for number in range(rng.choice((2, 30, 120))):
             account, segment = f"a{number}", rng.choice(SEGMENTS[: rng.choice((1, 3))])
             churned_on = rng.choice((None, FIRST + rng.randrange(30, 200) * DAY))
@@ -629,6 +631,8 @@ class History:
                     }
                 )
             self.left[account] = [(FIRST - 100 * DAY, churned_on)]
+            if churned_on and churned_on.day % 5 == 0:
+                self.completed.add((account, churned_on))
             if churned_on and rng.random() < 0.3:
                 self.left[account].append((churned_on + rng.randrange(1, 60) * DAY, None))
         self.waiting = [(rng.choice(("waiting", "never_opened")), rng.choice(plays), rng.choice(SEGMENTS)) for _ in range(9)]
@@ -645,6 +649,10 @@ class History:
         if earlier is None:
             return "unknown"
         return "falling" if now <= earlier - 5 else "rising" if now >= earlier + 5 else "steady"
+
+    def has_completed(self, account, day):
+        """Whether it has no terms on a day as those that ended last had run their course."""
+        return not self.is_live(account, day) and any((account, end) in self.completed for _, end in self.left[account])
 
     def pairs(self):
         """The treated tasks with their matches: the nearer neighbour in a list by score and id, the lower one of two as near."""
@@ -676,7 +684,8 @@ class History:
                 assert not pool or abs(best[0] - mine[0]) == min(abs(score - mine[0]) for score, _ in pool)
                 match = best[1]
                 comparison = "no_match" if match is None else "window_open" if end > self.as_of else "compared"
-                comparison = comparison if self.is_live(account, day) else "not_at_risk"
+                is_over = any(self.has_completed(who, end) for who in (account, match) if who)
+                comparison = comparison if self.is_live(account, day) and not is_over else "not_at_risk"
             pair = task | {"comparison": comparison, "control_account_id": match, "score_date": before}
             for name, who in (("", account), ("control_", match)):
                 compared = comparison == "compared"
@@ -696,6 +705,7 @@ class History:
         moment = midnight(self.as_of + DAY)
         columns = "as_of date, known_at timestamp, as_of_ends_at timestamp"
         fill(connection, "base_build_moment", columns, [(self.as_of, moment, moment)])
+        fill(connection, "int_account_completions", "account_id varchar, completed_on date", sorted(self.completed))
         periods = [(account, *period) for account, spans in self.left.items() for period in spans]
         fill(connection, "int_subscription_periods", "account_id varchar, starts_on date, ends_on date", periods)
         fill(connection, "int_treated_days", "account_id varchar, treated_on date", sorted(self.treated))
@@ -896,6 +906,7 @@ def test_tasks_without_effect_are_read_as_none():
     """Scores wander about a level of each account; a third of those that have just fallen get a task that does nothing."""
     rng, world = np.random.default_rng(4), History(0)
     world.accounts, world.left, world.scores, world.treated, world.tasks, world.waiting = {}, {}, {}, set(), [], []
+    world.completed = set()
     books, edges = 16, {"red": 0, "yellow": 50, "green": 70}
     for number in range(120 * books):
         account, book = f"a{number}", f"book{number % books}"
@@ -937,7 +948,8 @@ def test_tasks_without_effect_are_read_as_none():
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    seeds = NOTHING_LAPSES | {"task_settings": [{"open_tasks_per_owner": "10000", "win_back_days": "60", "source": "test"}]}
+    settings = {"open_tasks_per_owner": "10000", "win_back_days": "60", "win_back_landmark_days": "14", "source": "test"}
+    seeds = NOTHING_LAPSES | {"task_settings": [settings]}
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 

@@ -37,7 +37,11 @@ LEVELS = {
     "nps_dropped_users_180d": (0, 1),
     "milestone_completion_due": (0.3, 0.8),
     "days_since_milestone": (10, 30),
+    "days_overdue": (0, 10),
+    "oldest_ticket_days": (0, 10),
+    "days_to_renewal": (20, 200),
 }
+SEEN = defaultdict(int)
 
 
 def random_rules(rng):
@@ -107,6 +111,7 @@ class Replay:
             (row["account_id"], row["score_date"])
             for row in table(connection, "from fct_account_health where status = 'too_little_data'")
         }
+        self.completions = {(row["account_id"], row["completed_on"]) for row in table(connection, "from int_account_completions")}
         self.segments = {row["account_id"]: row["segment"] for row in table(connection, "from dim_accounts")}
         self.signals = defaultdict(dict)
         for row in table(connection, "from fct_account_signals order by account_id, date_day"):
@@ -143,8 +148,8 @@ class Replay:
         return self.coverage.last_seen(subjects) if stretch[0] <= min(self.signals[account_id]) else None
 
     def days_overdue(self, account_id, subject, day, is_lost=False):
-        """Days since the due day of the milestone due longest; with `is_lost` of those that nobody can see any more."""
-        with_seats = [d for d, row in self.signals[account_id].items() if row["seats"]]
+        """Days since the milestone open longest could be overdue; with `is_lost` of those that nobody can see any more."""
+        first_seats_on = min((d for d, row in self.signals[account_id].items() if row["seats"]), default=None)
         ages = []
         for row in self.milestones[account_id]:
             until = self.seen_until(account_id, row["milestone_id"], row["due_on"])
@@ -153,9 +158,11 @@ class Replay:
             deadline = self.deadlines[row["journey"], row["milestone_id"]]
             is_meant = subject in ("any", row["milestone_id"]) or (subject.startswith("due_by:") and deadline <= int(subject[7:]))
             ends = [row[at].date() for at in ("achieved_at", "waived_at") if row[at]]
-            has_seats = row["milestone_id"] not in self.need_seats or any(d <= day for d in with_seats)
-            if is_meant and (has_seats or is_lost) and row["due_on"] <= day and all(day < end for end in ends):
-                ages.append((day - row["due_on"]).days)
+            since = row["due_on"]
+            if row["milestone_id"] in self.need_seats and not is_lost:
+                since = max(since, first_seats_on or datetime.date.max)
+            if is_meant and since <= day and all(day < end for end in ends):
+                ages.append((day - since).days)
         return max(ages, default=None)
 
     def value(self, account_id, criterion, day):
@@ -217,6 +224,20 @@ class Replay:
             return self.days_overdue(account_id, "any", day, is_lost=True) is not None
         return self.observed_since(self.register[criterion["subject"]], day) is None
 
+    def occasions(self, criteria, true_days, day):
+        """The earliest and the latest day of what a rule is about on a day on which it holds."""
+        found = []
+        for criterion, days in zip(criteria, true_days, strict=True):
+            kind, value = None, days[day]
+            if criterion["measure"] == "milestone_days_overdue":
+                kind = "since"
+            elif criterion["measure"] == "signal" and value is not None:
+                kind = self.register[criterion["subject"]]["occasion"]
+                kind = None if kind == "since" and value == 0 else kind
+            if kind:
+                found.append(day + (DAY if kind == "until" else -DAY) * int(value))
+        return (min(found), max(found)) if found else None
+
     def rule_of(self, account_id, rule_id):
         rows = {row["segment"]: row for row in self.seeds["risk_rules"] if row["rule_id"] == rule_id}
         return rows.get(self.segments[account_id], rows.get("any"))
@@ -236,14 +257,22 @@ class Replay:
     def of_rule(self, account_id, rule, criteria):
         true_days = [self.true_days(account_id, criterion) for criterion in criteria]
         to_day = int(rule["to_day"]) if rule["to_day"] else 10**6
-        episode, quiet = None, 0
+        episode, quiet, occasions = None, 0, None
         for day, row in self.signals[account_id].items():
             age, is_live = row["account_age_days"], row["is_subscribed"] != 0
             holds = is_live and int(rule["from_day"]) <= age <= to_day and all(day in days for days in true_days)
+            is_new = holds and episode is not None and self.occasions(criteria, true_days, day) != occasions
+            if is_new:
+                is_unseen = any(self.is_unseen(account_id, criterion, day) for criterion in criteria)
+                SEEN["another occasion"] += 1
+                yield episode | {"cleared_on": day, "cleared_by": "not_observed" if is_unseen else "resolved"}
+                episode = None
             if episode is None:
                 if not holds:
                     continue
+                occasions = self.occasions(criteria, true_days, day)
                 episode = {
+                    "occasion_on": occasions and occasions[0],
                     "first_seen_on": day,
                     "severity": rule["severity"],
                     "band_cap": rule["band_cap"] or None,
@@ -264,7 +293,8 @@ class Replay:
                     for criterion, first, days in zip(criteria, first_values, true_days, strict=True)
                 }
             reason = (
-                "churned" if not is_live
+                "completed" if (account_id, day) in self.completions
+                else "churned" if not is_live
                 else "out_of_window" if age > to_day
                 else "resolved" if quiet == int(rule["clear_after_days"])
                 else None
@@ -285,15 +315,12 @@ def evidence_of(text):
     }
 
 
-SEEN = defaultdict(int)
-
-
 @COMPANIES
 @given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
 def test_episodes_equal_the_replay(company, seed):
     seeds = SEEDS | random_rules(random.Random(seed))
     needed = ("plays_problems", "fct_risk_signals", "int_risk_falls", "dim_accounts", "fct_account_signals", "fct_milestones")
-    needed += ("fct_account_health",)
+    needed += ("fct_account_health", "int_account_completions")
     with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {
@@ -306,11 +333,12 @@ def test_episodes_equal_the_replay(company, seed):
         row = built[key] | {"evidence": evidence_of(built[key]["evidence"])}
         for column, value in episode.items():
             assert row[column] == value, (key, column)
-        SEEN[row["cleared_by"] or "active"] += 1
+        SEEN["churned" if row["cleared_by"] == "completed" else row["cleared_by"] or "active"] += 1
 
 
 def test_the_companies_had_every_end():
-    assert set(SEEN) == {"active", "churned", "out_of_window", "resolved", "not_observed"}, dict(SEEN)
+    ends = {"active", "churned", "out_of_window", "resolved", "not_observed", "another occasion"}
+    assert set(SEEN) == ends, dict(SEEN)
     assert min(SEEN.values()) >= 10, dict(SEEN)
 
 
@@ -342,7 +370,7 @@ def test_later_days_keep_episodes_and_alerts(seed, share):
             assert previous_day < first_day or alerts_now[key]["alerted_on"] > previous_day
         for key, row in before.items():
             assert key in now, f"{row['reason']} is gone"
-            same = ("account_id", "rule_id", "first_seen_on", "risk_window", "severity", "owner_role", "band_cap")
+            same = ("account_id", "rule_id", "first_seen_on", "occasion_on", "risk_window", "severity", "owner_role", "band_cap")
             if not row["is_active"]:
                 same = row.keys() - {"reason", "owner_id"}
             for column in same:

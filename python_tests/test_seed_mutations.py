@@ -95,7 +95,7 @@ OPTIONAL = {
     "lift_targets": {"published_lift"},
     "manual_inputs": {"stale_after_days"},
     "onboarding_retention_assumptions": {"baseline_annual_arr_loss"},
-    "signals": {"observed_by", "window_days", "observed_over"},
+    "signals": {"observed_by", "window_days", "observed_over", "occasion"},
     "survey_scales": {"detractor_highest", "promoter_lowest"},
     "health_metrics": {"age_signal", "lower_bound", "upper_bound"},
     "health_model_versions": {"effective_to"},

@@ -476,8 +476,7 @@ def outcomes_of(as_of, periods, scores, tasks):
                 "varchar, date, date, date, date",
                 periods,
             ),
-            ("int_subscription_terms", "account_id, ends_on, cancellation_id, lapsed_on", "varchar, date, varchar, date", []),
-            ("stg_billing__cancellations", "event_id, churn_kind", "varchar, varchar", []),
+            ("int_account_completions", "account_id, completed_on", "varchar, date", []),
             (
                 "int_health_scores",
                 "account_id, score_date, model_version, segment, status, track, score, band, stage",

@@ -174,7 +174,10 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
         bad = [alert for alert in recent if alert["alert_kind"] not in ("risk_cleared", "band_better")]
         good = [alert for alert in recent if alert["alert_kind"] in ("risk_cleared", "band_better")]
         if account["churned_on"] and account["churned_on"] > since:
-            worse.append((-99, 0, account["account_id"], [f"{_title(account)} churned on {_day(account['churned_on'])}."]))
+            if account["status"] == "completed":
+                better.append(f"- {_name(account)}: completed on {_day(account['churned_on'])}.")
+            else:
+                worse.append((-99, 0, account["account_id"], [f"{_title(account)} churned on {_day(account['churned_on'])}."]))
         elif bad:
             rank = max(alert["severity_rank"] for alert in bad)
             lines = [_title(account)] + [f"    - {alert['severity']}: {_said(alert)}" for alert in bad]
@@ -228,7 +231,7 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the pages of all owners by file name, as Markdown.
 
     `connection` holds the marts in its default schema. An owner has a page with a live account, an open task or an account
-    that churned in the last NEWS_DAYS days; accounts without an owner share one. The same warehouse gives the same bytes. Raises
+    that left in the last NEWS_DAYS days; accounts without an owner share one. The same warehouse gives the same bytes. Raises
     duckdb.CatalogException where nothing was built.
     """
     rows = _rows(connection, ACCOUNTS)

@@ -11,11 +11,17 @@ from .warehouse import opened_or_exit, path_of_warehouse
 BANDS = """
     select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr
     from current_account_health
-    where status <> 'churned'
+    where status not in ('churned', 'completed')
     group by all
     order by min(coalesce(score, 101))
 """
-CHURNED = "select count(*) from current_account_health where status = 'churned'"
+GONE = """
+    select status, count(*)
+    from current_account_health
+    where status in ('churned', 'completed')
+    group by status
+    order by status
+"""
 TIME_TO_VALUE = """
     select accounts, activated, median_days, activated_share_30d
     from ttv_cohorts
@@ -100,7 +106,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     lines = [f"Onboarding health as of {as_of}", "", "Accounts by band"]
     for band, accounts, arr in rows(BANDS):
         lines.append(f"  {band:<16}{accounts:>7,}" + (f"   ARR {arr:>14,.0f}" if arr is not None else ""))
-    lines.append(f"  {'churned':<16}{rows(CHURNED)[0][0]:>7,}")
+    lines += [f"  {status:<16}{accounts:>7,}" for status, accounts in rows(GONE)]
 
     lines += ["", "Time to value"]
     for accounts, activated, median_days, share in rows(TIME_TO_VALUE):

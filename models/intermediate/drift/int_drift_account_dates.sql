@@ -18,12 +18,16 @@ scores as (
     from {{ ref('int_health_scores') }}
     where
         track = 'live'
-        and status <> 'churned'
+        and status not in ('churned', 'completed')
         and {{ is_score_weekday('score_date') }}
 ),
 
 accounts as (
     select * from {{ ref('int_accounts') }}
+),
+
+completions as (
+    select * from {{ ref('int_account_completions') }}
 ),
 
 drift_settings as (
@@ -71,6 +75,7 @@ placed as (
     select
         scores.*,
         accounts.churned_on,
+        completions.completed_on,
         build_moment.as_of,
         case
             when reference_windows.reference_to <= build_moment.as_of
@@ -84,13 +89,17 @@ placed as (
     cross join build_moment
     inner join accounts
         on scores.account_id = accounts.account_id
+    left join completions
+        on
+            accounts.account_id = completions.account_id
+            and accounts.churned_on = completions.completed_on
     inner join reference_windows
         on
             scores.model_version = reference_windows.model_version
             and scores.stage = reference_windows.stage
 ),
 
--- An outcome counts once the whole horizon is over.
+-- An outcome counts once the whole horizon is over; who completes in it neither stays nor churns.
 account_dates as (
     select
         placed.account_id,
@@ -113,6 +122,10 @@ account_dates as (
                 placed.status = 'scored'
                 and {{ days_between('placed.score_date', 'placed.as_of') }}
                 >= drift_settings.churn_horizon_days
+                and coalesce(
+                    {{ days_between('placed.score_date', 'placed.completed_on') }}
+                    > drift_settings.churn_horizon_days, true
+                )
                 then
                     coalesce(
                         {{ days_between('placed.score_date', 'placed.churned_on') }}

@@ -8,6 +8,10 @@ measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 indicators as (
     select * from {{ ref('int_expansion_indicators') }}
 ),
@@ -124,6 +128,8 @@ judged as (
         score_days.arr,
         case
             when score_days.is_subscribed is null then 'not_subscribed'
+            when score_days.is_subscribed = 0 and completions.account_id is not null
+                then 'completed'
             when score_days.is_subscribed = 0 then 'churned'
             when score_days.account_age_days < expansion_settings.min_account_age_days
                 then 'too_early'
@@ -149,6 +155,11 @@ judged as (
         on
             score_days.account_id = persistence.account_id
             and score_days.date_day = persistence.score_date
+    left join completions
+        on
+            score_days.account_id = completions.account_id
+            and score_days.date_day >= completions.completed_on
+            and coalesce(score_days.date_day < completions.returned_on, true)
     left join triggers
         on
             score_days.account_id = triggers.account_id

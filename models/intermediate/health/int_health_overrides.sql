@@ -8,6 +8,10 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 overrides as (
     select * from {{ ref('stg_crm__health_overrides') }}
 ),
@@ -36,6 +40,7 @@ begun as (
         {{ add_days('cast(overrides.occurred_at as date)', 'rules.follow_up_days') }}
             as followed_until,
         accounts.churned_on,
+        completions.completed_on,
         build_moment.as_of,
         lead(cast(overrides.occurred_at as date)) over (
             partition by overrides.account_id
@@ -48,6 +53,10 @@ begun as (
         on
             overrides.account_id = accounts.account_id
             and cast(overrides.occurred_at as date) <= accounts.ended_on
+    left join completions
+        on
+            accounts.account_id = completions.account_id
+            and accounts.churned_on = completions.completed_on
 ),
 
 measured_dates as (
@@ -109,6 +118,7 @@ followed as (
         reached_on,
         case when churned_on <= followed_until then churned_on end as churned_on,
         case
+            when completed_on <= followed_until then 'completed'
             when churned_on <= followed_until then 'churned'
             when reached_on is not null then 'reached'
             when as_of < followed_until then 'open'

@@ -12,6 +12,10 @@ milestone_signals as (
     select * from {{ ref('int_milestone_signals') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 lifecycle_stages as (
     select * from {{ ref('lifecycle_stages') }}
 ),
@@ -100,6 +104,8 @@ score_days as (
         ranked_versions.min_peers,
         ranked_versions.max_missing_peer_share,
         case
+            when account_dates.is_subscribed = 0 and completions.account_id is not null
+                then 'completed'
             when account_dates.is_subscribed = 0 then 'churned'
             when account_dates.account_age_days < ranked_versions.min_account_age_days
                 then 'too_early'
@@ -116,6 +122,11 @@ score_days as (
         on
             account_dates.account_id = milestone_signals.account_id
             and account_dates.date_day = milestone_signals.date_day
+    left join completions
+        on
+            account_dates.account_id = completions.account_id
+            and account_dates.date_day >= completions.completed_on
+            and coalesce(account_dates.date_day < completions.returned_on, true)
 )
 
 select * from score_days

@@ -15,6 +15,10 @@ scores as (
     where track = 'live'
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 life_begins as (
     select
         account_id,
@@ -80,6 +84,7 @@ episodes as (
         coalesce(begun.next_began_on, begun.churned_on) as cleared_on,
         case
             when begun.next_began_on is not null then 'resolved'
+            when completions.account_id is not null then 'completed'
             when begun.churned_on is not null then 'churned'
         end as cleared_by
     from begun
@@ -87,6 +92,11 @@ episodes as (
         on
             begun.account_id = scores.account_id
             and begun.score_date = scores.score_date
+    left join completions
+        on
+            begun.account_id = completions.account_id
+            and begun.churned_on >= completions.completed_on
+            and coalesce(begun.churned_on < completions.returned_on, true)
 )
 
 select * from episodes

@@ -9,6 +9,10 @@ task_settings as (
     select * from {{ ref('task_settings') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 followed as (
     select
         account_id,
@@ -30,7 +34,15 @@ dated as (
         {{ add_days('followed.date_day', 'task_settings.win_back_days') }} as given_up_on
     from followed
     cross join task_settings
-    where followed.is_subscribed = 0 and coalesce(followed.previously, 1) <> 0
+    left join completions
+        on
+            followed.account_id = completions.account_id
+            and followed.date_day >= completions.completed_on
+            and coalesce(followed.date_day < completions.returned_on, true)
+    where
+        followed.is_subscribed = 0
+        and coalesce(followed.previously, 1) <> 0
+        and completions.account_id is null
 ),
 
 judged as (

@@ -226,6 +226,7 @@ candidates as (
             when weighed.ends_on < least(weighed.cleared_on, weighed.outgrown_on) then 'lapsed'
             when weighed.ends_on < weighed.cleared_on then 'outgrown'
             when weighed.cleared_by = 'churned' then 'account_churned'
+            when weighed.cleared_by = 'completed' then 'account_completed'
             when weighed.cleared_by = 'returned' then 'reactivated'
             when weighed.cleared_by = 'over' then 'lapsed'
             when weighed.cleared_by = 'out_of_window' then 'outgrown'

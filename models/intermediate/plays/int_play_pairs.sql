@@ -17,6 +17,10 @@ outcome_settings as (
     select * from {{ ref('outcome_settings') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 subscription_periods as (
     select * from {{ ref('int_subscription_periods') }}
 ),
@@ -201,10 +205,11 @@ windows as (
 ),
 
 -- What is known at the window's end and no later: the ends of the terms that began by then.
-states as (
+last_terms as (
     select
         windows.account_id,
         windows.treated_on,
+        windows.window_ends_on,
         coalesce(
             max(
                 case
@@ -213,19 +218,28 @@ states as (
                 end
             ) <= windows.treated_on, false
         ) as has_left,
-        case
-            when
-                max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date)))
-                <= windows.window_ends_on
-                then 1
-            else 0
-        end as churned
+        max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))) as terms_end_on
     from windows
     left join subscription_periods
         on
             windows.account_id = subscription_periods.account_id
             and windows.window_ends_on >= subscription_periods.starts_on
     group by windows.account_id, windows.treated_on, windows.window_ends_on
+),
+
+states as (
+    select
+        last_terms.account_id,
+        last_terms.treated_on,
+        last_terms.has_left,
+        case when last_terms.terms_end_on <= last_terms.window_ends_on then 1 else 0 end as churned,
+        completions.account_id is not null as has_completed
+    from last_terms
+    left join completions
+        on
+            last_terms.account_id = completions.account_id
+            and last_terms.terms_end_on = completions.completed_on
+            and last_terms.window_ends_on >= completions.completed_on
 ),
 
 -- Who left between the score and the treatment can no longer churn after it.
@@ -314,7 +328,11 @@ matched as (
         control_states.churned as control_churned,
         case
             when measured.score is null then 'not_scored'
-            when states.has_left then 'not_at_risk'
+            when
+                states.has_left
+                or states.has_completed
+                or coalesce(control_states.has_completed, false)
+                then 'not_at_risk'
             when matches.control_account_id is null then 'no_match'
             when measured.window_ends_on > build_moment.as_of then 'window_open'
             else 'compared'

@@ -22,6 +22,7 @@ conditions as (
         risk_conditions.within_days,
         risk_conditions.sustained_days,
         risk_conditions.holds_when_null,
+        max(risk_conditions.occasion) as occasion,
         max(signals.signal) as observed_signal,
         max(signals.window_days) as observed_window_days,
         min(risk_conditions.from_day) - risk_conditions.sustained_days + 1 as from_day,
@@ -195,9 +196,11 @@ open_milestones as (
         account_id,
         milestone_id,
         started_on,
-        due_on,
         {{ days_between('started_on', 'due_on') }} as deadline_days,
-        case when needs_seats then greatest(due_on, first_seats_on) else due_on end as open_from,
+        case
+            when needs_seats then greatest(due_on, first_seats_on)
+            else due_on
+        end as overdue_since,
         least(
             ended_on,
             observed_until,
@@ -211,10 +214,10 @@ open_milestones as (
 open_conditions as (
     select
         open_milestones.account_id,
-        open_milestones.due_on,
+        open_milestones.overdue_since,
         conditions.condition_number,
         greatest(
-            open_milestones.open_from,
+            open_milestones.overdue_since,
             {{ add_days('open_milestones.started_on', 'conditions.from_day') }}
         ) as open_from,
         case
@@ -240,18 +243,19 @@ open_days as (
     select
         account_id,
         condition_number,
-        due_on,
+        overdue_since,
         {{ each_day('open_from', 'open_to') }} as date_day
     from open_conditions{{ from_each_day('open_from', 'open_to') }}
     where open_from <= open_to
 ),
 
-first_dues as (
+-- The one open longest stays so until it is reached: what opens later has a later day.
+first_overdue as (
     select
         account_id,
         condition_number,
         date_day,
-        min(due_on) as due_on
+        min(overdue_since) as overdue_since
     from open_days
     group by account_id, condition_number, date_day
 ),
@@ -261,8 +265,8 @@ milestone_values as (
         account_id,
         date_day,
         condition_number,
-        cast({{ days_between('due_on', 'date_day') }} as decimal(24, 6)) as criterion_value
-    from first_dues
+        cast({{ days_between('overdue_since', 'date_day') }} as decimal(24, 6)) as criterion_value
+    from first_overdue
 ),
 
 valued as (
@@ -281,6 +285,8 @@ valued as (
 compared as (
     select
         valued.*,
+        conditions.measure,
+        conditions.occasion,
         conditions.operator,
         conditions.threshold,
         conditions.sustained_days,
@@ -296,7 +302,13 @@ met as (
         date_day,
         condition_number,
         sustained_days,
-        criterion_value
+        criterion_value,
+        case
+            when
+                occasion = 'since' and (measure = 'milestone_days_overdue' or criterion_value > 0)
+                then {{ add_days('date_day', '-criterion_value') }}
+            when occasion = 'until' then {{ add_days('date_day', 'criterion_value') }}
+        end as occasion_on
     from compared
     where {{ criterion_is_met('criterion_value') }}
 ),
@@ -322,10 +334,22 @@ sustained as (
 ),
 
 condition_days as (
-    select account_id, date_day, condition_number, criterion_value from met
+    select
+        account_id,
+        date_day,
+        condition_number,
+        criterion_value,
+        occasion_on
+    from met
     where sustained_days = 1
     union all
-    select account_id, date_day, condition_number, criterion_value from sustained
+    select
+        account_id,
+        date_day,
+        condition_number,
+        criterion_value,
+        occasion_on
+    from sustained
     where streak_days >= sustained_days
 )
 

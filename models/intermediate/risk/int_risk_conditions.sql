@@ -10,6 +10,10 @@ risk_rules as (
     select * from {{ ref('risk_rules') }}
 ),
 
+signals as (
+    select * from {{ ref('signals') }}
+),
+
 rule_days as (
     select
         rule_id,
@@ -24,6 +28,10 @@ numbered as (
         risk_criteria.*,
         rule_days.from_day,
         rule_days.to_day,
+        case
+            when risk_criteria.measure = 'milestone_days_overdue' then 'since'
+            else signals.occasion
+        end as occasion,
         dense_rank() over (
             order by
                 risk_criteria.measure,
@@ -39,6 +47,8 @@ numbered as (
     from risk_criteria
     inner join rule_days
         on risk_criteria.rule_id = rule_days.rule_id
+    left join signals
+        on risk_criteria.measure = 'signal' and risk_criteria.subject = signals.signal
 )
 
 select * from numbered

@@ -1,3 +1,5 @@
+{%- set no_day = "cast('9999-12-31' as date)" -%}
+
 with
 
 accounts as (
@@ -6,6 +8,10 @@ accounts as (
 
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
+),
+
+completions as (
+    select * from {{ ref('int_account_completions') }}
 ),
 
 condition_days as (
@@ -103,7 +109,9 @@ rule_days as (
     select
         condition_days.account_id,
         conditions.rule_id,
-        condition_days.date_day
+        condition_days.date_day,
+        coalesce(min(condition_days.occasion_on), {{ no_day }}) as earliest_occasion_on,
+        coalesce(max(condition_days.occasion_on), {{ no_day }}) as latest_occasion_on
     from condition_days
     inner join conditions
         on condition_days.condition_number = conditions.condition_number
@@ -148,7 +156,9 @@ applying_days as (
     select
         rule_lives.rule_life,
         rule_lives.clear_after_days,
-        rule_days.date_day
+        rule_days.date_day,
+        rule_days.earliest_occasion_on,
+        rule_days.latest_occasion_on
     from rule_days
     inner join rule_lives
         on
@@ -160,10 +170,14 @@ applying_days as (
 
 followed as (
     select
-        rule_life,
-        clear_after_days,
-        date_day,
-        lag(date_day) over (partition by rule_life order by date_day) as previous_day
+        applying_days.*,
+        lag(date_day) over (partition by rule_life order by date_day) as previous_day,
+        lag(earliest_occasion_on) over (
+            partition by rule_life order by date_day
+        ) as previous_earliest_on,
+        lag(latest_occasion_on) over (
+            partition by rule_life order by date_day
+        ) as previous_latest_on
     from applying_days
 ),
 
@@ -172,9 +186,14 @@ begun as (
     select
         rule_life,
         date_day as first_seen_on,
-        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next
+        earliest_occasion_on,
+        lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next,
+        lead(date_day) over (partition by rule_life order by date_day) as next_first_seen_on
     from followed
-    where coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
+    where
+        coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
+        or earliest_occasion_on <> previous_earliest_on
+        or latest_occasion_on <> previous_latest_on
 ),
 
 last_days as (
@@ -189,6 +208,8 @@ episodes as (
     select
         rule_lives.*,
         begun.first_seen_on,
+        begun.next_first_seen_on,
+        nullif(begun.earliest_occasion_on, {{ no_day }}) as occasion_on,
         {{ days_between('rule_lives.started_on', 'begun.first_seen_on') }} as first_age_days,
         coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on
     from begun
@@ -201,7 +222,10 @@ episodes as (
 ending as (
     select
         episodes.*,
-        {{ add_days('last_seen_on', 'clear_after_days') }} as resolved_on
+        coalesce(
+            least({{ add_days('last_seen_on', 'clear_after_days') }}, next_first_seen_on),
+            {{ add_days('last_seen_on', 'clear_after_days') }}
+        ) as resolved_on
     from episodes
 ),
 
@@ -304,6 +328,7 @@ told as (
         case
             when ended.over_by = 'resolved' and unobserved.rule_life is not null
                 then 'not_observed'
+            when ended.over_by = 'churned' and completions.account_id is not null then 'completed'
             else ended.over_by
         end as cleared_by
     from ended
@@ -311,6 +336,11 @@ told as (
         on
             ended.rule_life = unobserved.rule_life
             and ended.resolved_on = unobserved.resolved_on
+    left join completions
+        on
+            ended.account_id = completions.account_id
+            and ended.life_over_on >= completions.completed_on
+            and coalesce(ended.life_over_on < completions.returned_on, true)
 ),
 
 dated as (
@@ -327,8 +357,10 @@ dated as (
         told.band_cap,
         told.first_seen_on,
         told.last_seen_on,
+        told.occasion_on,
         case told.cleared_by
             when 'churned' then told.life_over_on
+            when 'completed' then told.life_over_on
             when 'out_of_window' then told.window_over_on
             when 'resolved' then told.resolved_on
             when 'not_observed' then told.resolved_on

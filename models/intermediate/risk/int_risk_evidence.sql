@@ -52,7 +52,9 @@ seen_criteria as (
         conditions.within_days,
         conditions.min_days,
         conditions.label,
-        condition_days.criterion_value
+        conditions.occasion,
+        condition_days.criterion_value,
+        condition_days.occasion_on
     from seen_days
     inner join conditions
         on seen_days.rule_id = conditions.rule_id
@@ -63,24 +65,29 @@ seen_criteria as (
             and seen_days.seen_on = condition_days.date_day
 ),
 
-late_milestones as (
+dues as (
     select
         seen_criteria.risk_signal_id,
         seen_criteria.seen,
         seen_criteria.condition_number,
+        {{ days_between('achievements.due_on', 'seen_criteria.seen_on') }} as days_overdue,
         {{ joined_texts("replace(achievements.milestone, '_', ' ')", separator=', ') }}
             as milestones
     from seen_criteria
     inner join achievements
         on
             seen_criteria.account_id = achievements.account_id
-            and {{ days_between('achievements.due_on', 'seen_criteria.seen_on') }}
-            = seen_criteria.criterion_value
+            and case
+                when achievements.needs_seats
+                    then greatest(achievements.due_on, achievements.first_seats_on)
+                else achievements.due_on
+            end = seen_criteria.occasion_on
     where
         seen_criteria.measure = 'milestone_days_overdue'
         and (
             seen_criteria.subject in ('any', achievements.milestone_id)
-            or seen_criteria.subject like 'due_by:%'
+            or {{ try_cast_to("replace(seen_criteria.subject, 'due_by:', '')", 'bigint') }}
+            >= {{ days_between('achievements.started_on', 'achievements.due_on') }}
         )
         and achievements.is_observable
         and achievements.due_on <= achievements.complete_through
@@ -92,7 +99,31 @@ late_milestones as (
             or coalesce(achievements.first_seats_on <= seen_criteria.seen_on, false)
         )
     group by
-        seen_criteria.risk_signal_id, seen_criteria.seen, seen_criteria.condition_number
+        seen_criteria.risk_signal_id,
+        seen_criteria.seen,
+        seen_criteria.condition_number,
+        {{ days_between('achievements.due_on', 'seen_criteria.seen_on') }}
+),
+
+due_texts as (
+    select
+        risk_signal_id,
+        seen,
+        condition_number,
+        days_overdue,
+        milestones || ' due ' || {{ number_text('cast(days_overdue as decimal(24, 6))') }}
+        || case when days_overdue = 1 then ' day' else ' days' end || ' ago' as due_text
+    from dues
+),
+
+late_milestones as (
+    select
+        risk_signal_id,
+        seen,
+        condition_number,
+        {{ joined_texts('due_text', by='-days_overdue', separator=', ') }} as milestones
+    from due_texts
+    group by risk_signal_id, seen, condition_number
 ),
 
 with_units as (
@@ -109,11 +140,7 @@ worded as (
         with_units.*,
         case
             when with_units.measure = 'milestone_days_overdue'
-                then
-                    ' ' || late_milestones.milestones || ' due '
-                    || {{ number_text('with_units.criterion_value') }}
-                    || case when with_units.criterion_value = 1 then ' day' else ' days' end
-                    || ' ago'
+                then ' ' || late_milestones.milestones
             else
                 ' ' || with_units.label || ' '
                 || coalesce(
@@ -127,7 +154,12 @@ worded as (
                     when '<=' then 'at most '
                     else 'below '
                 end
-                || {{ number_with_unit('with_units.threshold', 'with_units.unit') }} || ')'
+                || {{ number_with_unit('with_units.threshold', 'with_units.unit') }}
+                || coalesce(
+                    case with_units.occasion when 'since' then '; since ' else '; until ' end
+                    || cast(with_units.occasion_on as {{ dbt.type_string() }}), ''
+                )
+                || ')'
         end as wording
     from with_units
     left join late_milestones

@@ -22,13 +22,8 @@ subscription_periods as (
     select * from {{ ref('int_subscription_periods') }}
 ),
 
-subscription_terms as (
-    select * from {{ ref('int_subscription_terms') }}
-    where lapsed_on is null
-),
-
-cancellations as (
-    select * from {{ ref('stg_billing__cancellations') }}
+completions as (
+    select * from {{ ref('int_account_completions') }}
 ),
 
 treated_days as (
@@ -136,18 +131,6 @@ window_terms as (
     group by windows.account_id, windows.score_date, windows.window_ends_on
 ),
 
--- Days on which all that ended had run its course.
-completed_days as (
-    select
-        subscription_terms.account_id,
-        subscription_terms.ends_on
-    from subscription_terms
-    inner join cancellations
-        on subscription_terms.cancellation_id = cancellations.event_id
-    group by subscription_terms.account_id, subscription_terms.ends_on
-    having min(case when cancellations.churn_kind = 'completed' then 1 else 0 end) = 1
-),
-
 labelled as (
     select
         sampled.*,
@@ -155,7 +138,7 @@ labelled as (
             when sampled.window_ends_on > build_moment.as_of then 'window_open'
             when window_terms.is_bound then 'not_at_risk'
             when
-                completed_days.ends_on <= sampled.window_ends_on
+                completions.completed_on <= sampled.window_ends_on
                 then 'completed'
             when window_terms.terms_end_on <= sampled.gap_ends_on then 'churned_in_gap'
             when window_terms.terms_end_on <= sampled.window_ends_on then 'churned'
@@ -168,10 +151,10 @@ labelled as (
             sampled.account_id = window_terms.account_id
             and sampled.score_date = window_terms.score_date
             and sampled.window_ends_on = window_terms.window_ends_on
-    left join completed_days
+    left join completions
         on
-            window_terms.account_id = completed_days.account_id
-            and window_terms.terms_end_on = completed_days.ends_on
+            window_terms.account_id = completions.account_id
+            and window_terms.terms_end_on = completions.completed_on
 ),
 
 -- Score and churn both go with age, so an account is compared with those of its stage.

@@ -164,6 +164,7 @@ interventions as (
             when 'lapsed' then 'Nobody did it in time'
             when 'outgrown' then 'The account is older than the play is for'
             when 'account_churned' then 'The account churned'
+            when 'account_completed' then 'The account completed what it bought'
             when 'done_before' then 'The same play was done under another task'
         end as close_reason,
         asked.completed_at,

@@ -26,6 +26,7 @@ risk_signals as (
         episodes.severity,
         episodes.first_seen_on,
         episodes.last_seen_on,
+        episodes.occasion_on,
         episodes.cleared_on,
         episodes.cleared_by,
         episodes.is_active,

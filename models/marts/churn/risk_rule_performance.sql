@@ -65,6 +65,35 @@ books as (
     group by scopes.segment_scope, outcomes.horizon_days
 ),
 
+-- The dates of an account say much the same: it is one cluster.
+account_counts as (
+    select
+        flags.rule_id,
+        scopes.segment_scope,
+        flags.horizon_days,
+        flags.account_id,
+        sum(case when flags.has_churned then 1 else 0 end) as caught_count,
+        count(*) as flagged_count
+    from flags
+    inner join scopes
+        on flags.segment = scopes.segment
+    where flags.is_flagged
+    group by flags.rule_id, scopes.segment_scope, flags.horizon_days, flags.account_id
+),
+
+clusters as (
+    select
+        rule_id,
+        segment_scope,
+        horizon_days,
+        count(*) as flagged_accounts,
+        {{ as_double('sum(caught_count * caught_count)') }} as caught_squared,
+        {{ as_double('sum(caught_count * flagged_count)') }} as caught_flagged,
+        {{ as_double('sum(flagged_count * flagged_count)') }} as flagged_squared
+    from account_counts
+    group by rule_id, segment_scope, horizon_days
+),
+
 counts as (
     select
         flags.rule_id,
@@ -93,7 +122,12 @@ counted as (
         coalesce(counts.flagged_count, 0) as flagged_count,
         coalesce(counts.churned_count, 0) as churned_count,
         coalesce(counts.caught_count, 0) as caught_count,
-        counts.median_lead_days
+        counts.median_lead_days,
+        coalesce(clusters.flagged_accounts, 0) as flagged_accounts,
+        clusters.caught_squared,
+        clusters.caught_flagged,
+        clusters.flagged_squared,
+        {{ as_double('counts.caught_count') }} / nullif(counts.flagged_count, 0) as caught_share
     from asked
     cross join risk_settings
     left join books
@@ -105,30 +139,66 @@ counted as (
             asked.rule_id = counts.rule_id
             and asked.segment_scope = counts.segment_scope
             and asked.horizon_days = counts.horizon_days
+    left join clusters
+        on
+            asked.rule_id = clusters.rule_id
+            and asked.segment_scope = clusters.segment_scope
+            and asked.horizon_days = clusters.horizon_days
+),
+
+-- Kish's design effect: the variance by accounts over that of as many independent ones. Where all
+-- or none left there is no variance, and an account counts as what its share of the dates allows.
+designed as (
+    select
+        counted.*,
+        case
+            when flagged_accounts = 1 or caught_count in (0, flagged_count)
+                then flagged_squared / nullif(flagged_count, 0)
+            else
+                {{ as_double('flagged_accounts') }} / (flagged_accounts - 1)
+                * (
+                    caught_squared - 2 * caught_share * caught_flagged
+                    + caught_share * caught_share * flagged_squared
+                )
+                * (flagged_count - 1)
+                / ({{ as_double('caught_count') }} * (flagged_count - caught_count))
+        end as design_effect
+    from counted
+),
+
+weighed as (
+    select
+        designed.*,
+        case
+            when design_effect > 1 then flagged_count / design_effect
+            else {{ as_double('flagged_count') }}
+        end as flagged_effective
+    from designed
 ),
 
 rated as (
     select
-        counted.*,
+        weighed.*,
         {{ ratio('flagged_count', 'book_count') }} as flagged_share,
         {{ ratio('churned_count', 'applicable_count') }} as base_rate,
         {{ ratio('caught_count', 'flagged_count') }} as precision_rate,
-        {{ round_half_up(wilson_bound('caught_count', 'flagged_count', '-'), 6) }}
-            as precision_lower,
-        {{ round_half_up(wilson_bound('caught_count', 'flagged_count', '+'), 6) }}
-            as precision_upper,
+        {% for bound, sign in [('lower', '-'), ('upper', '+')] -%}
+        {{ round_half_up(
+            wilson_bound('caught_share * flagged_effective', 'flagged_effective', sign), 6
+        ) }} as precision_{{ bound }},
+        {% endfor -%}
         {{ ratio('caught_count', 'churned_count') }} as recall_rate,
         {{ ratio(
             'caught_count * applicable_count', 'flagged_count * churned_count'
         ) }} as lift
-    from counted
+    from weighed
 ),
 
 found as (
     select
         rated.*,
         case
-            when flagged_count < min_flagged then 'too_rare'
+            when flagged_accounts < min_flagged then 'too_rare'
             when precision_lower > base_rate then 'earns_its_place'
             else 'no_better_than_chance'
         end as finding
@@ -146,6 +216,8 @@ performance as (
         cast(book_count as bigint) as book_count,
         cast(applicable_count as bigint) as applicable_count,
         cast(flagged_count as bigint) as flagged_count,
+        cast(flagged_accounts as bigint) as flagged_accounts,
+        {{ round_half_up('flagged_effective', 2) }} as flagged_effective,
         flagged_share,
         cast(churned_count as bigint) as churned_count,
         cast(caught_count as bigint) as caught_count,
@@ -160,8 +232,10 @@ performance as (
         case finding
             when 'too_rare'
                 then
-                    'fires too rarely to tell: ' || cast(flagged_count as {{ dbt.type_string() }})
-                    || ' times, needs ' || cast(min_flagged as {{ dbt.type_string() }})
+                    'fires too rarely to tell: it named '
+                    || cast(flagged_accounts as {{ dbt.type_string() }})
+                    || case when flagged_accounts = 1 then ' account' else ' accounts' end
+                    || ', needs ' || cast(min_flagged as {{ dbt.type_string() }})
             else
                 case finding
                     when 'earns_its_place' then 'earns its place: '

@@ -1,3 +1,6 @@
+{%- set untreated_returned = '(counted.away_returned_count - counted.treated_returned_count)' -%}
+{%- set untreated = '(counted.away_count - counted.treated_count)' -%}
+
 with
 
 build_moment as (
@@ -25,38 +28,61 @@ size_classes as (
     select * from {{ ref('size_classes') }}
 ),
 
-asked as (
-    select
-        account_id,
-        wanted_on,
-        max(case when is_treated then 1 else 0 end) as is_treated
-    from interventions
-    group by account_id, wanted_on
-),
-
 -- Whose days are over, so that who may still come back counts on neither side.
 left_accounts as (
     select
         churn_episodes.churn_episode_id,
+        churn_episodes.account_id,
         accounts.segment,
-        case when churn_episodes.has_returned then 1 else 0 end as has_returned,
-        coalesce(max(asked.is_treated), 0) as is_treated,
-        count(asked.account_id) as task_count
+        churn_episodes.first_seen_on,
+        churn_episodes.cleared_on,
+        {{ add_days('churn_episodes.first_seen_on', 'task_settings.win_back_landmark_days') }}
+            as landmark_on,
+        case when churn_episodes.has_returned then 1 else 0 end as has_returned
     from churn_episodes
     cross join build_moment
     cross join task_settings
     inner join accounts
         on churn_episodes.account_id = accounts.account_id
-    left join asked
-        on
-            churn_episodes.account_id = asked.account_id
-            and churn_episodes.first_seen_on <= asked.wanted_on
-            and churn_episodes.cleared_on > asked.wanted_on
     where
         {{ add_days('churn_episodes.first_seen_on', 'task_settings.win_back_days') }}
         <= build_moment.as_of
-    group by
-        churn_episodes.churn_episode_id, accounts.segment, churn_episodes.has_returned
+),
+
+-- A landmark settles who was treated: who is treated later has stayed away until then, and who is
+-- back by it is compared with nobody.
+asked as (
+    select
+        left_accounts.churn_episode_id,
+        max(
+            case
+                when
+                    interventions.is_treated
+                    and cast(interventions.completed_at as date) <= left_accounts.landmark_on
+                    then 1
+                else 0
+            end
+        ) as is_treated
+    from left_accounts
+    inner join interventions
+        on
+            left_accounts.account_id = interventions.account_id
+            and left_accounts.first_seen_on <= interventions.wanted_on
+            and left_accounts.cleared_on > interventions.wanted_on
+    group by left_accounts.churn_episode_id
+),
+
+followed as (
+    select
+        left_accounts.churn_episode_id,
+        left_accounts.segment,
+        left_accounts.has_returned,
+        case when asked.churn_episode_id is null then 0 else 1 end as is_asked,
+        case when left_accounts.cleared_on > left_accounts.landmark_on then 1 else 0 end as is_away,
+        coalesce(asked.is_treated, 0) as is_treated
+    from left_accounts
+    left join asked
+        on left_accounts.churn_episode_id = asked.churn_episode_id
 ),
 
 scopes as (
@@ -68,16 +94,17 @@ scopes as (
 counted as (
     select
         scopes.segment_scope as segment,
-        count(left_accounts.churn_episode_id) as left_count,
-        coalesce(sum(case when left_accounts.task_count > 0 then 1 else 0 end), 0)
-            as asked_count,
-        coalesce(sum(left_accounts.is_treated), 0) as treated_count,
-        coalesce(sum(left_accounts.has_returned), 0) as returned_count,
-        coalesce(sum(left_accounts.has_returned * left_accounts.is_treated), 0)
+        count(followed.churn_episode_id) as left_count,
+        coalesce(sum(followed.is_asked), 0) as asked_count,
+        coalesce(sum(followed.has_returned), 0) as returned_count,
+        coalesce(sum(followed.is_away), 0) as away_count,
+        coalesce(sum(followed.is_away * followed.is_treated), 0) as treated_count,
+        coalesce(sum(followed.is_away * followed.has_returned), 0) as away_returned_count,
+        coalesce(sum(followed.is_away * followed.is_treated * followed.has_returned), 0)
             as treated_returned_count
     from scopes
-    left join left_accounts
-        on scopes.segment = left_accounts.segment
+    left join followed
+        on scopes.segment = followed.segment
     group by scopes.segment_scope
 ),
 
@@ -85,10 +112,13 @@ outcomes as (
     select
         counted.segment,
         task_settings.win_back_days,
+        task_settings.win_back_landmark_days,
         cast(counted.left_count as bigint) as left_count,
         cast(counted.asked_count as bigint) as asked_count,
-        cast(counted.treated_count as bigint) as treated_count,
         cast(counted.returned_count as bigint) as returned_count,
+        cast(counted.away_count as bigint) as away_count,
+        cast(counted.treated_count as bigint) as treated_count,
+        cast(counted.away_returned_count as bigint) as away_returned_count,
         cast(counted.treated_returned_count as bigint) as treated_returned_count,
         {{ ratio('counted.treated_returned_count', 'counted.treated_count') }}
             as treated_reactivation_rate,
@@ -98,10 +128,11 @@ outcomes as (
         {{ round_half_up(
             wilson_bound('counted.treated_returned_count', 'counted.treated_count', '+'), 6
         ) }} as treated_reactivation_upper,
-        {{ ratio(
-            '(counted.returned_count - counted.treated_returned_count)',
-            '(counted.left_count - counted.treated_count)'
-        ) }} as untreated_reactivation_rate
+        {{ ratio(untreated_returned, untreated) }} as untreated_reactivation_rate,
+        {{ round_half_up(wilson_bound(untreated_returned, untreated, '-'), 6) }}
+            as untreated_reactivation_lower,
+        {{ round_half_up(wilson_bound(untreated_returned, untreated, '+'), 6) }}
+            as untreated_reactivation_upper
     from counted
     cross join task_settings
 )

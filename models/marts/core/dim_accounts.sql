@@ -29,6 +29,10 @@ cancellations as (
     select * from {{ ref('stg_billing__cancellations') }}
 ),
 
+completions as (
+    select * from {{ ref('int_account_completions') }}
+),
+
 last_ends as (
     select
         accounts.account_id,
@@ -37,10 +41,7 @@ last_ends as (
         ) as is_voluntary,
         max(
             case cancellations.churn_kind when 'involuntary' then 1 else 0 end
-        ) as is_involuntary,
-        max(
-            case cancellations.churn_kind when 'completed' then 1 else 0 end
-        ) as is_completed
+        ) as is_involuntary
     from accounts
     inner join subscription_terms
         on
@@ -75,6 +76,7 @@ dimensions as (
         accounts.timezone,
         accounts.employees,
         case
+            when completions.account_id is not null then 'completed'
             when accounts.churned_on is not null then 'churned'
             else lifecycle_stages.stage
         end as lifecycle_stage,
@@ -101,7 +103,7 @@ dimensions as (
             when accounts.churned_on is null then null
             when last_ends.is_voluntary = 1 then 'voluntary'
             when last_ends.is_involuntary = 1 then 'involuntary'
-            when last_ends.is_completed = 1 then 'completed'
+            when completions.account_id is not null then 'completed'
             else 'unknown'
         end as churn_kind,
         accounts.ended_on as observed_until,
@@ -117,6 +119,10 @@ dimensions as (
         on accounts.account_id = parents.account_id
     left join last_ends
         on accounts.account_id = last_ends.account_id
+    left join completions
+        on
+            accounts.account_id = completions.account_id
+            and accounts.churned_on = completions.completed_on
     left join lifecycle_stages
         on
             measured_signals.account_age_days >= lifecycle_stages.from_day

@@ -103,6 +103,7 @@ expansion_scores as (
         case qualification
             when 'not_subscribed' then 'no subscription was ever recorded'
             when 'churned' then 'no subscription runs any more'
+            when 'completed' then 'what it bought has run its course'
             when 'too_early' then 'younger than ' || min_account_age_days_words || ' days'
             when 'too_little_data'
                 then

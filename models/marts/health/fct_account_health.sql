@@ -49,12 +49,15 @@ health as (
         remembered.status,
         cast(
             case
-                when remembered.status = 'churned' then remembered.last_score else remembered.score
+                when remembered.status in ('churned', 'completed') then remembered.last_score
+                else remembered.score
             end
             as decimal(9, 2)
         ) as score,
-        case when remembered.status = 'churned' then remembered.last_band else remembered.band end
-            as band,
+        case
+            when remembered.status in ('churned', 'completed') then remembered.last_band
+            else remembered.band
+        end as band,
         cast(remembered.coverage as decimal(9, 4)) as coverage,
         cast(remembered.score - remembered.score_7d_before as decimal(9, 2)) as change_7d,
         cast(remembered.score - remembered.score_30d_before as decimal(9, 2)) as change_30d,

@@ -41,6 +41,7 @@ found as (
         churn_curves.probability_upper,
         case
             when asked.status = 'churned' then 'the account has left'
+            when asked.status = 'completed' then 'the account has completed'
             when asked.status <> 'scored' then 'the account has no score'
             when coalesce(churn_curves.training_churners, 0) < asked.min_churners
                 then

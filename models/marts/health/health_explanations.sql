@@ -133,6 +133,13 @@ explained as (
                         'Churned; the last score was ' || {{ number_text('current_health.score') }}
                         || ' (' || current_health.band || ').', 'Churned before any score.'
                     )
+            when current_health.status = 'completed'
+                then coalesce(
+                        'Completed what it bought; the last score was '
+                        || {{ number_text('current_health.score') }}
+                        || ' (' || current_health.band || ').',
+                        'Completed what it bought before any score.'
+                    )
             when current_health.status = 'too_early' then 'Too young for a score.'
             when current_health.status = 'too_little_data'
                 then

@@ -51,7 +51,7 @@ compared as (
         on candidates.account_id = current_health.account_id
     where
         candidates.track <> 'live'
-        and candidates.status <> 'churned'
+        and candidates.status not in ('churned', 'completed')
 )
 
 select * from compared

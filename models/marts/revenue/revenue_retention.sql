@@ -1,3 +1,6 @@
+{%- set churned = '(churned_accounts - completed_accounts)' -%}
+{%- set at_risk = '(start_accounts - completed_accounts)' -%}
+
 with
 
 accounts as (
@@ -14,6 +17,10 @@ months as (
 
 retention_windows as (
     select * from {{ ref('retention_windows') }}
+),
+
+completions as (
+    select * from {{ ref('int_account_completions') }}
 ),
 
 first_months as (
@@ -37,7 +44,8 @@ windows as (
         {{ days_between('starts.month_end', 'ends.month_end') }} as window_days,
         arr_months.arr as start_arr,
         coalesce(later.arr, 0) as end_arr,
-        later.account_id is null as has_churned
+        later.account_id is null as has_churned,
+        later.account_id is null and completions.account_id is not null as has_completed
     from arr_months
     inner join accounts
         on arr_months.account_id = accounts.account_id
@@ -54,6 +62,11 @@ windows as (
         on
             arr_months.account_id = later.account_id
             and ends.month_number = later.month_number
+    left join completions
+        on
+            arr_months.account_id = completions.account_id
+            and ends.month_end >= completions.completed_on
+            and coalesce(ends.month_end < completions.returned_on, true)
     where arr_months.arr > 0
 ),
 
@@ -86,6 +99,7 @@ totals as (
         max(window_days) as window_days,
         cast(count(*) as bigint) as start_accounts,
         cast(sum(case when has_churned then 1 else 0 end) as bigint) as churned_accounts,
+        cast(sum(case when has_completed then 1 else 0 end) as bigint) as completed_accounts,
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
@@ -106,6 +120,7 @@ retention as (
         is_complete,
         start_accounts,
         churned_accounts,
+        completed_accounts,
         start_arr,
         cast(end_arr - kept_arr as decimal(18, 2)) as expansion_arr,
         cast(start_arr - kept_arr - churned_arr as decimal(18, 2)) as contraction_arr,
@@ -116,7 +131,7 @@ retention as (
         {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
         {{ ratio('start_arr', 'start_accounts') }} as start_arpa_annual,
         {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arpa_annual,
-        {{ ratio('churned_accounts', 'start_accounts') }} as logo_churn,
+        {{ ratio(churned, at_risk) }} as logo_churn,
         {{ ratio('start_arr - kept_arr', 'start_arr') }} as gross_arr_churn,
         {{ ratio('churned_arr', 'start_arr') }} as cancelled_arr_share,
         {{ ratio('start_arr - kept_arr - churned_arr', 'start_arr') }} as contracted_arr_share,
@@ -124,7 +139,7 @@ retention as (
             when is_complete
                 then
                     {{ round_half_up(
-                        '1 - power(1 - ' ~ as_double('churned_accounts') ~ ' / start_accounts, '
+                        '1 - power(1 - ' ~ as_double(churned) ~ ' / nullif(' ~ at_risk ~ ', 0), '
                         ~ as_double('365') ~ ' / window_days)', 6
                     ) }}
         end as annual_logo_churn,

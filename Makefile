@@ -25,7 +25,7 @@ export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 
 HISTORY ?= history.duckdb
 
-.PHONY: help build replay summary digest train-weights sync test test-spark test-postgres lint docs clean
+.PHONY: help build replay summary digest train-weights sync test test-all test-spark test-postgres lint docs clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,10 +57,10 @@ train-weights: .venv/weights  ## Propose weights learned from the last build, in
 sync: .venv/delivery  ## Show what changed since it was last acknowledged; SEND=yes sends it
 	@$(RUN) sync $(if $(filter yes,$(SEND)),--send)
 
-test: .venv/dev  ## Lint, build a small demo of its own with all dbt tests, run pytest
+test test-all: .venv/dev  ## Lint, build a small demo of its own with all dbt tests, run pytest; test-all runs its slow tests too
 	@$(MAKE) --no-print-directory lint
 	@ONBOARDING_HEALTH_WAREHOUSE=test.duckdb $(RUN) demo --accounts 200 --days 365 --raw raw_test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(if $(filter test,$@),-m 'not slow')
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)
 	@$(BIN)/python -m pytest python_tests/spark

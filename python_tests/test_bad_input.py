@@ -14,6 +14,8 @@ import pytest
 import warehouse
 from warehouse import ENVELOPE, STREAMS
 
+pytestmark = pytest.mark.slow
+
 SEEDS = oracle.load_seeds(warehouse.PROJECT / "seeds")
 START = datetime(2025, 3, 3, 9)
 

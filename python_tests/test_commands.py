@@ -98,6 +98,7 @@ TROUBLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_is_wrong_with_the_warehouse_is_one_sentence(work, tmp_path, trouble):
     name, environment, sentence, of_the_summary = TROUBLES[trouble]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CONNECTORS = Path(__file__).parents[1] / "connectors"
 SEEDS = Path(__file__).parents[1] / "seeds"

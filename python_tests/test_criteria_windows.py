@@ -1,11 +1,10 @@
 """Days, users and users with enough days in a sliding window equal plain Python, in milestones and risk rules, every night.
 
-WINDOW_EXAMPLES sets the number of companies.
+EXAMPLES sets how many.
 """
 
 import datetime
 import json
-import os
 import random
 from collections import defaultdict
 
@@ -256,7 +255,8 @@ def compare(connection, rows, seeds):
     return sum(at is not None for at in expected.values())
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("WINDOW_EXAMPLES", "3"))))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(warehouse.examples(3)))
 def test_every_night_equals_plain_python(seed):
     rng = random.Random(seed)
     seeds, nights = opinions(rng), by_night(company(rng))

@@ -569,6 +569,7 @@ def seen(house, capsys, caplog):
     return "".join(capsys.readouterr()) + caplog.text + str(records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secret", CARRIED)
 def test_an_odd_secret_appears_nowhere_whatever_the_answer(house, capsys, caplog, monkeypatch, secret):
     caplog.set_level("DEBUG")

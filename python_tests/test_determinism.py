@@ -4,6 +4,7 @@ import pytest
 import warehouse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("is_shuffled", "threads"), [(False, 1), (True, 1), (True, 4)], ids=["same", "shuffled", "4 threads"]
 )

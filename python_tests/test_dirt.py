@@ -38,6 +38,7 @@ def test_every_row_is_staged_or_rejected(dirty_house, dirty_company):
     assert {(source, len(frame), len(frame)) for source, frame in dirty_company[0].items()} == set(rows)
 
 
+@pytest.mark.slow
 def test_defects_change_no_mart(simulated_frames, clean):
     shares = {kind: share for kind, (share, _) in dirt.KINDS.items() if kind not in AWKWARD}
     with warehouse.build(simulated_frames(**shares)[0]) as connection:

@@ -46,6 +46,7 @@ def test_signals_are_described_as_registered():
         assert row["null_means"].lower() in text
 
 
+@pytest.mark.slow
 def test_docs_generate_without_a_warning(tmp_path):
     finished = dbt(
         "docs", "generate", "--no-partial-parse", "--show-all-deprecations",

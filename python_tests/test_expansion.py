@@ -211,6 +211,7 @@ def assert_as_replayed(connection, seeds):
     return scores
 
 
+@pytest.mark.slow
 def test_scores_equal_the_replay_on_random_companies():
     seen = set()
     for seed in range(8):
@@ -331,7 +332,7 @@ STEPS = {
 }
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=warehouse.examples(40), deadline=None, derandomize=True)
 @given(
     drawn=st.fixed_dictionaries(
         {

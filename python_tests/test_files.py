@@ -611,6 +611,7 @@ def outcome(house, folder, mutation, files):
     return "right" if lost <= named + foreign or mutation is emptied else f"{lost} rows lost, {named} refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_mutated_files_are_read_or_named(house, tmp_path, name):
     outcomes = {}

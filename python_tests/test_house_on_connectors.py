@@ -13,6 +13,8 @@ from test_connectors import CONNECTORS, ravenstack_ends, run, source
 from test_validation import Z, clustered, groups_of, pairs_of
 from warehouse import dbt
 
+pytestmark = pytest.mark.slow
+
 
 def house(connector, work):
     """Build the house on a connector's streams and opinions; return the connection and the script's summary."""

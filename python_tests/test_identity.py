@@ -168,7 +168,7 @@ def plain_survivors(accounts, rows):
     return survivors
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(warehouse.examples(6)))
 def test_drawn_merges_lead_where_plain_python_leads(seed):
     rng = random.Random(f"merges {seed}")
     accounts = [f"a{number}" for number in range(rng.choice((4, 12, 40, 150)))]
@@ -253,7 +253,7 @@ def plain_membership(rows, moment):
     return last and last["account_id"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(warehouse.examples(4)))
 def test_drawn_contacts_belong_where_plain_python_says(seed):
     rng = random.Random(f"contacts {seed}")
     rows, product = defaultdict(list), []
@@ -363,7 +363,7 @@ def plain_documents(rows, survivors):
     return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(warehouse.examples(4)))
 @pytest.mark.parametrize("kind", ["ticket", "subscription", "invoice"])
 def test_drawn_documents_are_those_of_plain_python(kind, seed):
     rng = random.Random(f"documents {kind} {seed}")
@@ -686,6 +686,7 @@ LATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LATE)
 def test_what_comes_late_restates_every_account_concerned(case):
     first, late, restated = LATE[case]
@@ -753,7 +754,8 @@ def drawn_company(rng):
     return rows
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(warehouse.examples(2)))
 def test_nights_equal_a_full_rebuild_whoever_is_who(seed):
     rng = random.Random(f"nights {seed}")
     nights = [defaultdict(list) for _ in range(6)]

@@ -1,11 +1,10 @@
 """After any history of nightly builds every mart equals a full rebuild, row for row.
 
-INCREMENT_EXAMPLES sets the number of histories.
+EXAMPLES sets how many.
 """
 
 import datetime
 import json
-import os
 import random
 from collections import defaultdict
 
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 HISTORIES = settings(
-    max_examples=int(os.environ.get("INCREMENT_EXAMPLES", "5")),
+    max_examples=warehouse.examples(2),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # a history takes seconds, so shrinking one takes many minutes
@@ -141,6 +140,7 @@ def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merge
         assert difference is None, f"night {night + 1}: {difference}"
 
 
+@pytest.mark.slow
 @HISTORIES
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -154,6 +154,7 @@ def test_every_night_equals_a_full_rebuild(seed, behind, opinions, interruptions
     check_history(seed, behind, opinions, interruptions, accounts, merges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed_name", "column", "value"),
     [("tracking_plan", "module", "another"), ("sla_targets", "first_response_hours", "0")],

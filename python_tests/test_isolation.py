@@ -105,6 +105,7 @@ def coverage(connection) -> list[tuple]:
     return [row for row in rows if row[0] in named or f"{row[0]} {row[1]}" in named]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_of_other_accounts_stay_as_they_are(seed):
     rng = random.Random(seed)

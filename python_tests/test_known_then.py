@@ -5,8 +5,11 @@ import json
 import random
 
 import company_strategy
+import pytest
 import warehouse
 from warehouse import STREAMS
+
+pytestmark = pytest.mark.slow
 
 DAY = datetime.timedelta(days=1)
 MONDAY = datetime.date(2000, 1, 3)
@@ -41,7 +44,7 @@ def built_in_order(company, days):
 
 
 def test_what_was_known_then_is_what_a_replay_of_the_day_says():
-    company = company_strategy.random_company(3, n_accounts=6, n_days=150, late=0.3, merges=0, special=0, activity=2)
+    company = company_strategy.random_company(3, n_accounts=6, n_days=100, late=0.3, merges=0, special=0, activity=2)
     moments = sorted(row["loaded_at"].date() for rows in company.values() for row in rows if row["loaded_at"])
     days = sampled(moments[0], moments[-1] - DAY)
     frames = warehouse.raw_frames(company)
@@ -153,7 +156,7 @@ def test_late_rows_that_know_the_outcome_raise_the_restated_area_only():
 
 
 def test_a_date_that_nothing_was_built_on_is_left_out_and_counted():
-    company = company_strategy.random_company(3, n_accounts=6, n_days=150, merges=0, special=0, churn=0)
+    company = company_strategy.random_company(3, n_accounts=6, n_days=100, merges=0, special=0, churn=0)
     with warehouse.build(warehouse.raw_frames(company)) as connection:
         rows = connection.execute(
             "select basis, observations, left_out, finding from health_validation where predictor = 'score' "

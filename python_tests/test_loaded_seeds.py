@@ -9,6 +9,8 @@ import pytest
 import warehouse
 from test_bad_input import lone
 
+pytestmark = pytest.mark.slow
+
 STAGED_AGAIN = ("event_schemas", "exchange_rates", "survey_scales")
 SCORED_AGAIN = (
     *("event_types", "exclusion_rules", "health_bands", "health_metrics", "health_model_versions"),

@@ -1,12 +1,11 @@
 """Milestones, time to value and risk rules speak only for the days that their streams cover.
 
 Small companies by kind, each with its right values: a new case is an entry of `CASES`. Drawn companies are compared with a plain
-replay of the definitions, night by night; OBSERVABLE_EXAMPLES sets their number.
+replay of the definitions, night by night; EXAMPLES sets how many.
 """
 
 import datetime
 import json
-import os
 import random
 from collections import defaultdict
 
@@ -448,7 +447,7 @@ SEEDS = warehouse.seed_rows()
 REPLAYED = ("fct_milestones", "fct_time_to_value", "int_milestone_signals")
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("OBSERVABLE_EXAMPLES", "8"))))
+@pytest.mark.parametrize("seed", range(warehouse.examples(3)))
 def test_a_drawn_company_equals_the_replay(seed):
     company = company_strategy.random_company(seed, n_accounts=5, n_days=130, outages=0.4, activity=1.5, merges=0)
     with warehouse.build(warehouse.raw_frames(company), needed=REPLAYED) as connection:
@@ -460,6 +459,7 @@ def test_the_drawn_companies_meet_the_kinds():
     assert kinds <= {kind for kind, count in SEEN.items() if count}, dict(SEEN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_every_night_equals_a_full_rebuild(seed):
     """A stream that falls silent, speaks again and comes late restates what was said of the days between."""

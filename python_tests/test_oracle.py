@@ -1,9 +1,8 @@
 """The SQL marts equal the independent replay, row for row, on random companies.
 
-ORACLE_EXAMPLES sets their number, half of them with peer groups small enough to be used.
+EXAMPLES sets how many, half of them with peer groups small enough to be used.
 """
 
-import os
 from collections import Counter
 
 import company_strategy
@@ -13,7 +12,7 @@ import warehouse
 from hypothesis import HealthCheck, given, settings
 
 COMPANIES = settings(
-    max_examples=int(os.environ.get("ORACLE_EXAMPLES", "40")) // 2,
+    max_examples=warehouse.examples(14),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -185,6 +184,7 @@ def test_marts_equal_the_replay(company):
     compare(company, warehouse.seed_rows())
 
 
+@pytest.mark.slow
 @COMPANIES
 @given(company=company_strategy.companies(with_moments=True))
 def test_marts_equal_the_replay_in_small_peer_groups(small_peer_groups, company):

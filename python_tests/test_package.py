@@ -12,6 +12,8 @@ import pytest
 import warehouse
 from warehouse import PROJECT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory):

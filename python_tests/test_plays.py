@@ -493,7 +493,7 @@ class World:
         return candidates, tasks
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(warehouse.examples(25)))
 def test_tasks_are_what_plain_python_says(seed):
     world = World(seed)
     with warehouse.seeded(world.seeds) as connection:
@@ -520,7 +520,7 @@ def test_tasks_are_what_plain_python_says(seed):
 # A replay sees what was known, and a later build does not rewrite it
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(warehouse.examples(10)))
 def test_a_task_stays_as_it_was_opened(seed):
     """Builds at a day and at 1, 7 and 40 days later, of episodes and completions as they were known by then."""
     world = World(seed)
@@ -559,7 +559,7 @@ def test_a_task_stays_as_it_was_opened(seed):
         past, last = present, day
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(warehouse.examples(10)))
 def test_cadence_and_one_open_task_hold_on_every_day(seed):
     world = World(1000 + seed)
     with warehouse.seeded(world.seeds) as connection:
@@ -872,7 +872,7 @@ def outcomes_of(history, pairs, play, segment):
     return expected
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(warehouse.examples(12)))
 def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
     history = History(seed)
     with warehouse.seeded(history.seeds) as connection:
@@ -953,6 +953,7 @@ def built(company, day):
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", (3, 4))
 def test_a_completed_task_comes_back_with_its_outcome(seed):
     rng = random.Random(seed)
@@ -1012,6 +1013,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
         assert after[task_id] == task | {"priority_rank": after[task_id]["priority_rank"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", (5, 6, 7))
 def test_tasks_of_a_company_stay_in_later_builds(seed):
     company = company_strategy.random_company(

@@ -6,13 +6,14 @@ import random
 from collections import defaultdict
 
 import company_strategy
+import pytest
 import warehouse
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 DAY = datetime.timedelta(days=1)
 FEW_COMPANIES = settings(
-    max_examples=15,
+    max_examples=warehouse.examples(8),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -49,6 +50,7 @@ def unseen(rng, row, as_of, known_at):
     return row | {"occurred_at": occurred_at, "loaded_at": occurred_at + early}
 
 
+@pytest.mark.slow
 @FEW_COMPANIES
 @given(company=company_strategy.companies(), seed=SEEDS)
 def test_later_events_change_no_row(company, seed):
@@ -131,6 +133,7 @@ def keyed(connection, query, *key):
     return {tuple(row[column] for column in key): row for row in rows}
 
 
+@pytest.mark.slow
 @FEW_COMPANIES
 @given(seed=SEEDS, share=st.floats(0.4, 0.95))
 def test_a_later_build_keeps_the_past(seed, share):

@@ -56,7 +56,8 @@ def company_by_night(seed, **knobs):
     return arrivals(company, rng, 0), rng
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(warehouse.examples(2)))
 def test_each_change_is_recorded_once_and_no_record_is_altered(seed):
     nights, rng = company_by_night(seed)
     house = warehouse.Nightly(needed=NEEDED)
@@ -172,6 +173,7 @@ def test_a_replay_of_the_past_publishes_nothing():
     assert log(house.connection) == before
 
 
+@pytest.mark.slow
 def test_a_full_refresh_keeps_the_records_and_no_build_goes_on_from_an_empty_one(tmp_path):
     company = company_strategy.random_company(4, n_accounts=2, n_days=60, churn=1, turns=0)
     for stream, frame in warehouse.raw_frames(company).items():

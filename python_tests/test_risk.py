@@ -1,17 +1,17 @@
 """Risk episodes equal a day-by-day replay of the definitions, and later builds neither rename nor rewrite them.
 
-RISK_EXAMPLES sets the number of companies.
+EXAMPLES sets how many.
 """
 
 import datetime
 import json
-import os
 import random
 from collections import defaultdict
 from fractions import Fraction
 
 import company_strategy
 import oracle
+import pytest
 import warehouse
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from test_point_in_time import NOTHING_LAPSES, settled
 DAY = datetime.timedelta(days=1)
 SEEDS = warehouse.seed_rows()
 COMPANIES = settings(
-    max_examples=int(os.environ.get("RISK_EXAMPLES", "30")),
+    max_examples=warehouse.examples(30),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -315,6 +315,7 @@ def evidence_of(text):
     }
 
 
+@pytest.mark.slow
 @COMPANIES
 @given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
 def test_episodes_equal_the_replay(company, seed):
@@ -336,13 +337,15 @@ def test_episodes_equal_the_replay(company, seed):
         SEEN["churned" if row["cleared_by"] == "completed" else row["cleared_by"] or "active"] += 1
 
 
+@pytest.mark.slow
 def test_the_companies_had_every_end():
     ends = {"active", "churned", "out_of_window", "resolved", "not_observed", "another occasion"}
     assert set(SEEN) == ends, dict(SEEN)
     assert min(SEEN.values()) >= 10, dict(SEEN)
 
 
-@settings(parent=COMPANIES, max_examples=4)
+@pytest.mark.slow
+@settings(parent=COMPANIES, max_examples=warehouse.examples(2))
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 0.9))
 def test_later_days_keep_episodes_and_alerts(seed, share):
     company = company_strategy.random_company(

@@ -251,6 +251,7 @@ def test_a_nonsense_cell_of_any_seed_is_named(warehouse_of_seeds, kind):
     assert sum(outcomes.values()) > 40 or kind == "swapped"
 
 
+@pytest.mark.slow
 def test_one_fault_is_one_message_and_what_passes_builds(warehouse_of_seeds):
     """Single mutations: the message that is said first names the file that was changed; some of those that pass are built."""
     rng = random.Random(SEED)

@@ -1051,7 +1051,8 @@ def check(connection, rows):
     return replay
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(warehouse.examples(2)))
 def test_every_night_equals_the_replay(seed):
     rng = random.Random(seed)
     company = drawn(rng)

@@ -790,6 +790,7 @@ def test_drawn_tickets_have_the_signals_of_a_replay():
     assert all(len(values) > 2 for values in drawn.values()), drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loaded", "shipped"), [(0, 0), (1, 0), (0, 2)], ids=["in time", "loaded a day late", "shipped two days late"]
 )

@@ -70,6 +70,7 @@ def test_planted_days_are_named(company, false_alarms):
     assert others == false_alarms[0]
 
 
+@pytest.mark.slow
 def test_excluded_days_are_marked_and_leave_signals_as_without_such_events(company):
     frames, imported, _, last = planted(company)
     cut = {

@@ -44,6 +44,11 @@ sys.exit(2 if result.exception else not result.success)
 """
 
 
+def examples(number: int) -> int:
+    """How many drawn examples a test has: so many, times EXAMPLES (1: as CI runs them), and at least one."""
+    return max(1, round(number * float(os.environ.get("EXAMPLES", "1"))))
+
+
 @functools.cache
 def _shared() -> Path:
     """The folder of what is made of this content of the project."""

@@ -91,9 +91,9 @@
         {% if flags.WHICH == 'build' and node.unique_id in selected_resources %}
             {% do checksums.update({node.name: checksum}) %}
         {% elif node.name not in checksums %}
-            {% do missing.append(node.original_file_path | replace('./', '')) %}
+            {% do missing.append(node.original_file_path.removeprefix('./')) %}
         {% elif checksums[node.name] != checksum %}
-            {% do edited.append(node.original_file_path | replace('./', '')) %}
+            {% do edited.append(node.original_file_path.removeprefix('./')) %}
         {% endif %}
     {% endfor %}
     {% if missing %}

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import shutil
 from datetime import datetime, timedelta
 
@@ -292,8 +291,8 @@ def test_a_model_that_fails_leaves_the_rows_of_the_build_before(work):
 def opinions(work):
     """A copy of the seeds that hold opinions; a function that replaces text in the health weights, and builds."""
     folder = work / "opinions"
-    for name in ("catalog", "scoring"):
-        shutil.copytree(warehouse.PROJECT / "seeds" / name, folder / name, dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    named = warehouse.copied_opinions(folder)
 
     def build(text, replacement):
         path = folder / "scoring" / "health_weights.csv"
@@ -301,8 +300,7 @@ def opinions(work):
         assert text in content
         path.write_text(content.replace(text, replacement, 1))
         write(work / "raw", whole())
-        relative = os.path.relpath(folder, warehouse.PROJECT)
-        finished = dbt(work, ONBOARDING_HEALTH_OPINIONS=relative)
+        finished = dbt(work, **named)
         assert finished.returncode and "Traceback" not in finished.stdout
         return " ".join(finished.stdout.split())
 

@@ -14,11 +14,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import duckdb
@@ -90,6 +91,20 @@ def _parsed() -> Path:
             return (Path(target) / "partial_parse.msgpack").read_bytes()
 
     return _once("parsed.msgpack", parse)
+
+
+def copied_opinions(folder: Path, own: Iterable[str] = ("catalog", "scoring")) -> dict[str, str]:
+    """Make a folder of opinions: copies of its own folders of seeds, links to the others.
+
+    Returns the environment variable that names it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for seeds in sorted(path for path in (PROJECT / "seeds").iterdir() if path.is_dir()):
+        if seeds.name in own:
+            shutil.copytree(seeds, folder / seeds.name)
+        else:
+            (folder / seeds.name).symlink_to(seeds)
+    return {"ONBOARDING_HEALTH_OPINIONS": os.path.relpath(folder, PROJECT)}
 
 
 def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:

@@ -2424,8 +2424,8 @@ def onboardings(account, seeds):
 
 
 def follow(account, milestone):
-    """(outcome, activated_on, entered_after, duration_days) of an account's activation milestone; section 7."""
-    unseen = ("not_observable", None, None, None)
+    """(outcome, activated_on, after a gap, entered_after, duration_days) of an account's activation milestone; section 7."""
+    unseen = ("not_observable", None, None, None, None)
     stretch = next((s for s in milestone["stretches"] if s.ends is None or s.ends >= account.started_on), None)
     if stretch is None or stretch.begins > account.ended_on:
         return unseen
@@ -2436,11 +2436,14 @@ def follow(account, milestone):
     if entered_after > milestone["deadline_days"] or (achieved_on is not None and achieved_on < stretch.begins
                                                       and entered_after > 0):
         return unseen
-    followed_to = min(account.ended_on, milestone["complete_through"] if stretch.ends is None else stretch.ends)
+    last = milestone["stretches"][-1]
+    followed_to = min(account.ended_on, milestone["complete_through"] if last.ends is None else last.ends)
     waived_on = milestone["waived_at"].date() if milestone["waived_at"] else None
     is_waived = waived_on is not None and waived_on <= followed_to
     followed_to = waived_on if is_waived else followed_to
-    activated_on = achieved_on if achieved_on is not None and stretch.covers(achieved_on) else None
+    is_seen = achieved_on is not None and stretch.begins <= achieved_on and (last.ends is None or achieved_on <= last.ends)
+    activated_on = achieved_on if is_seen else None
+    is_after_gap = None if activated_on is None else stretch.ends is not None and activated_on > stretch.ends
     if activated_on is not None:
         outcome = "activated"
     elif is_waived:
@@ -2448,9 +2451,9 @@ def follow(account, milestone):
     else:
         outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
     if followed_to < account.started_on + timedelta(days=entered_after):
-        return outcome, activated_on, None, None
+        return outcome, activated_on, is_after_gap, None, None
     last_day = followed_to if activated_on is None else min(followed_to, activated_on)
-    return outcome, activated_on, entered_after, (last_day - account.started_on).days
+    return outcome, activated_on, is_after_gap, entered_after, (last_day - account.started_on).days
 
 
 def build_time_to_value(accounts, milestones, signals, coverage, seeds):
@@ -2470,7 +2473,7 @@ def build_time_to_value(accounts, milestones, signals, coverage, seeds):
                 milestone = planned.get(activation["milestone_id"])
                 if activation["product_category"] != onboarded.product_category or milestone is None:
                     continue
-                outcome, activated_on, entered_after, duration = follow(onboarded, milestone)
+                outcome, activated_on, is_after_gap, entered_after, duration = follow(onboarded, milestone)
                 rows.append({
                     "account_id": account.account_id, "onboarding_number": number, "persona": activation["persona"],
                     "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),

@@ -142,6 +142,27 @@ def incidence(accounts):
     return shares
 
 
+def test_a_gap_is_waited_through():
+    """Definitions, section 7, Gaps: of 20 accounts 6 reach value on day 12, seen of 3 after a gap of days 10 to 15."""
+    place = (1, "user", True, "smb", "api", datetime.date(2025, 1, 6))
+    days = [12] * 3 + [16] * 3 + [None] * 14
+    waits = [(*place, 0, day or 40, day, "activated" if day else "censored") for day in days]
+    with duckdb.connect(":memory:") as connection:
+        connection.register("waits", pd.DataFrame(waits, columns=TIMES).convert_dtypes())
+        connection.execute("create table fct_time_to_value as from waits")
+        connection.execute(f"create table curve as {warehouse.model_sql('ttv_survival')}")
+        query = "select day, activated_share::double from curve where cohort_key = 'all||primary|all|all'"
+        shares = dict(connection.execute(query).fetchall())
+    fitter = KaplanMeierFitter().fit([day or 40 for day in days], [day is not None for day in days])
+    assert shares[16] == pytest.approx(1 - fitter.predict(16)) == pytest.approx(0.3)
+    # Delayed re-entry: a spell until the gap and one after it.
+    seen = [(0, day or 40, bool(day)) for day in [12] * 3 + [None] * 7]
+    unseen = [(0, 9, False)] * 10 + [(15, day or 40, bool(day)) for day in [16] * 3 + [None] * 7]
+    entered, followed, is_activated = zip(*seen, *unseen, strict=True)
+    fitter = KaplanMeierFitter().fit(followed, is_activated, entry=entered)
+    assert 1 - fitter.predict(16) == pytest.approx(0.423529, abs=1e-6)
+
+
 @pytest.fixture(scope="module", params=["drawn", "dirty_house"])
 def cohorts(request):
     """Cohorts to compare: the accounts, lifelines' fit, the row of ttv_cohorts and the curve of ttv_survival.

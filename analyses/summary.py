@@ -64,6 +64,10 @@ WORKS = """
     where segment = 'all'
     group by horizon_days
     qualify horizon_days = max(horizon_days) over ()
+    union all
+    select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
+    from expansion_targets
+    where finding <> 'not_known'
 """
 UNKNOWN = """
     select distinct 'A probability of churn within ' || horizon_days || ' days: ' || missing_because
@@ -81,6 +85,10 @@ UNKNOWN = """
     from current_account_health
     where status = 'scored' and is_sentiment_stale
     having count(*) > 0
+    union all
+    select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
+    from expansion_targets
+    where finding = 'not_known'
 """
 MESSAGES = "select message from build_messages"
 WARNINGS = """

@@ -155,6 +155,7 @@ def test_streams_without_rows_build(work):
                 "build_warnings": 2,  # of product and support: nothing is known of use and of tickets
                 "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
                 "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
+                "expansion_targets": 3,
                 "win_back_outcomes": len(SEEDS["size_classes"]) + 1,
                 "risk_rule_performance": (
                     len({row["rule_id"] for row in SEEDS["risk_rules"]})

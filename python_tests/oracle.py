@@ -2148,20 +2148,32 @@ def metric_of(version_name, metric, seeds):
     return min(rows, key=lambda row: row["model_version"] == "any")
 
 
-def faded(x, metric, values):
-    """x drawn toward 0.5 by exp(-decay_per_day * age), rounded to 6 decimals. values: {signal: value} of the day."""
+def last_seen(signal, day, account, coverage):
+    """The last day before a day on which a signal could be said of an account; None where it can on the day, or never could."""
+    if is_observed(signal, day, account, coverage):
+        return None
+    earlier = (day - timedelta(days=n) for n in range(1, (day - account.started_on).days + 1))
+    return next((d for d in earlier if is_observed(signal, d, account, coverage)), None)
+
+
+def faded(x, metric, values, unseen=0):
+    """x drawn toward 0.5 by its age, rounded to 6 decimals. values: {signal: value} of the day.
+
+    unseen: decay times days since the value was last seen, of one that is no longer observed.
+    """
     age = (values[metric["age_signal"]] or 0) if metric["age_signal"] else 0
-    exponent = -number_or_none(metric["decay_per_day"] or "0") * age
+    exponent = -number_or_none(metric["decay_per_day"] or "0") * age - unseen
     if exponent != 0:
         half = Fraction(1, 2)
         x = half + (Fraction(x) - half) * Fraction(math.exp(exponent))
     return round_half_up(x, 6)
 
 
-def observed_x(value, metric, values, peers):
-    """Normalised x in 0..1 (rounded to 6) of an observed value.
+def known_x(value, metric, values, peers, unseen=0):
+    """Normalised x in 0..1 (rounded to 6) of a value that is observed, or was when last seen.
 
-    metric: health_metrics row. values: the account's signals of the day. peers: observed values of the peer group.
+    metric: health_metrics row. values: the account's signals of the day. peers: known values of the peer group.
+    unseen: see faded.
     """
     if metric["method"] == "bounded":
         low, high = Fraction(metric["lower_bound"]), Fraction(metric["upper_bound"])
@@ -2176,17 +2188,26 @@ def observed_x(value, metric, values, peers):
             x = Fraction(STANDARD_NORMAL.cdf(float(round_half_up(value, 4) - mean) / math.sqrt(variance)))
     else:
         raise ValueError(f"unknown method {metric['method']!r}")
-    return faded(1 - x if metric["direction"] == "lower" else x, metric, values)
+    return faded(1 - x if metric["direction"] == "lower" else x, metric, values, unseen)
 
 
-def normalise(eligible, metric, version):
-    """{account_id: (value, x or None, value_status, peer_median or None)} of one metric on one date.
+def normalise(eligible, metric, version, day, signals, coverage):
+    """{account_id: (value, x or None, value_status, peer_median or None, last_seen_on or None)} of one metric on one date.
 
-    eligible: [(Account, {signal: value})] of the date. version: health_model_versions row.
+    eligible: [(Account, {signal: value})] of the date. version: health_model_versions row. signals: {account_id: {day:
+    {signal: value}}}.
     """
     min_peers = int(version["min_peers"])
     max_missing = Fraction(version["max_missing_peer_share"])
     values = {a.account_id: s[metric["signal"]] for a, s in eligible}
+    decay = number_or_none(version["unobserved_decay_per_day"])
+    seen_on = {}
+    for account, _ in eligible:
+        if decay is not None and not metric["age_signal"] and values[account.account_id] is None:
+            last = last_seen(metric["signal"], day, account, coverage)
+            if last is not None and signals[account.account_id][last][metric["signal"]] is not None:
+                values[account.account_id] = signals[account.account_id][last][metric["signal"]]
+                seen_on[account.account_id] = last
     groups = {}
     for account, _ in eligible:
         groups[account.account_id] = [other.account_id for other, _ in eligible if other.segment == account.segment
@@ -2194,14 +2215,15 @@ def normalise(eligible, metric, version):
     everyone = list(values)
 
     x_of = {}
-    for account, signals in eligible:
+    for account, own in eligible:
         value = values[account.account_id]
         if value is None:
             continue
+        unseen = decay * (day - seen_on[account.account_id]).days if account.account_id in seen_on else 0
         peers = [values[i] for i in groups[account.account_id] if values[i] is not None]
         if len(peers) < min_peers:
             peers = [values[i] for i in everyone if values[i] is not None]
-        x_of[account.account_id] = observed_x(value, metric, signals, peers)
+        x_of[account.account_id] = known_x(value, metric, own, peers, unseen)
 
     found = {}
     for account, _ in eligible:
@@ -2213,7 +2235,7 @@ def normalise(eligible, metric, version):
         peer_median = round_half_up(middle([values[i] for i in seen]), 6) if seen else None
         value = values[account.account_id]
         if value is not None:
-            x, status = x_of[account.account_id], "observed"
+            x, status = x_of[account.account_id], "last_seen" if account.account_id in seen_on else "observed"
         elif metric["missing_policy"] == "drop" or missing_share > max_missing:
             x, status = None, "dropped"
         elif metric["missing_policy"] == "neutral":
@@ -2225,7 +2247,7 @@ def normalise(eligible, metric, version):
                 x, status = None, "dropped"
         else:
             raise ValueError(f"unknown missing_policy {metric['missing_policy']!r}")
-        found[account.account_id] = (value, x, status, peer_median)
+        found[account.account_id] = (value, x, status, peer_median, seen_on.get(account.account_id))
     return found
 
 
@@ -2237,7 +2259,7 @@ def band_of(score, bands):
 def score_account(metrics, weights, bands):
     """Score one eligible account-date: (health columns, driver rows). Driver rows are [] when it is not scored.
 
-    metrics: {metric: (value, x, value_status, peer_median)}. weights: {metric: Fraction}. bands: [(edge, band)].
+    metrics: {metric: (value, x, value_status, peer_median, last_seen_on)}. weights: {metric: Fraction}. bands: [(edge, band)].
     """
     observed = sum((w for m, w in weights.items() if metrics[m][2] == "observed"), Fraction(0))
     used = sum((w for m, w in weights.items() if metrics[m][2] != "dropped"), Fraction(0))
@@ -2252,7 +2274,7 @@ def score_account(metrics, weights, bands):
 
     drivers, gained, lost = [], Fraction(0), Fraction(0)
     for metric in sorted(weights):
-        value, x, status, peer_median = metrics[metric]
+        value, x, status, peer_median, last_seen_on = metrics[metric]
         weight = weights[metric]
         before = round_half_up(100 * gained / used, 2), round_half_up(100 * lost / used, 2)
         if x is not None:
@@ -2265,6 +2287,7 @@ def score_account(metrics, weights, bands):
                 change = None
         drivers.append({
             "metric": metric, "value": value, "normalised": x, "weight": weight, "value_status": status,
+            "last_seen_on": last_seen_on,
             "points": round_half_up(100 * gained / used, 2) - before[0],
             "points_lost": round_half_up(100 * lost / used, 2) - before[1],
             "peer_median": peer_median, "change_needed_x": change})
@@ -2275,7 +2298,7 @@ def score_account(metrics, weights, bands):
     return row, drivers
 
 
-def build_health(accounts, signals, seeds, track="live"):
+def build_health(accounts, signals, coverage, seeds, track="live"):
     """Section 6: (health rows, driver rows) of a track. signals: {account_id: {day: {signal: value}}}, exact."""
     versions = {row["model_version"]: row for row in seeds["health_model_versions"]}
     by_date = defaultdict(lambda: defaultdict(list))          # date -> version -> [(account, signals)]
@@ -2290,11 +2313,11 @@ def build_health(accounts, signals, seeds, track="live"):
     scored = defaultdict(list)                                # account -> [(date, score, band)] in date order
     for d in sorted(by_date):
         for name, judged in by_date[d].items():
-            judge_date(d, versions[name], judged, seeds, scored, health, drivers)
+            judge_date(d, versions[name], judged, signals, coverage, seeds, scored, health, drivers)
     return health, drivers
 
 
-def judge_date(d, version, judged, seeds, scored, health, drivers):
+def judge_date(d, version, judged, signals, coverage, seeds, scored, health, drivers):
     """Append to health and drivers the rows of the accounts that one version judges on one date: [(Account, signals)].
 
     scored: {account_id: [(date, score, band)]} of the dates before; the date's scores are appended.
@@ -2311,7 +2334,8 @@ def judge_date(d, version, judged, seeds, scored, health, drivers):
         else:
             status[account.account_id] = "eligible"
     eligible = [(a, v) for a, v in judged if status[a.account_id] == "eligible"]
-    normalised = {metric: normalise(eligible, metric_of(name, metric, seeds), version) for metric in weights}
+    normalised = {metric: normalise(eligible, metric_of(name, metric, seeds), version, d, signals, coverage)
+                  for metric in weights}
 
     for account, _ in judged:
         account_id = account.account_id
@@ -2480,6 +2504,7 @@ def build_time_to_value(accounts, milestones, signals, coverage, seeds):
                     "product_category": onboarded.product_category,
                     "started_on": onboarded.started_on, "activated_on": activated_on,
                     "days_to_value": (activated_on - onboarded.started_on).days if activated_on else None,
+                    "reached_in_or_after_gap": is_after_gap,
                     "outcome": outcome, "entered_after_days": entered_after, "duration_days": duration})
     return rows
 
@@ -2580,7 +2605,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
         own_signals = signals[account.account_id]
         milestones[account.account_id] = account_milestones(account, own_signals, seeds, coverage)
         add_milestone_signals(account, milestones[account.account_id], own_signals, seeds["milestone_settings"][0])
-    health, drivers = build_health(accounts, signals, seeds)
+    health, drivers = build_health(accounts, signals, coverage, seeds)
 
     names = [row["signal"] for row in seeds["signals"]]
     columns = ("account_id", "segment", "product_category", "started_at", "started_on", "churned_on", "ended_on",

@@ -73,9 +73,12 @@ def small_peer_groups():
     )
     versions = [
         first | {"effective_to": "2025-04-30"},
-        first | {"model_version": "v1", "effective_from": "2025-05-01", "min_account_age_days": "7"},
+        first | {
+            "model_version": "v1", "effective_from": "2025-05-01", "min_account_age_days": "7",
+            "unobserved_decay_per_day": "0.05",
+        },
         first | {"model_version": "of_smb", "segment": "smb", "effective_from": "2025-06-01"},
-        first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3"},
+        first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3", "unobserved_decay_per_day": ""},
         first | {"model_version": "of_both", "segment": "smb", "stage": "adopting"},
     ]
     weights, bands = (

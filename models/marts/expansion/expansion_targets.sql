@@ -125,7 +125,7 @@ judged as (
             'ARR grew by ' || {{ number_with_unit('measured', "'ratio'") }}
             || ' by expansion in the ' || cast(window_months as {{ dbt.type_string() }})
             || ' months to ' || cast(month_end as {{ dbt.type_string() }}),
-            'No ' || cast(window_months as {{ dbt.type_string() }})
+            'no ' || cast(window_months as {{ dbt.type_string() }})
             || ' months of ARR are over yet'
         ) || '; the target is '
         || {{ number_text('cast(100 * target_arr_share_from as decimal(18, 1))') }} || ' to '
@@ -146,16 +146,16 @@ judged as (
         case
             when closed_leads < min_leads
                 then
-                    'Too few leads of ' || band || ' whose '
+                    'too few leads of ' || band || ' whose '
                     || cast(horizon_days as {{ dbt.type_string() }}) || ' days are over: '
                     || cast(closed_leads as {{ dbt.type_string() }}) || ', needs '
                     || cast(min_leads as {{ dbt.type_string() }})
             when measured is null
                 then
-                    'Less than half of the leads of ' || band || ' have won within '
+                    'less than half of the leads of ' || band || ' have won within '
                     || cast(horizon_days as {{ dbt.type_string() }}) || ' days'
             else
-                'Half of the leads of ' || band || ' have won by day '
+                'half of the leads of ' || band || ' have won by day '
                 || cast(measured as {{ dbt.type_string() }})
         end || '; the target is day ' || cast(target_days_to_win as {{ dbt.type_string() }})
         || '.' as verdict
@@ -176,11 +176,11 @@ judged as (
         case
             when closed_leads < min_leads
                 then
-                    'Too few leads whose ' || cast(horizon_days as {{ dbt.type_string() }})
+                    'too few leads whose ' || cast(horizon_days as {{ dbt.type_string() }})
                     || ' days are over: ' || cast(closed_leads as {{ dbt.type_string() }})
                     || ', needs ' || cast(min_leads as {{ dbt.type_string() }})
             else
-                'Of the qualified leads ' || {{ number_with_unit('measured', "'ratio'") }}
+                'of the qualified leads ' || {{ number_with_unit('measured', "'ratio'") }}
                 || ' (' || {{ number_text('cast(100 * measured_lower as decimal(18, 1))') }}
                 || ' to ' || {{ number_with_unit('measured_upper', "'ratio'") }}
                 || ') did not expand within ' || cast(horizon_days as {{ dbt.type_string() }})

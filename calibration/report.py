@@ -167,6 +167,7 @@ def write(folder, learned, needs, live, base, version, horizon, settings):
 
 {_table(["metric", "observed", "AUC alone", base, version, "share", "note"], rows)}
 
+Accounts are compared with those of the same score date and stage only, here and in every AUC below.
 `AUC alone` says how well the metric sorts churners below the others by itself; 0.5 is a coin. `share` is how much it counts
 in boosted trees ({learned.shares_method}), which know no weights: where it and the weight disagree, the
 metric acts through others or not in a straight line. "Higher churns more" means that without the constraint the metric

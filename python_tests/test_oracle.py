@@ -112,7 +112,7 @@ def small_peer_groups():
             )
         ],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
-        "milestone_settings": [{"not_due_credit": "0.3", "momentum_kept_per_week": "0.8", "source": "test"}],
+        "milestone_settings": [{"not_due_credit": "0.3", "momentum_kept_per_week": "0.8", "min_at_risk": "10", "source": "test"}],
         "usage_settings": [{"session_gap_minutes": "240"}],
         "onboarding_starts": [
             {"event_type": "subscription_started", "preference": "1"},

@@ -60,7 +60,8 @@
     {% for node in graph.nodes.values() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
         {% do parts.append(node.name ~ ':' ~ checksums.get(node.name, node.checksum.checksum[:8])) %}
     {% endfor %}
-    {% for name in (['clock_skew_minutes', 'earliest_event_on'] if intake else ['score_weekday', 'default_product_category']) %}
+    {% set intake_vars = ['clock_skew_minutes', 'earliest_event_on', 'company_timezone'] %}
+    {% for name in (intake_vars if intake else ['score_weekday', 'default_product_category']) %}
         {% do parts.append(name ~ ':' ~ var(name)) %}
     {% endfor %}
     {{ return(parts | join(' ')) }}

@@ -171,13 +171,15 @@ def first_difference(connection, replayed):
     return None
 
 
-def compare(company, seeds):
+def compare(company, seeds, timezone="UTC"):
     events, as_of, known_at = company
-    if as_of is not None or known_at is not None:
-        known_at, as_of = oracle.resolve_moments(events, as_of, known_at)
     frames = warehouse.raw_frames(events)
-    replayed = oracle.replay(events, seeds, as_of, known_at)
-    with warehouse.build(frames, seeds=seeds, as_of=as_of, known_at=known_at, needed=NEEDED) as connection:
+    with oracle.in_timezone(timezone):
+        if as_of is not None or known_at is not None:
+            known_at, as_of = oracle.resolve_moments(events, as_of, known_at)
+        replayed = oracle.replay(events, seeds, as_of, known_at)
+    moment = {"as_of": as_of, "known_at": known_at, "timezone": timezone}
+    with warehouse.build(frames, seeds=seeds, needed=NEEDED, **moment) as connection:
         difference = first_difference(connection, replayed)
     assert difference is None, difference
 
@@ -192,3 +194,11 @@ def test_marts_equal_the_replay(company):
 @given(company=company_strategy.companies(with_moments=True))
 def test_marts_equal_the_replay_in_small_peer_groups(small_peer_groups, company):
     compare(company, small_peer_groups)
+
+
+# Behind UTC and ahead of it, with clocks that change and one that doesn't; in Havana midnight comes twice in November.
+@pytest.mark.parametrize("timezone", ["America/New_York", "America/Havana", "Asia/Tokyo", "Pacific/Auckland"])
+@settings(COMPANIES, max_examples=2)
+@given(company=company_strategy.companies(with_moments=True))
+def test_marts_equal_the_replay_in_the_company_s_timezone(small_peer_groups, timezone, company):
+    compare(company, small_peer_groups, timezone)

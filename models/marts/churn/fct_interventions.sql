@@ -102,7 +102,7 @@ followed as (
                 then
                     least(
                         tasks.over_on,
-                        greatest(cast(tasks.completed_at as date), tasks.opens_on)
+                        greatest({{ day_of('tasks.completed_at') }}, tasks.opens_on)
                     )
             when tasks.over_on <= now.as_of then tasks.over_on
         end as closed_on
@@ -225,7 +225,7 @@ interventions as (
             when asked.due_at < asked.now_at
                 then
                     coalesce(
-                        cast(asked.closed_on as timestamp) > asked.due_at, true
+                        {{ day_starts_at('asked.closed_on') }} > asked.due_at, true
                     )
             when asked.closed_on is not null then false
         end as is_late,

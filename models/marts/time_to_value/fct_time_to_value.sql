@@ -34,13 +34,13 @@ waits as (
         onboardings.churned_on,
         milestones.due_on,
         case
-            when cast(milestones.achieved_at as date) <= onboardings.ended_on
-                then cast(milestones.achieved_at as date)
+            when {{ day_of('milestones.achieved_at') }} <= onboardings.ended_on
+                then {{ day_of('milestones.achieved_at') }}
         end as achieved_on,
-        cast(milestones.waived_at as date) as waived_on,
+        {{ day_of('milestones.waived_at') }} as waived_on,
         least(
             onboardings.ended_on,
-            coalesce(cast(milestones.waived_at as date), onboardings.ended_on)
+            coalesce({{ day_of('milestones.waived_at') }}, onboardings.ended_on)
         ) as left_on
     from onboardings
     inner join activation_milestones

@@ -66,7 +66,8 @@
     {% for node in own_nodes() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
         {% do parts.append(node.name ~ ':' ~ checksums.get(node.name, node.checksum.checksum[:8])) %}
     {% endfor %}
-    {% for name in (['clock_skew_minutes', 'earliest_event_on'] if intake else ['score_weekday', 'default_product_category']) %}
+    {% set intake_vars = ['clock_skew_minutes', 'earliest_event_on', 'company_timezone'] %}
+    {% for name in (intake_vars if intake else ['score_weekday', 'default_product_category']) %}
         {% do parts.append(name ~ ':' ~ var(name)) %}
     {% endfor %}
     {{ return(parts | join(' ')) }}
@@ -97,9 +98,9 @@
         {% if flags.WHICH == 'build' and node.unique_id in selected_resources %}
             {% do checksums.update({node.name: checksum}) %}
         {% elif node.name not in checksums %}
-            {% do missing.append(node.original_file_path | replace('./', '')) %}
+            {% do missing.append(node.original_file_path.removeprefix('./')) %}
         {% elif checksums[node.name] != checksum %}
-            {% do edited.append(node.original_file_path | replace('./', '')) %}
+            {% do edited.append(node.original_file_path.removeprefix('./')) %}
         {% endif %}
     {% endfor %}
     {% if missing %}

@@ -101,11 +101,25 @@
 {% macro date_fingerprints() -%}
     select
         score_date,
-        count(*) as account_count,
-        {{ xor_of(hash_of(
-            'account_id, segment, product_category, model_version, eligibility, ' ~ signal_columns() | join(', ')
-        )) }} as fingerprint
-    from {{ ref('int_health_score_days') }}
+        cast(sum(account_count) as bigint) as account_count,
+        {{ xor_of('fingerprint') }} as fingerprint
+    from (
+        select
+            score_date,
+            count(*) as account_count,
+            {{ xor_of(hash_of(
+                'account_id, segment, product_category, model_version, eligibility, ' ~ signal_columns() | join(', ')
+            )) }} as fingerprint
+        from {{ ref('int_health_score_days') }}
+        group by score_date
+        union all
+        select
+            score_date,
+            0 as account_count,
+            {{ xor_of(hash_of('account_id, signal, last_seen_on, last_value')) }} as fingerprint
+        from {{ ref('int_last_seen_signals') }}
+        group by score_date
+    ) as judged_on
     group by score_date
 {%- endmacro %}
 

@@ -7,7 +7,6 @@ NIGHTS, an environment variable, says how many of them are lived through.
 
 import json
 import os
-import shutil
 import tempfile
 from datetime import timedelta
 from itertools import islice
@@ -156,8 +155,7 @@ def nights(folder):
             first = clear.sort_values("occurred_at").iloc[0]
             awkward = awkward_rows(first["account_id"], first["occurred_at"] + timedelta(days=30))
             awkward.to_csv(raw / "e.csv", index=False)
-    for name in ("catalog", "scoring"):
-        shutil.copytree(warehouse.PROJECT / "seeds" / name, folder / "opinions" / name)
+    warehouse.copied_opinions(folder / "opinions")
     yield FIRST
 
     later["crm"] = pd.concat([later["crm"], merge_of_two_accounts(frames["crm"], moment)])

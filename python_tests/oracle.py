@@ -5,9 +5,9 @@ seeds with loops, sets and exact fractions, from the written definitions alone (
 called "definitions" below, with its section number). It shares no code and no query with the SQL, so a difference
 between the two is a defect of one of them.
 
-Conventions: days are UTC ``datetime.date``, moments are UTC-naive ``datetime.datetime``. Inside the module every
-measured number is an ``int`` or an exact ``Fraction``; the returned tables hold ``int`` for counts and days and
-``float`` for everything else. ``None`` means not observed.
+Conventions: days are ``datetime.date`` of the company's timezone, which is UTC but within ``in_timezone``; moments are
+UTC-naive ``datetime.datetime``. Inside the module every measured number is an ``int`` or an exact ``Fraction``; the
+returned tables hold ``int`` for counts and days and ``float`` for everything else. ``None`` means not observed.
 """
 
 import bisect
@@ -16,6 +16,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,7 +27,7 @@ from statistics import NormalDist
 from zoneinfo import ZoneInfo
 
 SOURCES = ("product", "crm", "support", "billing", "survey")
-OLDEST_MOMENT = datetime(2000, 1, 1)
+OLDEST_DAY = date(2000, 1, 1)
 BEYOND_SENSE = datetime(2200, 1, 1)
 LONGEST_CHAIN = 64
 CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -36,6 +37,35 @@ ONE_SECOND = timedelta(seconds=1)
 SUBSCRIPTION_STARTS = ("subscription_started", "subscription_changed", "subscription_renewed")
 NUMERIC_TEXT = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 STANDARD_NORMAL = NormalDist()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Days
+# ---------------------------------------------------------------------------------------------------------------------
+
+_company = [UTC]
+
+
+@contextmanager
+def in_timezone(name):
+    """Within it a day is one of this zone, as the var company_timezone says. name: of the IANA database."""
+    before, _company[:] = list(_company), [UTC if name == "UTC" else ZoneInfo(name)]
+    try:
+        yield
+    finally:
+        _company[:] = before
+
+
+def day_of(moment):
+    """The day on which a UTC moment falls."""
+    (zone,) = _company
+    return moment.date() if zone is UTC else moment.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def day_starts_at(day):
+    """The UTC moment at which a day begins: the first of a midnight that comes twice, the change that skips one."""
+    (zone,) = _company
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -315,7 +345,7 @@ def is_visible(event, known_at, as_of, clock):
         return True
     if event.loaded_at > known_at:
         return False
-    return (event.occurred_at is None or event.occurred_at < datetime.combine(as_of + ONE_DAY, time())
+    return (event.occurred_at is None or event.occurred_at < day_starts_at(as_of + ONE_DAY)
             or is_future(event))
 
 
@@ -372,7 +402,7 @@ def reject_reason(event, duplicates, schemas, currencies, scales, clock):
         return "missing_id"
     if id(event) in duplicates:
         return "duplicate_id"
-    if event.occurred_at is None or event.loaded_at is None or event.occurred_at < OLDEST_MOMENT:
+    if event.occurred_at is None or event.loaded_at is None or event.occurred_at < day_starts_at(OLDEST_DAY):
         return "bad_time"
     if clock is not None and is_future_load(event.loaded_at, clock):
         return "future_load"
@@ -620,7 +650,7 @@ def read_decisions(events, rates):
     """[(day of the decision, Terms or None where it cancels, first day)] of one subscription, in business order."""
     found, kept = [], {}
     for event in sorted(events, key=lambda e: e.business):
-        day = event.occurred_at.date()
+        day = day_of(event.occurred_at)
         first_on = as_date(event.get("effective_on")) or day
         if event.event_type == "subscription_cancelled":
             found.append((day, None, first_on))
@@ -875,7 +905,7 @@ class Account:
 
     def counting_day(self, event):
         """The day on which an event counts for milestones: what was set up before the first day counts on it."""
-        return max(event.occurred_at.date(), self.started_on)
+        return max(day_of(event.occurred_at), self.started_on)
 
 
 def attribute(account_id, events, key):
@@ -894,7 +924,7 @@ def is_left_out(event, seeds):
         return True
     return event.source == "product" and any(
         row["event_type"] in (event.event_type, "any")
-        and date.fromisoformat(row["excluded_from"]) <= event.occurred_at.date()
+        and date.fromisoformat(row["excluded_from"]) <= day_of(event.occurred_at)
         <= date.fromisoformat(row["excluded_to"])
         for row in seeds["excluded_days"])
 
@@ -948,8 +978,8 @@ def build_accounts(accepted, survivors, seeds, as_of):
         if active and not any(s.covers(as_of) for s in active):
             churned_on = max(s.ends_on for s in active)
         account = Account(account_id, segment_of(states, seeds), category,
-                          as_text(attribute(account_id, events, "country")), started_at, started_at.date(), churned_on,
-                          max(started_at.date(), churned_on or as_of), None, events, states,
+                          as_text(attribute(account_id, events, "country")), started_at, day_of(started_at), churned_on,
+                          max(day_of(started_at), churned_on or as_of), None, events, states,
                           signed_by_account[account_id],
                           as_text(attribute(account_id, events, "timezone")),
                           completions_of(states, ends_by_account[account_id]))
@@ -992,7 +1022,7 @@ class Coverage:
                             for row in seeds["signals"]}
         self.window_days = {row["signal"]: int(row["window_days"]) for row in seeds["signals"] if row["window_days"]}
         self.sources_of_types = {row["event_type"]: row["source"] for row in seeds["event_types"]}
-        self.over = min((known_at + ONE_SECOND).date() - ONE_DAY, as_of)
+        self.over = min(day_of(known_at + ONE_SECOND) - ONE_DAY, as_of)
         self.found, self.met = {}, {}
 
     @staticmethod
@@ -1023,7 +1053,7 @@ class Coverage:
     def own_stretches(self, source, subject):
         """The stretches that count of a subject by its own events alone."""
         rule = self.rule(source, subject)
-        days = sorted({e.occurred_at.date() for e in self.events_of(source, subject)})
+        days = sorted({day_of(e.occurred_at) for e in self.events_of(source, subject)})
         if not days:
             return []
         if not rule["silent_after_days"]:
@@ -1058,7 +1088,7 @@ class Coverage:
             of_stream = self.stretches(source, "any")
             if of_stream:
                 first = own[0].begins if own else date.max
-                before = [e for e in self.by_source[source] if e.occurred_at.date() < first]
+                before = [e for e in self.by_source[source] if day_of(e.occurred_at) < first]
                 rule = self.rule(source, subject)
                 accounts = {e.account for e in before if e.account is not None}
                 if len(accounts) < int(rule["never_seen_accounts"]) or len(before) < int(rule["never_seen_events"]):
@@ -1075,9 +1105,9 @@ class Coverage:
         loads = [e.loaded_at for e in self.by_source[source]]
         if not loads:
             return self.known_at
-        days = sorted({moment.date() for moment in loads})
+        days = sorted({day_of(moment) for moment in loads})
         is_irregular = len(days) < int(self.rule(source, "any")["min_days"]) or middle(self.quiet(days)) > 0
-        if is_irregular or max(days) >= (self.known_at + ONE_SECOND).date():
+        if is_irregular or max(days) >= day_of(self.known_at + ONE_SECOND):
             return self.known_at
         return max(loads)
 
@@ -1086,7 +1116,7 @@ class Coverage:
         is_never_silent = not self.rule(source, "any")["silent_after_days"]
         if is_never_silent or all(stretch.ends is not None for stretch in self.stretches(source, "any")):
             return self.over
-        return min(self.over, (self.heard_until(source) + ONE_SECOND).date() - ONE_DAY)
+        return min(self.over, day_of(self.heard_until(source) + ONE_SECOND) - ONE_DAY)
 
     def of_all(self, subjects):
         """The stretches on which all of several subjects are observed; None where there are no subjects."""
@@ -1183,11 +1213,11 @@ def seat_signals(account, usage, coverage):
     """{day: {signal: value}} of the signals of assigned seats. usage: of usage_signals."""
     told = sorted((e for e in account.events if e.source == "crm" and e.user is not None
                    and e.event_type in ("seat_assigned", "seat_released")), key=lambda e: e.business)
-    first_on = min((e.occurred_at.date() for e in told if e.event_type == "seat_assigned"), default=None)
+    first_on = min((day_of(e.occurred_at) for e in told if e.event_type == "seat_assigned"), default=None)
     active_days = usage_days_of_users(account, coverage.plan)
 
     def holders(day):
-        last = {e.user: e.event_type for e in told if e.occurred_at.date() <= day}
+        last = {e.user: e.event_type for e in told if day_of(e.occurred_at) <= day}
         return {user for user, event_type in last.items() if event_type == "seat_assigned"}
 
     signals = {}
@@ -1211,9 +1241,9 @@ def usage_days_of_users(account, plan):
     """{user: days with an active event} since the start. plan: the tracking_plan rows by event type."""
     days = defaultdict(set)
     for event in account.events:
-        if event.source == "product" and event.user is not None and event.occurred_at.date() >= account.started_on \
+        if event.source == "product" and event.user is not None and day_of(event.occurred_at) >= account.started_on \
                 and (event.event_type not in plan or is_true(plan[event.event_type]["is_active"])):
-            days[event.user].add(event.occurred_at.date())
+            days[event.user].add(day_of(event.occurred_at))
     return days
 
 
@@ -1241,8 +1271,8 @@ def measured_usage(account, seeds):
 
     by_day = defaultdict(list)
     for event in account.events:
-        if event.source == "product" and event.occurred_at.date() >= account.started_on:
-            by_day[event.occurred_at.date()].append(event)
+        if event.source == "product" and day_of(event.occurred_at) >= account.started_on:
+            by_day[day_of(event.occurred_at)].append(event)
     active_by_day = {day: [e for e in events if is_active(e)] for day, events in by_day.items()}
 
     moments = defaultdict(list)     # user -> the times of the active events
@@ -1255,8 +1285,8 @@ def measured_usage(account, seeds):
         times.sort()
         for before, now in zip([None, *times], times, strict=False):
             if before is None or now - before > gap:
-                starts_by_day[now.date()] += 1
-    first_active = {user: min(times).date() for user, times in moments.items()}
+                starts_by_day[day_of(now)] += 1
+    first_active = {user: day_of(min(times)) for user, times in moments.items()}
 
     def days(end, length):
         return [end - timedelta(days=n) for n in range(length)]
@@ -1389,8 +1419,8 @@ class Ticket:
             is_open = self.steps[n][1]
             if not found or found[-1].is_open != is_open:
                 if found:
-                    found[-1].ends_on = self.clock[n].date()
-                found.append(Spell(is_open, self.clock[n].date(), None, answers,
+                    found[-1].ends_on = day_of(self.clock[n])
+                found.append(Spell(is_open, day_of(self.clock[n]), None, answers,
                                    hours(self.clock[n] - self.clock[0]), hours(waited),
                                    bool(self.resolutions) and self.resolutions[n] is not None
                                    and not self.resolutions[n][0]))
@@ -1598,17 +1628,17 @@ def support_signals(account, tickets, coverage, usage, seeds):
 
     tickets: the account's, from ticket_registry. usage: from usage_signals.
     """
-    tickets = [t for t in tickets if account.started_on <= t.begins_at.date() <= account.ended_on]
+    tickets = [t for t in tickets if account.started_on <= day_of(t.begins_at) <= account.ended_on]
     created = [t for t in tickets if t.is_created]
-    opened = [t.begins_at.date() for t in created]
-    expansion = [t.begins_at.date() for t in created if t.is_expansion_request]
+    opened = [day_of(t.begins_at) for t in created]
+    expansion = [day_of(t.begins_at) for t in created if t.is_expansion_request]
 
     def days_of(event_type):
-        return [e.occurred_at.date() for t in created for e in t.events
+        return [day_of(e.occurred_at) for t in created for e in t.events
                 if e.event_type == event_type and as_text(e.get("author_role")) != "bot"]
 
     def tickets_with(event_type, d):
-        return sum(any(e.event_type == event_type and in_window(e.occurred_at.date(), d, 30) for e in t.events) for t in created)
+        return sum(any(e.event_type == event_type and in_window(day_of(e.occurred_at), d, 30) for e in t.events) for t in created)
 
     replies = days_of("ticket_replied")
     heard_until = coverage.heard_until("support")
@@ -1619,14 +1649,14 @@ def support_signals(account, tickets, coverage, usage, seeds):
         reply_at = ticket.first_reply_at
         if reply_at is not None:
             wait = reply_at - ticket.begins_at
-            first_replies.append((reply_at.date(), Fraction(wait // timedelta(microseconds=1), 10**6), hours(wait),
+            first_replies.append((day_of(reply_at), Fraction(wait // timedelta(microseconds=1), 10**6), hours(wait),
                                   hours(business.between(ticket.begins_at, reply_at))))
         if not ticket.has_target or (ticket.due_at is None and reply_at is None):
             continue
         if reply_at is not None and (ticket.due_at is None or reply_at <= ticket.due_at):
-            in_time.append(reply_at.date())
+            in_time.append(day_of(reply_at))
         elif ticket.state(ticket.breach_at)[0] and (reply_at is not None or ticket.breach_at < heard_until):
-            breaches.append(ticket.breach_at.date())
+            breaches.append(day_of(ticket.breach_at))
 
     n_days = timedelta(days=int(seeds["support_settings"][0]["first_contact_days"]))
     spells = [(t, t.stretches()) for t in tickets]
@@ -1638,8 +1668,8 @@ def support_signals(account, tickets, coverage, usage, seeds):
             contacts.append((judged_on, first.answers == 1 and (first.ends_on is None or first.ends_on > judged_on)))
     solutions = [(n, spell) for n, (ticket, own) in enumerate(spells) if ticket.is_created
                  for spell in own if not spell.is_open]
-    missed = [each[1].date() for t in created for each in t.resolutions if each is not None and each[1] is not None]
-    escalated = [(t.begins_at.date(), min((e.occurred_at.date() for e in t.events if e.event_type == "ticket_escalated"),
+    missed = [day_of(each[1]) for t in created for each in t.resolutions if each is not None and each[1] is not None]
+    escalated = [(day_of(t.begins_at), min((day_of(e.occurred_at) for e in t.events if e.event_type == "ticket_escalated"),
                                           default=date.max)) for t in created]
 
     signals = {}
@@ -1648,7 +1678,7 @@ def support_signals(account, tickets, coverage, usage, seeds):
             return sum(in_window(day, d, length) for day in days)
 
         s = signals[d] = {}
-        end_of_day = datetime.combine(d + ONE_DAY, time()) - timedelta(microseconds=1)
+        end_of_day = day_starts_at(d + ONE_DAY) - timedelta(microseconds=1)
         states = [t.state(end_of_day) for t in tickets]
         s["tickets_opened_30d"] = count(opened, 30)
         s["tickets_open"] = sum(is_open for is_open, _ in states)
@@ -1661,7 +1691,7 @@ def support_signals(account, tickets, coverage, usage, seeds):
         s["first_response_hours_30d"] = ratio(sum(reply[1] for reply in answered), 3600 * len(answered))
         s["first_response_median_hours_30d"] = median_6([reply[2] for reply in answered])
         s["first_response_business_hours_30d"] = median_6([reply[3] for reply in answered])
-        ages = [(d - ticket.clock[0].date()).days for ticket, own in spells
+        ages = [(d - day_of(ticket.clock[0])).days for ticket, own in spells
                 if any(spell.is_open and spell.holds(d) for spell in own)]
         s["oldest_ticket_days"], s["median_ticket_days"] = max(ages, default=None), median_6(ages)
         solved = [spell for _, spell in solutions if spell.holds(d) and in_window(spell.starts_on, d, 30)]
@@ -1717,7 +1747,7 @@ class Bill:
 
 def bill_on(events, day):
     """The Bill that an invoice's events leave at the end of a day, None before it is issued; section 4, billing."""
-    past = [e for e in events if e.occurred_at.date() <= day]
+    past = [e for e in events if day_of(e.occurred_at) <= day]
     issued = [e for e in past if e.event_type == "invoice_issued"]
     if not issued:
         return None
@@ -1737,7 +1767,7 @@ def paid_on(events, day):
     """First day of those in a row up to this one at whose end the invoice is paid; None where it is not paid."""
     if not bill_on(events, day).is_paid:
         return None
-    days = sorted({e.occurred_at.date() for e in events if e.occurred_at.date() <= day}, reverse=True)
+    days = sorted({day_of(e.occurred_at) for e in events if day_of(e.occurred_at) <= day}, reverse=True)
     first = days[0]
     for earlier in days[1:]:
         bill = bill_on(events, earlier)
@@ -1799,7 +1829,7 @@ def engagement_signals(account, seeds):
     scales = {row["kind"]: {key: Fraction(value) for key, value in row.items() if key != "kind" and value}
               for row in seeds["survey_scales"]}
     scale, satisfied_lowest = scales["nps"], scales["csat"]["satisfied_lowest"]
-    own = [e for e in account.events if e.occurred_at.date() >= account.started_on]
+    own = [e for e in account.events if day_of(e.occurred_at) >= account.started_on]
     own.sort(key=lambda e: e.business)
 
     def person(event):
@@ -1809,8 +1839,8 @@ def engagement_signals(account, seeds):
     sent = {}
     for event in own:
         if (event.source, event.event_type) == ("survey", "survey_sent"):
-            sent.setdefault(person(event), event.occurred_at.date())
-    notes = [(e.occurred_at.date(), as_number(e.get("sentiment"))) for e in own
+            sent.setdefault(person(event), day_of(event.occurred_at))
+    notes = [(day_of(e.occurred_at), as_number(e.get("sentiment"))) for e in own
              if (e.source, e.event_type) == ("crm", "note_logged") and e.get("sentiment") is not None]
 
     def recent(pairs, d, length):
@@ -1824,8 +1854,8 @@ def engagement_signals(account, seeds):
 
     signals = {}
     for d in account.spine():
-        last = {person(e): e for e in answered if e.occurred_at.date() <= d}
-        answers = {kind: [(e.occurred_at.date(), as_number(e.get("score"))) for e in last.values()
+        last = {person(e): e for e in answered if day_of(e.occurred_at) <= d}
+        answers = {kind: [(day_of(e.occurred_at), as_number(e.get("score"))) for e in last.values()
                           if e.get("kind") == kind] for kind in ("nps", "csat")}
         nps, csat = recent(answers["nps"], d, 180), recent(answers["csat"], d, 90)
         sentiments = recent(notes, d, 90)
@@ -1838,7 +1868,7 @@ def engagement_signals(account, seeds):
         by_day = {day: mean([pair for pair in nps if pair[0] == day]) for day, _ in nps}
         s["nps_last_score_180d"] = by_day[max(by_day)] if by_day else None
         s["nps_dropped_users_180d"] = dropped_users(
-            [e for e in last.values() if e.get("kind") == "nps" and in_window(e.occurred_at.date(), d, 180)], scale)
+            [e for e in last.values() if e.get("kind") == "nps" and in_window(day_of(e.occurred_at), d, 180)], scale)
         s["days_since_nps"] = since(nps, d)
         s["csat_answers_90d"] = len(csat)
         s["csat_90d"] = ratio(sum(score >= satisfied_lowest for _, score in csat), len(csat))
@@ -1901,7 +1931,7 @@ def completing_event(account, row, persona, seeds):
             return event.source == "product" and roles.get(event.event_type) == subject[len("role:"):]
         return event.event_type == subject
 
-    until_end = (e for e in account.events if e.occurred_at.date() <= account.ended_on)
+    until_end = (e for e in account.events if day_of(e.occurred_at) <= account.ended_on)
     events = sorted((e for e in until_end if concerns(e)), key=lambda e: (e.occurred_at, e.event_id))
     operator, threshold = row["operator"], Fraction(row["threshold"])
     if row["measure"] == "event_days" or row.get("within_days"):
@@ -1984,8 +2014,8 @@ def rule_time(account, rows, persona, signals, seeds):
     if not daily:
         return reached_at, latest.event_id
     for d in account.spine():
-        if d >= reached_at.date() and all(days[d] for days in daily):
-            end_of_day = datetime.combine(d, time(23, 59, 59))
+        if d >= day_of(reached_at) and all(days[d] for days in daily):
+            end_of_day = day_starts_at(d + ONE_DAY) - ONE_SECOND
             if latest is not None and reached_at >= end_of_day:
                 return reached_at, latest.event_id
             return end_of_day, None
@@ -2021,7 +2051,7 @@ def account_milestones(account, signals, seeds, coverage):
 
         for event in of_milestone("milestone_confirmed")[:1]:
             confirmed_at = max(event.occurred_at, account.started_at)
-            if event.occurred_at.date() <= account.ended_on and (achieved_at is None or confirmed_at <= achieved_at):
+            if day_of(event.occurred_at) <= account.ended_on and (achieved_at is None or confirmed_at <= achieved_at):
                 achieved_at, evidence = confirmed_at, event.event_id
         waivers = of_milestone("milestone_waived")
         waived_at = waivers[0].occurred_at if waivers else None
@@ -2032,7 +2062,7 @@ def account_milestones(account, signals, seeds, coverage):
 
         due_on = account.started_on + timedelta(days=int(planned["deadline_days"]))
         needs_seats = any(is_true(row["needs_seats"]) for row in exits)
-        achieved_on = achieved_at.date() if achieved_at else None
+        achieved_on = day_of(achieved_at) if achieved_at else None
         subjects = [subject for row in exits if not is_true(row["holds_when_null"])
                     for subject in coverage.criterion_subjects(row)]
         stretches = coverage.of_all(subjects)
@@ -2096,8 +2126,8 @@ def add_milestone_signals(account, milestones, signals, settings):
         momentum = 0.0
         reached = []
         for row in milestones:
-            achieved_on = row["achieved_at"].date() if row["achieved_at"] else None
-            waived_on = row["waived_at"].date() if row["waived_at"] else None
+            achieved_on = day_of(row["achieved_at"]) if row["achieved_at"] else None
+            waived_on = day_of(row["waived_at"]) if row["waived_at"] else None
             is_reached = achieved_on is not None and d >= achieved_on
             is_seen = is_reached or row["unseen_from"] is None or d < row["unseen_from"]
             if is_seen and (waived_on is None or d < waived_on):
@@ -2148,20 +2178,32 @@ def metric_of(version_name, metric, seeds):
     return min(rows, key=lambda row: row["model_version"] == "any")
 
 
-def faded(x, metric, values):
-    """x drawn toward 0.5 by exp(-decay_per_day * age), rounded to 6 decimals. values: {signal: value} of the day."""
+def last_seen(signal, day, account, coverage):
+    """The last day before a day on which a signal could be said of an account; None where it can on the day, or never could."""
+    if is_observed(signal, day, account, coverage):
+        return None
+    earlier = (day - timedelta(days=n) for n in range(1, (day - account.started_on).days + 1))
+    return next((d for d in earlier if is_observed(signal, d, account, coverage)), None)
+
+
+def faded(x, metric, values, unseen=0):
+    """x drawn toward 0.5 by its age, rounded to 6 decimals. values: {signal: value} of the day.
+
+    unseen: decay times days since the value was last seen, of one that is no longer observed.
+    """
     age = (values[metric["age_signal"]] or 0) if metric["age_signal"] else 0
-    exponent = -number_or_none(metric["decay_per_day"] or "0") * age
+    exponent = -number_or_none(metric["decay_per_day"] or "0") * age - unseen
     if exponent != 0:
         half = Fraction(1, 2)
         x = half + (Fraction(x) - half) * Fraction(math.exp(exponent))
     return round_half_up(x, 6)
 
 
-def observed_x(value, metric, values, peers):
-    """Normalised x in 0..1 (rounded to 6) of an observed value.
+def known_x(value, metric, values, peers, unseen=0):
+    """Normalised x in 0..1 (rounded to 6) of a value that is observed, or was when last seen.
 
-    metric: health_metrics row. values: the account's signals of the day. peers: observed values of the peer group.
+    metric: health_metrics row. values: the account's signals of the day. peers: known values of the peer group.
+    unseen: see faded.
     """
     if metric["method"] == "bounded":
         low, high = Fraction(metric["lower_bound"]), Fraction(metric["upper_bound"])
@@ -2176,17 +2218,26 @@ def observed_x(value, metric, values, peers):
             x = Fraction(STANDARD_NORMAL.cdf(float(round_half_up(value, 4) - mean) / math.sqrt(variance)))
     else:
         raise ValueError(f"unknown method {metric['method']!r}")
-    return faded(1 - x if metric["direction"] == "lower" else x, metric, values)
+    return faded(1 - x if metric["direction"] == "lower" else x, metric, values, unseen)
 
 
-def normalise(eligible, metric, version):
-    """{account_id: (value, x or None, value_status, peer_median or None)} of one metric on one date.
+def normalise(eligible, metric, version, day, signals, coverage):
+    """{account_id: (value, x or None, value_status, peer_median or None, last_seen_on or None)} of one metric on one date.
 
-    eligible: [(Account, {signal: value})] of the date. version: health_model_versions row.
+    eligible: [(Account, {signal: value})] of the date. version: health_model_versions row. signals: {account_id: {day:
+    {signal: value}}}.
     """
     min_peers = int(version["min_peers"])
     max_missing = Fraction(version["max_missing_peer_share"])
     values = {a.account_id: s[metric["signal"]] for a, s in eligible}
+    decay = number_or_none(version["unobserved_decay_per_day"])
+    seen_on = {}
+    for account, _ in eligible:
+        if decay is not None and not metric["age_signal"] and values[account.account_id] is None:
+            last = last_seen(metric["signal"], day, account, coverage)
+            if last is not None and signals[account.account_id][last][metric["signal"]] is not None:
+                values[account.account_id] = signals[account.account_id][last][metric["signal"]]
+                seen_on[account.account_id] = last
     groups = {}
     for account, _ in eligible:
         groups[account.account_id] = [other.account_id for other, _ in eligible if other.segment == account.segment
@@ -2194,14 +2245,15 @@ def normalise(eligible, metric, version):
     everyone = list(values)
 
     x_of = {}
-    for account, signals in eligible:
+    for account, own in eligible:
         value = values[account.account_id]
         if value is None:
             continue
+        unseen = decay * (day - seen_on[account.account_id]).days if account.account_id in seen_on else 0
         peers = [values[i] for i in groups[account.account_id] if values[i] is not None]
         if len(peers) < min_peers:
             peers = [values[i] for i in everyone if values[i] is not None]
-        x_of[account.account_id] = observed_x(value, metric, signals, peers)
+        x_of[account.account_id] = known_x(value, metric, own, peers, unseen)
 
     found = {}
     for account, _ in eligible:
@@ -2213,7 +2265,7 @@ def normalise(eligible, metric, version):
         peer_median = round_half_up(middle([values[i] for i in seen]), 6) if seen else None
         value = values[account.account_id]
         if value is not None:
-            x, status = x_of[account.account_id], "observed"
+            x, status = x_of[account.account_id], "last_seen" if account.account_id in seen_on else "observed"
         elif metric["missing_policy"] == "drop" or missing_share > max_missing:
             x, status = None, "dropped"
         elif metric["missing_policy"] == "neutral":
@@ -2225,7 +2277,7 @@ def normalise(eligible, metric, version):
                 x, status = None, "dropped"
         else:
             raise ValueError(f"unknown missing_policy {metric['missing_policy']!r}")
-        found[account.account_id] = (value, x, status, peer_median)
+        found[account.account_id] = (value, x, status, peer_median, seen_on.get(account.account_id))
     return found
 
 
@@ -2237,7 +2289,7 @@ def band_of(score, bands):
 def score_account(metrics, weights, bands):
     """Score one eligible account-date: (health columns, driver rows). Driver rows are [] when it is not scored.
 
-    metrics: {metric: (value, x, value_status, peer_median)}. weights: {metric: Fraction}. bands: [(edge, band)].
+    metrics: {metric: (value, x, value_status, peer_median, last_seen_on)}. weights: {metric: Fraction}. bands: [(edge, band)].
     """
     observed = sum((w for m, w in weights.items() if metrics[m][2] == "observed"), Fraction(0))
     used = sum((w for m, w in weights.items() if metrics[m][2] != "dropped"), Fraction(0))
@@ -2252,7 +2304,7 @@ def score_account(metrics, weights, bands):
 
     drivers, gained, lost = [], Fraction(0), Fraction(0)
     for metric in sorted(weights):
-        value, x, status, peer_median = metrics[metric]
+        value, x, status, peer_median, last_seen_on = metrics[metric]
         weight = weights[metric]
         before = round_half_up(100 * gained / used, 2), round_half_up(100 * lost / used, 2)
         if x is not None:
@@ -2265,6 +2317,7 @@ def score_account(metrics, weights, bands):
                 change = None
         drivers.append({
             "metric": metric, "value": value, "normalised": x, "weight": weight, "value_status": status,
+            "last_seen_on": last_seen_on,
             "points": round_half_up(100 * gained / used, 2) - before[0],
             "points_lost": round_half_up(100 * lost / used, 2) - before[1],
             "peer_median": peer_median, "change_needed_x": change})
@@ -2275,7 +2328,7 @@ def score_account(metrics, weights, bands):
     return row, drivers
 
 
-def build_health(accounts, signals, seeds, track="live"):
+def build_health(accounts, signals, coverage, seeds, track="live"):
     """Section 6: (health rows, driver rows) of a track. signals: {account_id: {day: {signal: value}}}, exact."""
     versions = {row["model_version"]: row for row in seeds["health_model_versions"]}
     by_date = defaultdict(lambda: defaultdict(list))          # date -> version -> [(account, signals)]
@@ -2290,11 +2343,11 @@ def build_health(accounts, signals, seeds, track="live"):
     scored = defaultdict(list)                                # account -> [(date, score, band)] in date order
     for d in sorted(by_date):
         for name, judged in by_date[d].items():
-            judge_date(d, versions[name], judged, seeds, scored, health, drivers)
+            judge_date(d, versions[name], judged, signals, coverage, seeds, scored, health, drivers)
     return health, drivers
 
 
-def judge_date(d, version, judged, seeds, scored, health, drivers):
+def judge_date(d, version, judged, signals, coverage, seeds, scored, health, drivers):
     """Append to health and drivers the rows of the accounts that one version judges on one date: [(Account, signals)].
 
     scored: {account_id: [(date, score, band)]} of the dates before; the date's scores are appended.
@@ -2311,7 +2364,8 @@ def judge_date(d, version, judged, seeds, scored, health, drivers):
         else:
             status[account.account_id] = "eligible"
     eligible = [(a, v) for a, v in judged if status[a.account_id] == "eligible"]
-    normalised = {metric: normalise(eligible, metric_of(name, metric, seeds), version) for metric in weights}
+    normalised = {metric: normalise(eligible, metric_of(name, metric, seeds), version, d, signals, coverage)
+                  for metric in weights}
 
     for account, _ in judged:
         account_id = account.account_id
@@ -2366,12 +2420,12 @@ def build_overrides(accounts, health, seeds, as_of):
     for account in accounts:
         scored = [r for r in health if r["account_id"] == account.account_id and r["status"] == "scored"]
         given = sorted((e for e in account.events if (e.source, e.event_type) == ("crm", "health_overridden")
-                        and e.occurred_at.date() <= account.ended_on), key=lambda e: e.order)
+                        and day_of(e.occurred_at) <= account.ended_on), key=lambda e: e.order)
         for number, event in enumerate(given):
-            starts_on, band = event.occurred_at.date(), as_text(event.get("band"))
+            starts_on, band = day_of(event.occurred_at), as_text(event.get("band"))
             expires_on = as_date(event.get("expires_on")) or starts_on + timedelta(days=int(rule["stale_after_days"]))
             followed_until = starts_on + timedelta(days=int(rule["follow_up_days"]))
-            ends_on = min([expires_on] + [e.occurred_at.date() - ONE_DAY for e in given[number + 1:number + 2]]
+            ends_on = min([expires_on] + [day_of(e.occurred_at) - ONE_DAY for e in given[number + 1:number + 2]]
                           + ([account.churned_on] if account.churned_on else []))
             before = max((r for r in scored if r["score_date"] <= starts_on), key=lambda r: r["score_date"], default={})
             reached_on = min((r["score_date"] for r in scored if starts_on < r["score_date"] <= followed_until
@@ -2405,7 +2459,7 @@ def onboardings(account, seeds):
     lost_days = [d for d in account.spine()[1:] if not subscribed[d] and subscribed[d - ONE_DAY]]
     found, named, before = [[account, None]], set(), account.started_on
     for event in starts:
-        category, day = as_text(event.get("product_category")), event.occurred_at.date()
+        category, day = as_text(event.get("product_category")), day_of(event.occurred_at)
         category = category if category in categories else None
         is_new = category not in (None, account.product_category, *named)
         named.add(category)
@@ -2419,28 +2473,31 @@ def onboardings(account, seeds):
                 if earlier.product_category == category and ended_on is None:
                     found[number][1] = lost[-1]
         found.append([replace(account, product_category=category, started_at=event.occurred_at, started_on=day,
-                              events=[e for e in account.events if e.occurred_at.date() >= day]), None])
+                              events=[e for e in account.events if day_of(e.occurred_at) >= day]), None])
     return found
 
 
 def follow(account, milestone):
-    """(outcome, activated_on, entered_after, duration_days) of an account's activation milestone; section 7."""
-    unseen = ("not_observable", None, None, None)
+    """(outcome, activated_on, after a gap, entered_after, duration_days) of an account's activation milestone; section 7."""
+    unseen = ("not_observable", None, None, None, None)
     stretch = next((s for s in milestone["stretches"] if s.ends is None or s.ends >= account.started_on), None)
     if stretch is None or stretch.begins > account.ended_on:
         return unseen
     entered_after = max(0, (stretch.begins - account.started_on).days)
-    achieved_on = milestone["achieved_at"].date() if milestone["achieved_at"] else None
+    achieved_on = day_of(milestone["achieved_at"]) if milestone["achieved_at"] else None
     if achieved_on is not None and achieved_on > account.ended_on:
         achieved_on = None
     if entered_after > milestone["deadline_days"] or (achieved_on is not None and achieved_on < stretch.begins
                                                       and entered_after > 0):
         return unseen
-    followed_to = min(account.ended_on, milestone["complete_through"] if stretch.ends is None else stretch.ends)
-    waived_on = milestone["waived_at"].date() if milestone["waived_at"] else None
+    last = milestone["stretches"][-1]
+    followed_to = min(account.ended_on, milestone["complete_through"] if last.ends is None else last.ends)
+    waived_on = day_of(milestone["waived_at"]) if milestone["waived_at"] else None
     is_waived = waived_on is not None and waived_on <= followed_to
     followed_to = waived_on if is_waived else followed_to
-    activated_on = achieved_on if achieved_on is not None and stretch.covers(achieved_on) else None
+    is_seen = achieved_on is not None and stretch.begins <= achieved_on and (last.ends is None or achieved_on <= last.ends)
+    activated_on = achieved_on if is_seen else None
+    is_after_gap = None if activated_on is None else stretch.ends is not None and activated_on > stretch.ends
     if activated_on is not None:
         outcome = "activated"
     elif is_waived:
@@ -2448,9 +2505,9 @@ def follow(account, milestone):
     else:
         outcome = "churned" if account.churned_on and account.churned_on <= followed_to else "censored"
     if followed_to < account.started_on + timedelta(days=entered_after):
-        return outcome, activated_on, None, None
+        return outcome, activated_on, is_after_gap, None, None
     last_day = followed_to if activated_on is None else min(followed_to, activated_on)
-    return outcome, activated_on, entered_after, (last_day - account.started_on).days
+    return outcome, activated_on, is_after_gap, entered_after, (last_day - account.started_on).days
 
 
 def build_time_to_value(accounts, milestones, signals, coverage, seeds):
@@ -2470,13 +2527,14 @@ def build_time_to_value(accounts, milestones, signals, coverage, seeds):
                 milestone = planned.get(activation["milestone_id"])
                 if activation["product_category"] != onboarded.product_category or milestone is None:
                     continue
-                outcome, activated_on, entered_after, duration = follow(onboarded, milestone)
+                outcome, activated_on, is_after_gap, entered_after, duration = follow(onboarded, milestone)
                 rows.append({
                     "account_id": account.account_id, "onboarding_number": number, "persona": activation["persona"],
                     "milestone_id": activation["milestone_id"], "is_primary": is_true(activation["is_primary"]),
                     "product_category": onboarded.product_category,
                     "started_on": onboarded.started_on, "activated_on": activated_on,
                     "days_to_value": (activated_on - onboarded.started_on).days if activated_on else None,
+                    "reached_in_or_after_gap": is_after_gap,
                     "outcome": outcome, "entered_after_days": entered_after, "duration_days": duration})
     return rows
 
@@ -2502,7 +2560,7 @@ def resolve_moments(events, as_of=None, known_at=None, clock=None):
         known_at = max((moment for moment in loads if moment is not None and not is_future_load(moment, clock)),
                        default=None)
     if as_of is None and known_at is not None:
-        as_of = known_at.date()
+        as_of = day_of(known_at)
     return known_at, as_of
 
 
@@ -2550,7 +2608,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     visible_clock = clock if known_at is None else None
     known_at, as_of = resolve_moments(events, as_of, known_at, clock)
     if known_at is None:                 # no row was ever loaded: every row is visible and none can be accepted
-        known_at, as_of = OLDEST_MOMENT, as_of or OLDEST_MOMENT.date()
+        known_at, as_of = day_starts_at(OLDEST_DAY), as_of or OLDEST_DAY
     accepted, rejected, survivors, outcomes = accept_events(events, seeds, known_at, as_of, visible_clock)
 
     counts = defaultdict(int)
@@ -2577,7 +2635,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
         own_signals = signals[account.account_id]
         milestones[account.account_id] = account_milestones(account, own_signals, seeds, coverage)
         add_milestone_signals(account, milestones[account.account_id], own_signals, seeds["milestone_settings"][0])
-    health, drivers = build_health(accounts, signals, seeds)
+    health, drivers = build_health(accounts, signals, coverage, seeds)
 
     names = [row["signal"] for row in seeds["signals"]]
     columns = ("account_id", "segment", "product_category", "started_at", "started_on", "churned_on", "ended_on",

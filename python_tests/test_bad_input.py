@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import shutil
 from datetime import datetime, timedelta
 
@@ -158,6 +157,7 @@ def test_streams_without_rows_build(work):
                 "build_warnings": 2,  # of product and support: nothing is known of use and of tickets
                 "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
                 "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
+                "expansion_targets": 3,
                 "win_back_outcomes": len(SEEDS["size_classes"]) + 1,
                 "risk_rule_performance": (
                     len({row["rule_id"] for row in SEEDS["risk_rules"]})
@@ -294,8 +294,8 @@ def test_a_model_that_fails_leaves_the_rows_of_the_build_before(work):
 def opinions(work):
     """A copy of the seeds that hold opinions; a function that replaces text in the health weights, and builds."""
     folder = work / "opinions"
-    for name in ("catalog", "scoring"):
-        shutil.copytree(warehouse.PROJECT / "seeds" / name, folder / name, dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    named = warehouse.copied_opinions(folder)
 
     def build(text, replacement):
         path = folder / "scoring" / "health_weights.csv"
@@ -303,8 +303,7 @@ def opinions(work):
         assert text in content
         path.write_text(content.replace(text, replacement, 1))
         write(work / "raw", whole())
-        relative = os.path.relpath(folder, warehouse.PROJECT)
-        finished = dbt(work, ONBOARDING_HEALTH_OPINIONS=relative)
+        finished = dbt(work, **named)
         assert finished.returncode and "Traceback" not in finished.stdout
         return " ".join(finished.stdout.split())
 

@@ -1,6 +1,9 @@
 # ruff: noqa: E501 (a message is one line)
 """What is wrong in the seeds is said in one sentence with its file, its row and what to do."""
 
+import datetime
+
+import duckdb
 import pytest
 import warehouse
 from test_seed_mutations import checked
@@ -117,7 +120,7 @@ ROWS = [
     (changed("lift_targets", 9, bucket="12"), "reference/lift_targets.csv, the buckets: they do not count from 1 without a gap. Number the rows 1, 2, 3 and so on."),
     (changed("lift_targets", 0, published_lift="9"), "reference/lift_targets.csv, the lifts: they ask for more churners than there are, or for fewer. Let the lifts sum to the number of buckets, or to no more where some are blank."),
     (lacking("timezones", timezone="UTC") | {"owners": [SEEDS["owners"][0] | {"timezone": "Europe/Berlin"}]},
-     "reference/timezones.csv, the var default_timezone: unknown timezone UTC. Use a name of timezones.csv."),
+     "reference/timezones.csv, the var company_timezone: unknown timezone UTC. Use a name of timezones.csv."),
     ({"excluded_days": [{"event_type": "note_logged", "excluded_from": "2025-01-01", "excluded_to": "2025-01-01", "reason": "x"}]}, "reference/excluded_days.csv, event_type note_logged: only product events can be taken out, and this is one of another stream. Name a product event, or any."),
     (lacking("risk_criteria", rule_id="nps_low_early"), "plays/risk_rules.csv, rule_id nps_low_early, segment any: the rule has no criterion. Add a row of it to risk_criteria.csv."),
     (changed("risk_criteria", 0, subject="due_by:soon"), "plays/risk_criteria.csv, rule_id setup_missed, subject due_by:soon: unknown milestone due_by:soon. Use any, due_by:<day> or a milestone_id of milestone_catalog.csv."),
@@ -154,3 +157,12 @@ def test_a_broken_seed_names_file_row_and_remedy(connection, seeds, message):
     said = [problem for problem in problems if problem[0] == problems[0][0]]
     first = min(f"{file}, {row}: {problem} {remedy}" for _, file, row, problem, remedy in said)
     assert first.startswith(message)
+
+
+def test_an_unknown_company_timezone_stops_the_build_before_a_day_is_asked_for():
+    at = datetime.datetime(2025, 3, 10, 3, 30)
+    frames = warehouse.raw_frames({"product": [{"event_id": "p1", "event_type": "search", "occurred_at": at, "loaded_at": at}]})
+    message = "reference/timezones.csv, the var company_timezone: unknown timezone Mars/Olympus. Use a name of timezones.csv."
+    with pytest.raises(duckdb.Error) as stopped:
+        warehouse.build(frames, timezone="Mars/Olympus")
+    assert message in str(stopped.value)

@@ -130,18 +130,17 @@ def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
     left = registrations.set_index("id_student").date_unregistration
     # What was handed in before the start counts on the first day.
     days = (submitted - start.reindex(submitted.index)).clip(lower=0)[~(left.reindex(submitted.index) < submitted)]
-    # More than a week in which nobody hands in ends what is observed: who began before it shows no first value after it.
+    # More than a week in which nobody hands in is a gap: what is handed in after it by who began before counts on its day.
     handed_in_on = submitted.sort_values().drop_duplicates()
-    observed_until = handed_in_on[~(handed_in_on.shift(-1) - handed_in_on - 1 <= 7)].iloc[0]
-    late = (submitted.reindex(days.index) > observed_until) & (start.reindex(days.index) <= observed_until)
+    first_gap_after = handed_in_on[~(handed_in_on.shift(-1) - handed_in_on - 1 <= 7)].iloc[0]
+    late = (submitted.reindex(days.index) > first_gap_after) & (start.reindex(days.index) <= first_gap_after)
     assert set(days.index[late]) == {141377, 1414443}
-    days = days[~late]
-    found = dict(
-        connection.execute(
-            "select split_part(account_id, '-', 3)::int, days_to_value from fct_time_to_value"
-            " where is_primary and days_to_value is not null"
-        ).fetchall()
-    )
+    found = connection.execute(
+        "select split_part(account_id, '-', 3)::int, days_to_value, reached_in_or_after_gap from fct_time_to_value"
+        " where is_primary and days_to_value is not null"
+    ).fetchall()
+    assert {student for student, _, is_after_gap in found if is_after_gap} == {141377, 1414443}
+    found = {student: day for student, day, _ in found}
     assert found == {int(student): int(day) for student, day in days.items()}
 
 

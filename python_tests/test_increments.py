@@ -13,6 +13,7 @@ import pytest
 import warehouse
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from test_observable import Company, day
 
 HISTORIES = settings(
     max_examples=warehouse.examples(2),
@@ -115,10 +116,10 @@ def cumulated(nights):
     return warehouse.raw_frames(total)
 
 
-def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merges=0.1):
+def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merges=0.1, outages=0.1):
     rng = random.Random(seed)
     company = company_strategy.random_company(
-        seed, n_accounts=accounts, n_days=90, late=0.1, duplicates=0.05, merges=merges, null_accounts=0.2
+        seed, n_accounts=accounts, n_days=90, late=0.1, duplicates=0.05, merges=merges, null_accounts=0.2, outages=outages
     )
     for stream, rows in corrections(company, rng).items():
         company[stream] += rows
@@ -149,9 +150,10 @@ def check_history(seed, behind=0, opinions=0, interruptions=0, accounts=4, merge
     interruptions=st.sampled_from([0, 0.5]),
     accounts=st.integers(1, 6),
     merges=st.sampled_from([0, 0.1, 0.5]),
+    outages=st.sampled_from([0.1, 0.6]),
 )
-def test_every_night_equals_a_full_rebuild(seed, behind, opinions, interruptions, accounts, merges):
-    check_history(seed, behind, opinions, interruptions, accounts, merges)
+def test_every_night_equals_a_full_rebuild(seed, behind, opinions, interruptions, accounts, merges, outages):
+    check_history(seed, behind, opinions, interruptions, accounts, merges, outages)
 
 
 @pytest.mark.slow
@@ -177,3 +179,26 @@ def test_a_change_that_was_taken_back_after_a_killed_build_leaves_no_row(seed_na
             skip=HISTORY,
         )
     assert difference is None
+
+
+def test_a_late_row_of_a_tracker_that_stopped_changes_what_is_kept_of_it():
+    """A score date in the silence shows the value of the last observed day, and so is judged again when that day is."""
+    company = Company().account("acme", "2025-03-03").account("brick", "2025-03-03")
+    company.logins("acme", "2025-03-03", "2025-04-15").logins("brick", "2025-03-03", "2025-05-01").heard("2025-07-01 12:00")
+    late = Company()
+    for on in ("2025-04-20", "2025-04-21"):
+        late.add("product", "session_started", "acme", day(on), "acme user", loaded_at=day("2025-07-01 11:00"))
+        late.rows["product"][-1]["event_id"] = on
+    needed = ("int_health_metrics",)
+    query = """
+        select score_date, metric_value, last_seen_on, normalised_value from int_health_metrics
+        where account_id = 'acme' and metric = 'dau_mau' and track = 'live' and value_status = 'last_seen' order by 1"""
+    house, found = warehouse.Nightly(needed=needed), []
+    for rows in (company.rows, late.rows):
+        house.load(warehouse.raw_frames(rows))
+        house.build()
+        found.append(house.connection.execute(query).fetchall())
+    assert len(found[0]) == len(found[1]) == 10 and not set(found[0]) & set(found[1])
+    both = {stream: company.rows[stream] + late.rows[stream] for stream in company.rows}
+    with warehouse.build(warehouse.raw_frames(both), needed=needed) as whole:
+        assert whole.execute(query).fetchall() == found[1]

@@ -1,7 +1,6 @@
 """What a build rests on are the rows of the seeds as they were loaded: an edit that is not loaded is said, one that is loaded
 computes again what rests on it and nothing else."""
 
-import shutil
 
 import duckdb
 import engines
@@ -66,8 +65,7 @@ def work(tmp_path_factory):
     for stream, frame in frames().items():
         (folder / "raw" / stream).mkdir(parents=True)
         frame.to_parquet(folder / "raw" / stream / "none.parquet")
-    for name in ("catalog", "scoring"):
-        shutil.copytree(warehouse.PROJECT / "seeds" / name, folder / "opinions" / name)
+    warehouse.copied_opinions(folder / "opinions")
     return folder
 
 
@@ -113,3 +111,45 @@ def test_an_edit_that_is_not_loaded_is_said_and_changes_nothing(work):
     failed, words = dbt(work, *run)
     assert not failed and "Edited" not in words
     assert moment(work) == (False, True)
+
+
+SENTENCES = {
+    "catalog": ("milestone_catalog", "Core account configuration is complete"),
+    "scoring": ("health_metrics", "Share of the modules on offer that are in use"),
+    "plays": ("playbooks", "Point to the next setup step"),
+    "reference": ("signals", "Mean NPS answer of 180 days"),
+    "expansion": ("expansion_indicators", "How much of what is on offer the account uses"),
+    "sync": ("sync_destinations", "Any receiver of your own"),
+}
+
+
+@pytest.mark.parametrize("own", [("plays",), tuple(SENTENCES)], ids=["plays", "all"])
+def test_a_folder_of_opinions_swaps_what_it_holds_and_takes_the_rest_from_the_project(work, tmp_path, own):
+    mine = tmp_path / "mine"
+    named = warehouse.copied_opinions(mine, own)
+
+    def dbt(*arguments):
+        finished = warehouse.dbt(
+            *arguments, "--vars", f"raw_path: {work / 'raw'}", "--target-path", str(tmp_path / "target"), "--log-path",
+            str(tmp_path), ONBOARDING_HEALTH_WAREHOUSE=str(tmp_path / "house.duckdb"), **named,
+        )  # fmt: skip
+        assert finished.returncode == 0, finished.stdout
+        return " ".join(finished.stdout.split())
+
+    def edit(text, replacement):
+        for folder in own:
+            path = mine / folder / f"{SENTENCES[folder][0]}.csv"
+            content = path.read_text()
+            assert (text or SENTENCES[folder][1]) in content
+            path.write_text(content.replace(text or SENTENCES[folder][1], replacement))
+
+    edit(None, "Our own words")
+    dbt("seed")
+    with duckdb.connect(tmp_path / "house.duckdb", read_only=True) as built:
+        for folder, (seed, sentence) in SENTENCES.items():
+            texts = str(built.execute(f"from {seed}").fetchall())
+            assert ("Our own words" in texts, sentence in texts) == (folder in own, folder not in own), folder
+    edit("Our own words", "Other words")
+    words = dbt("run", "--select", "+base_build_moment")
+    for folder, (seed, _) in SENTENCES.items():
+        assert (f"{named['ONBOARDING_HEALTH_OPINIONS']}/{folder}/{seed}.csv" in words) == (folder in own), folder

@@ -222,7 +222,10 @@ CASES = {
             "select achieved_at::date from fct_milestones where account_id = 'brick' and milestone_id = 'M001'": [
                 (datetime.date(2025, 6, 5),)
             ],
-            WAITS: [("acme", "censored", 0, 53), ("brick", "censored", 0, 5), ("cedar", "censored", 0, 71)],
+            WAITS: [("acme", "censored", 0, 180), ("brick", "censored", 0, 132), ("cedar", "censored", 0, 71)],
+            "select days_to_value, reached_in_or_after_gap from fct_time_to_value where persona = 'admin' order by account_id": [
+                (None, None), (46, True), (None, None),
+            ],
         },
     ),
     "no product stream": (
@@ -394,7 +397,7 @@ def wait(coverage, subjects, row):
     entered = next((date for date in days if coverage.observed_since(subjects, date) is not None), None)
     if entered is None or entered > due or (achieved and achieved < entered):
         return "not_observable", None, None, None
-    last = coverage.stretch(subjects, entered)[1]
+    last = coverage.last_seen(subjects)
     followed_to = min(ended, complete if last == coverage.as_of else last)
     is_waived = waived and waived <= followed_to
     followed_to = waived if is_waived else followed_to

@@ -72,9 +72,12 @@ def small_peer_groups():
     )
     versions = [
         first | {"effective_to": "2025-04-30"},
-        first | {"model_version": "v1", "effective_from": "2025-05-01", "min_account_age_days": "7"},
+        first | {
+            "model_version": "v1", "effective_from": "2025-05-01", "min_account_age_days": "7",
+            "unobserved_decay_per_day": "0.05",
+        },
         first | {"model_version": "of_smb", "segment": "smb", "effective_from": "2025-06-01"},
-        first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3"},
+        first | {"model_version": "of_adopting", "stage": "adopting", "coverage_floor": "0.3", "unobserved_decay_per_day": ""},
         first | {"model_version": "of_both", "segment": "smb", "stage": "adopting"},
     ]
     weights, bands = (
@@ -108,7 +111,7 @@ def small_peer_groups():
             )
         ],
         "excluded_users": [{"user_id": f"u{number:04}", "reason": "test"} for number in range(3, 10**4, 10)],
-        "milestone_settings": [{"not_due_credit": "0.3", "momentum_kept_per_week": "0.8", "source": "test"}],
+        "milestone_settings": [{"not_due_credit": "0.3", "momentum_kept_per_week": "0.8", "min_at_risk": "10", "source": "test"}],
         "usage_settings": [{"session_gap_minutes": "240"}],
         "onboarding_starts": [
             {"event_type": "subscription_started", "preference": "1"},
@@ -167,13 +170,15 @@ def first_difference(connection, replayed):
     return None
 
 
-def compare(company, seeds):
+def compare(company, seeds, timezone="UTC"):
     events, as_of, known_at = company
-    if as_of is not None or known_at is not None:
-        known_at, as_of = oracle.resolve_moments(events, as_of, known_at)
     frames = warehouse.raw_frames(events)
-    replayed = oracle.replay(events, seeds, as_of, known_at)
-    with warehouse.build(frames, seeds=seeds, as_of=as_of, known_at=known_at, needed=NEEDED) as connection:
+    with oracle.in_timezone(timezone):
+        if as_of is not None or known_at is not None:
+            known_at, as_of = oracle.resolve_moments(events, as_of, known_at)
+        replayed = oracle.replay(events, seeds, as_of, known_at)
+    moment = {"as_of": as_of, "known_at": known_at, "timezone": timezone}
+    with warehouse.build(frames, seeds=seeds, needed=NEEDED, **moment) as connection:
         difference = first_difference(connection, replayed)
     assert difference is None, difference
 
@@ -189,3 +194,11 @@ def test_marts_equal_the_replay(company):
 @given(company=company_strategy.companies(with_moments=True))
 def test_marts_equal_the_replay_in_small_peer_groups(small_peer_groups, company):
     compare(company, small_peer_groups)
+
+
+# Behind UTC and ahead of it, with clocks that change and one that doesn't; in Havana midnight comes twice in November.
+@pytest.mark.parametrize("timezone", ["America/New_York", "America/Havana", "Asia/Tokyo", "Pacific/Auckland"])
+@settings(COMPANIES, max_examples=2)
+@given(company=company_strategy.companies(with_moments=True))
+def test_marts_equal_the_replay_in_the_company_s_timezone(small_peer_groups, timezone, company):
+    compare(company, small_peer_groups, timezone)

@@ -258,7 +258,12 @@ class World:
             }
         )
         asked = {"open_tasks_per_owner": str(rng.choice((1, 4, 15))), "win_back_days": "60"}
-        asked |= {"win_back_landmark_days": "14", "source": "test"}
+        asked |= {"win_back_landmark_days": "14", "expected_loss_days": "90", "source": "test"}
+        self.stakes = {}  # today's, of accounts that are judged today; others have left, or were never judged
+        for account in self.accounts:
+            last = max((day for name, day in self.scores if name == account["account_id"]), default=None)
+            if last and rng.random() < 0.7:
+                self.stakes[account["account_id"]] = last, rng.choice((None, Decimal(0), Decimal(rng.randrange(4) * 100)))
         self.seeds["task_settings"] = [asked]
         self.completed = []
 
@@ -282,6 +287,11 @@ class World:
             connection, "int_health_scores",
             "account_id varchar, score_date date, score decimal(18, 2), track varchar, status varchar",
             [(*key, value, "live", "scored") for key, value in self.scores.items()],
+        )  # fmt: skip
+        fill(
+            connection, "int_expected_losses",
+            "account_id varchar, score_date date, arr_at_stake decimal(18, 2), stake_basis varchar",
+            [(name, day, stake, "told") for name, (day, stake) in self.stakes.items()],
         )  # fmt: skip
         common = "first_seen_on date, cleared_on date, cleared_by varchar"
         for kind, name, columns in (
@@ -484,8 +494,17 @@ class World:
                     }
                 )
         ranks = defaultdict(int)
-        for task in sorted(tasks, key=lambda one: (-one["priority"], one["due_at"], one["task_id"])):
+        judged = {name for name, _ in self.scores}
+
+        def stake(task):
+            return self.stakes.get(task["account_id"], (None, None))[1]
+
+        for task in sorted(tasks, key=lambda one: (-(stake(one) or 0), -one["priority"], one["due_at"], one["task_id"])):
             if task["status"] in ("open", "overdue"):
+                told = "the account has left" if task["account_id"] in judged else "the account was never judged"
+                told = "told" if task["account_id"] in self.stakes else told
+                task["rank_basis"] = told if stake(task) is not None else f"points: {told}"
+                task["arr_at_stake"] = stake(task)
                 ranks[task["owner_id"]] += 1
                 task["priority_rank"] = ranks[task["owner_id"]]
                 if ranks[task["owner_id"]] > int(self.seeds["task_settings"][0]["open_tasks_per_owner"]):
@@ -948,7 +967,8 @@ def test_tasks_without_effect_are_read_as_none():
 
 def built(company, day):
     known_at = datetime.datetime.combine(day, datetime.time.max)
-    settings = {"open_tasks_per_owner": "10000", "win_back_days": "60", "win_back_landmark_days": "14", "source": "test"}
+    settings = {"open_tasks_per_owner": "10000", "win_back_days": "60", "win_back_landmark_days": "14"}
+    settings |= {"expected_loss_days": "90", "source": "test"}
     seeds = NOTHING_LAPSES | {"task_settings": [settings]}
     return warehouse.build(warehouse.raw_frames(company), as_of=day, known_at=known_at, seeds=seeds)
 
@@ -1010,7 +1030,8 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     others = {task_id: task for task_id, task in silent.items() if task["account_id"] not in done}
     assert others
     for task_id, task in others.items():
-        assert after[task_id] == task | {"priority_rank": after[task_id]["priority_rank"]}
+        later = {column: after[task_id][column] for column in ("priority_rank", "arr_at_stake", "rank_basis")}
+        assert after[task_id] == task | later
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ OPTIONAL = {
     "signals": {"observed_by", "window_days", "observed_over", "occasion"},
     "survey_scales": {"detractor_highest", "promoter_lowest"},
     "health_metrics": {"age_signal", "lower_bound", "upper_bound"},
-    "health_model_versions": {"effective_to"},
+    "health_model_versions": {"effective_to", "unobserved_decay_per_day"},
     "metric_advice": {"reach", "peer_share", "count_signal", "effort", "step", "first_step"},
     "sync_destinations": {"secret_scheme", "success_field", "success_value"},
     "sync_routes": {"path"},

@@ -15,10 +15,11 @@ import pytest
 import warehouse
 from lifelines import KaplanMeierFitter
 from lifelines.exceptions import StatError
-from lifelines.utils import survival_table_from_events
+from lifelines.utils import median_survival_times, survival_table_from_events
 
 DRAWS = 250
 TOLERANCE = 1e-9  # the marts hold 10 decimals
+Z = 1.959963984540054
 KEY = ["cohort_period", "cohort_start", "persona", "segment", "product_category"]
 TIMES = [
     "onboarding_number",
@@ -32,6 +33,9 @@ TIMES = [
     "days_to_value",
     "outcome",
 ]
+
+
+MIN_AT_RISK = 10  # of milestone_settings
 
 
 def draw(rng):
@@ -71,6 +75,7 @@ def drawn():
     with duckdb.connect(":memory:") as connection:
         connection.register("drawn", times_to_value(random.Random(8)))
         connection.execute("create table fct_time_to_value as select * from drawn")
+        connection.execute(f"create table milestone_settings as select {MIN_AT_RISK} as min_at_risk")
         for model in ("ttv_survival", "ttv_cohorts"):
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
         yield connection
@@ -142,6 +147,68 @@ def incidence(accounts):
     return shares
 
 
+def test_a_gap_is_waited_through():
+    """Definitions, section 7, Gaps: of 20 accounts 6 reach value on day 12, seen of 3 after a gap of days 10 to 15."""
+    place = (1, "user", True, "smb", "api", datetime.date(2025, 1, 6))
+    days = [12] * 3 + [16] * 3 + [None] * 14
+    waits = [(*place, 0, day or 40, day, "activated" if day else "censored") for day in days]
+    with duckdb.connect(":memory:") as connection:
+        connection.register("waits", pd.DataFrame(waits, columns=TIMES).convert_dtypes())
+        connection.execute("create table fct_time_to_value as from waits")
+        connection.execute(f"create table curve as {warehouse.model_sql('ttv_survival')}")
+        query = "select day, activated_share::double from curve where cohort_key = 'all||primary|all|all'"
+        shares = dict(connection.execute(query).fetchall())
+    fitter = KaplanMeierFitter().fit([day or 40 for day in days], [day is not None for day in days])
+    assert shares[16] == pytest.approx(1 - fitter.predict(16)) == pytest.approx(0.3)
+    # Delayed re-entry: a spell until the gap and one after it.
+    seen = [(0, day or 40, bool(day)) for day in [12] * 3 + [None] * 7]
+    unseen = [(0, 9, False)] * 10 + [(15, day or 40, bool(day)) for day in [16] * 3 + [None] * 7]
+    entered, followed, is_activated = zip(*seen, *unseen, strict=True)
+    fitter = KaplanMeierFitter().fit(followed, is_activated, entry=entered)
+    assert 1 - fitter.predict(16) == pytest.approx(0.423529, abs=1e-6)
+
+
+def incidence_interval(accounts, day):
+    """The interval of the cumulative incidence on a day; nan where all have activated.
+
+    By Marubini and Valsecchi's variance (as lifelines', which knows no ties and no late entry) and the complementary log-log.
+    """
+    waiting, activated, rows = 1.0, 0.0, []
+    for t in range(day + 1):
+        at_risk = sum(entered <= t <= followed for entered, followed, *_ in accounts)
+        activations = sum(a for _, followed, a, _ in accounts if followed == t)
+        churns = sum(c for _, followed, _, c in accounts if followed == t)
+        if at_risk:
+            before, activated = waiting, activated + waiting * activations / at_risk
+            waiting *= 1 - (activations + churns) / at_risk
+            rows.append((at_risk, activations, activations + churns, before, activated))
+    variance = 0.0
+    for at_risk, activations, ends, before, share in rows:
+        if ends < at_risk:
+            variance += (activated - share) ** 2 * ends / (at_risk * (at_risk - ends))
+        variance += before**2 * activations * (at_risk - activations) / at_risk**3
+        variance -= 2 * (activated - share) * before * activations / at_risk**2
+    if activated == 0:
+        return 0, 0
+    if activated > 1 - 1e-11:
+        return np.nan, np.nan
+    spread = Z * np.sqrt(max(variance, 0)) / abs(activated * np.log(activated))
+    return activated ** np.exp(spread), activated ** np.exp(-spread)
+
+
+def known_at(accounts, day, counts_churn):
+    """Accounts of which it is known what became of them by a day.
+
+    On the first day of the curve from then on at risk, or ended before; of a curve that ends before, all that ended.
+    """
+    ended = [followed for _, followed, a, c in accounts if a or (c and counts_churn)]
+    days = [followed for _, followed, *_ in accounts if followed >= day]
+    if not days:
+        return len(ended)
+    at_risk = sum(entered <= min(days) <= followed for entered, followed, *_ in accounts)
+    return at_risk + sum(followed < min(days) for followed in ended)
+
+
 @pytest.fixture(scope="module", params=["drawn", "dirty_house"])
 def cohorts(request):
     """Cohorts to compare: the accounts, lifelines' fit, the row of ttv_cohorts and the curve of ttv_survival.
@@ -174,6 +241,10 @@ def test_curve(cohorts):
         shares = incidence(accounts)
         found = curve[["activated_share", "waiting_share"]].astype(float).to_numpy()
         assert np.abs(found - np.array([shares[day] for day in days], dtype=float)).max() < TOLERANCE, key
+        bounds = np.array([incidence_interval(accounts, day) for day in days], dtype=float)
+        found = curve[["activated_share_lower", "activated_share_upper"]].astype(float).to_numpy()
+        assert (np.isnan(found) == np.isnan(bounds)).all(), key
+        assert np.nan_to_num(np.abs(found - bounds)).max() < 1e-7, key  # a variance near 0 loses digits under the root
         expected = survival.loc[days].to_numpy()
         assert np.abs(curve["survival"].astype(float) - expected).max() < TOLERANCE, key
         if interval is None:
@@ -186,31 +257,49 @@ def test_curve(cohorts):
 
 
 def test_cohort(cohorts):
-    for key, accounts, (survival, _, _), row, _ in cohorts:
+    for key, accounts, (survival, interval, _), row, curve in cohorts:
         assert row.accounts == len(accounts), key
         assert row.activated == sum(activated for _, _, activated, _ in accounts), key
         assert row.activated + row.churned + row.censored == len(accounts), key
         assert row.followed_days == max(followed for _, followed, *_ in accounts), key
-        for column, share in (
-            ("days_to_25_percent", 0.75),
-            ("median_days", 0.5),
-            ("days_to_75_percent", 0.25),
-        ):
-            reached = survival.index[survival <= share]
-            assert (pd.isna(row[column]) and not len(reached)) or row[column] == reached[0], (key, column)
+        why = []
         for horizon in (14, 30, 90):
-            found, shares = row[f"activated_share_{horizon}d"], incidence(accounts)
+            shares, curve_ends = incidence(accounts), survival.index.max() < horizon
             last = max(day for day in shares if day <= horizon)
-            if max(shares) < horizon and shares[last][1] > 0:
-                assert pd.isna(found), (key, horizon)
-            else:
-                assert abs(float(found) - float(shares[last][0])) < TOLERANCE, (key, horizon)
-            found = row[f"activated_share_if_all_stayed_{horizon}d"]
-            if survival.index.max() < horizon and survival.iloc[-1] > 0:
-                assert pd.isna(found), (key, horizon)  # not lived yet
-            else:
-                expected = 1 - survival[survival.index <= horizon].iloc[-1]
-                assert abs(float(found) - expected) < TOLERANCE, (key, horizon)
+            for name, told, share, counts_churn in (
+                ("", "", float(shares[last][0]), True),
+                ("_if_all_stayed", " if all had stayed", 1 - survival[survival.index <= horizon].iloc[-1], False),
+            ):
+                known, column = known_at(accounts, horizon, counts_churn), f"activated_share{name}_{horizon}d"
+                assert row[f"at_risk{name}_{horizon}d"] == known, (key, column)
+                waits = shares[last][1] if counts_churn else survival.iloc[-1]
+                unknown = "too few at risk" if known < MIN_AT_RISK else ""
+                unknown = "not followed so long" if curve_ends and waits > 0 else unknown
+                if unknown:
+                    why.append(f"by day {horizon}{told} {unknown}")
+                    assert row[[column, f"{column}_lower", f"{column}_upper"]].isna().all(), (key, column)
+                    continue
+                assert abs(float(row[column]) - share) < TOLERANCE, (key, column)
+                at = curve[curve["day"] <= horizon].tail(1)
+                for bound, other in (("lower", "upper"), ("upper", "lower")):
+                    read = at[f"activated_share_{bound}"] if counts_churn else 1 - at[f"survival_{other}"].astype(float)
+                    read, found = (float(read.iloc[0]) if len(at) else 0.0), float(row[f"{column}_{bound}"])
+                    assert (np.isnan(read) and np.isnan(found)) or abs(read - found) < TOLERANCE, (key, column)
+        for column, share in (("days_to_25_percent", 0.75), ("median_days", 0.5), ("days_to_75_percent", 0.25)):
+            reached = survival.index[survival <= share]
+            known = known_at(accounts, reached[0], False) if len(reached) else 0
+            assert row[column] == reached[0] if known >= MIN_AT_RISK else pd.isna(row[column]), (key, column)
+            if column != "median_days":
+                continue
+            assert row.at_risk_median == known if len(reached) else pd.isna(row.at_risk_median), key
+            if known < MIN_AT_RISK:
+                why.append("median too few at risk" if len(reached) else "median not reached so far")
+                assert pd.isna(row.median_days_lower) and pd.isna(row.median_days_upper), key
+            elif interval is not None and survival.min() > 0:
+                bounds = median_survival_times(interval).iloc[0]
+                for name, bound in zip(("median_days_lower", "median_days_upper"), bounds, strict=True):
+                    assert (pd.isna(row[name]) and np.isinf(bound)) or row[name] == bound, (key, name, bound)
+        assert (None if pd.isna(row.missing_because) else row.missing_because) == ("; ".join(why) or None), key
 
 
 def test_the_draws_meet_the_edges(drawn):
@@ -220,6 +309,8 @@ def test_the_draws_meet_the_edges(drawn):
         "activated and churned on one day": "ttv_survival where activated > 1 and churned > 1",
         "nobody waits though some churned": "ttv_survival where waiting_share = 0 and survival > 0",
         "all censored": "ttv_cohorts where activated = 0 and accounts > 5",
+        "too few at risk": "ttv_cohorts where missing_because like '%too few at risk%' and accounts > 9",
+        "a median and both its bounds": "ttv_cohorts where median_days_upper > median_days_lower",
         "half of the accounts exactly": "ttv_survival where survival = 0.5",
         "activated on the first day": "ttv_survival where day = 0 and activated > 0",
         "activated and censored on one day": "ttv_survival where activated > 1 and censored > 1",

@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from onboarding_health.cli import run
 from onboarding_health.weights import ahp, candidate, data, learn
@@ -40,8 +42,8 @@ def history(accounts=1500, dates=9, seed=5, flipped=()):
     split = np.where((account_split == "holdout") & late, "holdout", "none")
     split = np.where((account_split == "train") & ~late, "train", split)
     score = 100 * x @ SLOPES / SLOPES.sum()
-    version = np.full(n, "v1")
-    return data.History(METRICS, x, np.ones_like(x, bool), churned, account, date, account_split, split, score, version)
+    version, stage = np.full(n, "v1"), np.full(n, "any")
+    return data.History(METRICS, x, np.ones_like(x, bool), churned, account, date, account_split, split, score, version, stage)
 
 
 @pytest.fixture(scope="module")
@@ -90,15 +92,39 @@ def test_a_metric_that_works_the_wrong_way_gets_no_weight_and_is_named():
         learn.learn(history(flipped=["dau_mau", "depth", "nps"]).only(["dau_mau", "depth", "nps"]), NEEDS, learn.Settings())
 
 
+def test_weights_compare_accounts_of_one_date():
+    """As in OULAD: use falls from date to date and so does churn, while within a date those that use it more stay."""
+    rng, dates, accounts = np.random.default_rng(9), 10, 1500
+    n = dates * accounts
+    time = np.tile(np.arange(dates), accounts)
+    use = np.clip(rng.random(n) * 0.4 + 0.6 * (1 - time / (dates - 1)), 0, 1)
+    other = rng.random(n)
+    churned = (rng.random(n) < expit(-1 - 0.7 * time - 4 * (use - 0.6 * (1 - time / (dates - 1))) - other)).astype(int)
+    observed = history(accounts=accounts, dates=dates)
+    x = np.stack([use, other], axis=1)
+    observed = data.History(**vars(observed) | {"metrics": ["use", "other"], "x": x, "observed": x > -1, "churned": churned})
+    assert learn.roc_auc_score(churned, -use) < 0.4 < 0.6 < learn.within_auc(churned, -use, observed.group)
+    pooled = learn.fit_linear(x, churned, np.zeros(n, dtype=int), any_sign=True)
+    assert pooled.slopes[0] < 0, "over all dates those that use it more leave, so the test can fail"
+    found = learn.learn(observed, NEEDS, learn.Settings())
+    assert 0.7 < found.weights["use"] / 10_000 < 0.9 and found.signs["use"] > 0
+    assert next(iter(found.models.values())).auc > 0.55
+
+
 @pytest.mark.parametrize("l1, l2", [(0, 0), (20, 0), (0, 20)])
 def test_the_fit_meets_the_conditions_of_a_minimum(l1, l2):
     """At the minimum the gradient of a slope is 0, or not negative where the slope is held at 0."""
     observations = history(accounts=200, flipped=["nps"])
-    x, churned = observations.x, observations.churned
-    found = learn.fit_linear(x, churned, l1, l2)
-    residual = churned - found.predict(x)
+    x, churned, group = observations.x, observations.churned, observations.group
+    found = learn.fit_linear(x, churned, group, l1, l2)
+    assert abs((churned - found.predict(x)).sum()) < 1e-2
+    levels = [  # each date's own, at which as many churn as did
+        brentq(lambda level, own=group == g: (expit(level - x[own] @ found.slopes) - churned[own]).sum(), -30, 30)
+        for g in range(group.max() + 1)
+    ]
+    residual = churned - expit(np.array(levels)[group] - x @ found.slopes)
     gradient = x.T @ residual + l1 + l2 * found.slopes
-    assert abs(residual.sum()) < 1e-2 and (found.slopes >= 0).all() and found.slopes[4] == 0
+    assert (found.slopes >= 0).all() and found.slopes[4] == 0
     held = found.slopes == 0
     assert np.abs(gradient[~held]).max() < 1e-2 and (gradient[held] > -1e-2).all()
 
@@ -129,7 +155,7 @@ def test_rounded_weights_sum_to_one(slopes):
 def warehouse(path, observations, horizon=30):
     """A DuckDB file with what weight training reads, from a History."""
     rows = [
-        (account, date.item(), "v1", round(float(score), 2), bool(churned), account_split, split, horizon)
+        (account, date.item(), "any", "v1", round(float(score), 2), bool(churned), account_split, split, horizon)
         for account, date, score, churned, account_split, split in zip(
             observations.account,
             observations.date,
@@ -144,7 +170,8 @@ def warehouse(path, observations, horizon=30):
         con.execute("create table validation_horizons (horizon_days int, min_observations int, min_churners int)")
         con.execute("insert into validation_horizons values (30, 1000, 50), (60, 1000, 50)")
         con.execute("create table dim_accounts as select date '2025-12-31' as as_of")
-        columns = ["account_id", "score_date", "model_version", "score", "has_churned", "account_split", "split", "horizon_days"]
+        columns = ["account_id", "score_date", "compared_stage", "model_version", "score", "has_churned", "account_split"]
+        columns += ["split", "horizon_days"]
         frame = learn.pd.DataFrame(rows, columns=columns)
         con.execute(
             "create table fct_health_outcomes as select 'restated' as basis, * replace (score_date::date as score_date) "

@@ -14,11 +14,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import duckdb
@@ -31,6 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 STREAMS = ("product", "crm", "support", "billing", "survey")
 ENVELOPE = ("event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at", "payload")
 _AS_OF, _KNOWN_AT = "1111-11-11", "1111-11-11 11:11:11"
+_ABROAD = "America/New_York"  # The timezone of a company that is not in UTC; another one takes its place.
 TASKS_FROM = "2000-01-01"  # As if somebody had been asked ever since, so that a company has tasks of all its days.
 _WITH_PARSED = """
 import sys
@@ -95,6 +97,20 @@ def _parsed() -> Path:
     return _once("parsed.msgpack", parse)
 
 
+def copied_opinions(folder: Path, own: Iterable[str] = ("catalog", "scoring")) -> dict[str, str]:
+    """Make a folder of opinions: copies of its own folders of seeds, links to the others.
+
+    Returns the environment variable that names it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for seeds in sorted(path for path in (PROJECT / "seeds").iterdir() if path.is_dir()):
+        if seeds.name in own:
+            shutil.copytree(seeds, folder / seeds.name)
+        else:
+            (folder / seeds.name).symlink_to(seeds)
+    return {"ONBOARDING_HEALTH_OPINIONS": os.path.relpath(folder, PROJECT)}
+
+
 def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """Run dbt in the project folder.
 
@@ -115,32 +131,35 @@ def dbt(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 
 
 @functools.cache
-def compiled(at_a_moment: bool = False) -> dict:
+def compiled(at_a_moment: bool = False, abroad: bool = False) -> dict:
     """Return dbt's manifest with the SQL of every model compiled for an in-memory DuckDB.
 
-    With `at_a_moment`, `as_of` and `known_at` are placeholders that `build` replaces. Raises RuntimeError with dbt's
-    output where the project doesn't compile.
+    With `at_a_moment`, `as_of` and `known_at` are placeholders that `build` replaces; `abroad`, the timezone is one. Raises
+    RuntimeError with dbt's output where the project doesn't compile.
     """
 
     def compile_project() -> bytes:
         with tempfile.TemporaryDirectory() as target:
-            moment = {"tasks_from": TASKS_FROM} | ({"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {})
+            variables = {"tasks_from": TASKS_FROM, "company_timezone": _ABROAD if abroad else "UTC"}
+            variables |= {"as_of": _AS_OF, "known_at": _KNOWN_AT} if at_a_moment else {}
             finished = dbt(
-                "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(moment),
+                "compile", "--target-path", target, "--log-path", target, "--vars", json.dumps(variables),
                 ONBOARDING_HEALTH_WAREHOUSE=":memory:",
             )  # fmt: skip
             if finished.returncode:
                 raise RuntimeError(finished.stdout)
             return (Path(target) / "manifest.json").read_bytes()
 
-    name = "compiled_at_a_moment.json" if at_a_moment else "compiled.json"
-    return json.loads(_once(name, compile_project).read_text())
+    name = "compiled" + "_at_a_moment" * at_a_moment + "_abroad" * abroad
+    return json.loads(_once(f"{name}.json", compile_project).read_text())
 
 
 @functools.cache
-def _plan(at_a_moment: bool, needed: tuple[str, ...] | None = None) -> tuple[list[dict], list[dict]]:
+def _plan(
+    at_a_moment: bool, needed: tuple[str, ...] | None = None, abroad: bool = False
+) -> tuple[list[dict], list[dict]]:
     """The seeds, and in the order in which they are built the models: all, or those needed and what they rest on."""
-    nodes = compiled(at_a_moment)["nodes"]
+    nodes = compiled(at_a_moment, abroad)["nodes"]
     seeds = [node for node in nodes.values() if node["resource_type"] == "seed"]
     models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
     ordered: dict[str, dict] = {}
@@ -357,6 +376,11 @@ def _by_clock(node: dict, sql: str, clock: dt.datetime | None) -> str:
     return sql.replace(re.search(r"cast\('([^']+)' as timestamp\) as latest_load_at", sql)[1], latest)
 
 
+def _in_timezone(sql: str, timezone: str) -> str:
+    """What was compiled for a company that is not in UTC, for one in this timezone."""
+    return sql.replace(f"'{_ABROAD}'", f"'{timezone}'")
+
+
 def _create(connection: duckdb.DuckDBPyConnection, node: dict, sql: str) -> None:
     kind = "view" if node["config"]["materialized"] == "view" else "table"
     connection.execute(f"create or replace {kind} {node['name']} as {sql}")
@@ -371,17 +395,19 @@ def build(
     threads: int = 1,
     needed: tuple[str, ...] | None = None,
     clock: dt.datetime | None = None,
+    timezone: str = "UTC",
 ) -> duckdb.DuckDBPyConnection:
     """Build every model from raw frames and return the connection that holds them in schema `main`.
 
     `frames` has one frame of envelope columns per stream; `seeds` replaces seeds by name (see `seeded`); `as_of`
     (date) and `known_at` (datetime) go together or not at all; `needed` names models, and leaves out what they do not
-    rest on; `clock` is when the run begins, now where it is not given. Raises duckdb.Error where a model fails, with its message.
+    rest on; `clock` is when the run begins, now where it is not given; `timezone` is the company's. Raises duckdb.Error
+    where a model fails, with its message.
     """
     connection = _empty_warehouse(seeds, threads)
     _fill_raw(connection, frames)
-    for node in _plan(as_of is not None, needed)[1]:
-        sql = _by_clock(node, node["compiled_code"], clock)
+    for node in _plan(as_of is not None, needed, timezone != "UTC")[1]:
+        sql = _in_timezone(_by_clock(node, node["compiled_code"], clock), timezone)
         if as_of is not None:
             sql = sql.replace(_KNOWN_AT, str(known_at)).replace(_AS_OF, str(as_of))
         _create(connection, node, sql)

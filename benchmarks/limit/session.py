@@ -61,7 +61,7 @@ class Session:
     def load_seeds(self) -> None:
         """Read every seed, as rows of text for writing SQL and as a table for joining."""
         types = {}
-        for path in PROJECT.glob("seeds/*/_seeds.yml"):
+        for path in PROJECT.glob("models/configuration/_*_seeds.yml"):
             for table in yaml.load(path.read_text(), yaml.CSafeLoader)["seeds"]:
                 types[table["name"]] = table["config"]["column_types"]
         for path in sorted(PROJECT.glob("seeds/*/*.csv")):

@@ -130,7 +130,7 @@
 {% macro add_time(moment, count, unit) %}{{ return(adapter.dispatch('add_time')(moment, count, unit)) }}{% endmacro %}
 
 {% macro default__add_time(moment, count, unit) -%}
-    {{ moment }} + {{ 'interval ' ~ count if count is number else count ~ ' * interval 1' }} {{ unit }}
+    {{ moment }} + {{ 'interval ' ~ count if count is number and count > 0 else count ~ ' * interval 1' }} {{ unit }}
 {%- endmacro %}
 
 {% macro postgres__add_time(moment, count, unit) -%}

@@ -38,6 +38,9 @@ configuration_values as (
         || ', coverage ' || coalesce(cast(coverage_floor as {{ dbt.type_string() }}), '')
         || ', peers ' || coalesce(cast(min_peers as {{ dbt.type_string() }}), '')
         || ', missing ' || coalesce(cast(max_missing_peer_share as {{ dbt.type_string() }}), '')
+        || coalesce(
+            ', unobserved decay ' || cast(unobserved_decay_per_day as {{ dbt.type_string() }}), ''
+        )
         || ', by ' || author_role || ': ' || rationale as state
     from health_model_versions
     union all

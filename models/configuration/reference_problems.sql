@@ -45,6 +45,16 @@ timezones as (
     select * from {{ ref('timezones') }}
 ),
 
+named_timezones as (
+    select
+        'company_timezone' as variable,
+        '{{ var("company_timezone") }}' as timezone
+    union all
+    select
+        'default_timezone' as variable,
+        '{{ var("default_timezone") }}' as timezone
+),
+
 computed_signals as (
     {% for signal in signal_columns() -%}
     select '{{ signal }}' as signal
@@ -244,12 +254,13 @@ problems as (
     union all
     select
         'reference/timezones.csv' as file_path,
-        'the var default_timezone' as row_key,
-        'unknown timezone {{ var("default_timezone") }}.' as problem,
+        'the var ' || named_timezones.variable as row_key,
+        'unknown timezone ' || named_timezones.timezone || '.' as problem,
         'Use a name of timezones.csv.' as remedy
-    from timezones
-    having
-        coalesce(sum(case when timezone = '{{ var("default_timezone") }}' then 1 else 0 end), 0) = 0
+    from named_timezones
+    left join timezones
+        on named_timezones.timezone = timezones.timezone
+    where timezones.timezone is null
 )
 
 select * from problems

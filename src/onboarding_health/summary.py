@@ -23,13 +23,15 @@ GONE = """
     order by status
 """
 TIME_TO_VALUE = """
-    select accounts, activated, median_days, activated_share_30d
+    select
+        accounts, activated, median_days, median_days_lower, median_days_upper, activated_share_30d,
+        missing_because like '%median too few%'
     from ttv_cohorts
     where cohort_key = 'all||primary|all|all'
 """
 AT_RISK = """
     select health.account_id, health.account_name, health.score, health.band, advice.label,
-        drivers.points_lost, health.arr
+        drivers.points_lost, health.arr, stakes.arr_at_stake
     from current_account_health as health
     left join fct_health_drivers as drivers
         on health.account_id = drivers.account_id
@@ -37,9 +39,17 @@ AT_RISK = """
         and health.top_driver_down = drivers.metric
     left join metric_advice as advice on health.top_driver_down = advice.metric
     left join health_bands as bands on health.model_version = bands.model_version and health.band = bands.band
+    left join int_expected_losses as stakes
+        on health.account_id = stakes.account_id and health.score_date = stakes.score_date
     where health.status = 'scored'
-    order by bands.lower_edge, health.arr desc nulls last, health.score, health.account_id
+    order by stakes.arr_at_stake desc nulls last, bands.lower_edge, health.arr desc nulls last, health.score, health.account_id
     limit 5
+"""
+EXPECTED_LOSS = """
+    select horizon_days, expected_arr_loss, expected_loss_share, change_7d, accounts_at_risk, accounts
+    from expected_losses
+    where segment = 'all' and expected_arr_loss is not null
+    qualify score_date = max(score_date) over ()
 """
 TASKS = """
     select
@@ -65,6 +75,10 @@ WORKS = """
     where segment = 'all'
     group by horizon_days
     qualify horizon_days = max(horizon_days) over ()
+    union all
+    select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
+    from expansion_targets
+    where finding <> 'not_known'
 """
 UNKNOWN = """
     select distinct 'A probability of churn within ' || horizon_days || ' days: ' || missing_because
@@ -82,6 +96,10 @@ UNKNOWN = """
     from current_account_health
     where status = 'scored' and is_sentiment_stale
     having count(*) > 0
+    union all
+    select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
+    from expansion_targets
+    where finding = 'not_known'
 """
 MESSAGES = "select message from build_messages"
 WARNINGS = """
@@ -109,15 +127,26 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     lines += [f"  {status:<16}{accounts:>7,}" for status, accounts in rows(GONE)]
 
     lines += ["", "Time to value"]
-    for accounts, activated, median_days, share in rows(TIME_TO_VALUE):
-        median = f"{median_days} days" if median_days is not None else "not reached yet"
+    for accounts, activated, median_days, lower, upper, share, is_few in rows(TIME_TO_VALUE):
+        median = "not known of so few" if is_few else "not reached yet"
+        if median_days is not None:
+            median = f"{median_days} days" + (f" ({lower} to {upper})" if upper is not None else "")
         by_30 = f", {share:.0%} of all by day 30" if share is not None else ""
         lines.append(f"  median {median} (churn left out){by_30} ({activated:,} of {accounts:,} accounts activated)")
 
-    lines += ["", "Most at risk (the worst band, the most ARR first)"]
-    for account_id, name, score, band, label, lost, arr in rows(AT_RISK):
+    at_risk = rows(AT_RISK)
+    told = "churn probability x ARR" if any(row[-1] is not None for row in at_risk) else "the worst band, the most ARR"
+    lines += ["", f"Most at risk ({told} first)"]
+    for account_id, name, score, band, label, lost, arr, stake in at_risk:
         worth = f", ARR {arr:,.0f}" if arr is not None else ""
+        worth += f", {stake:,.0f} at stake" if stake is not None else ""
         lines.append(f"  {score:>6} {band:<7}{name or account_id} ({account_id}){worth}: loses {lost} points by its {label}")
+
+    for days, loss, share, change, free, accounts in rows(EXPECTED_LOSS):
+        trend = "" if change is None else f", {abs(change):,.0f} {'more' if change > 0 else 'less'} than the week before"
+        part = "" if share is None else f" ({share:.1%} of all)"
+        can = f"{free:,} of {accounts:,} accounts can leave by then"
+        lines.append(f"  expected to be lost in {days} days: ARR {loss:,.0f}{part}{trend}; {can}")
 
     (tasks, overdue, queued), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
     waiting = f", {queued:,} more queued behind them" if queued else ""

@@ -30,7 +30,7 @@ document_types as (
 new_product_events as (
     select
         account_id,
-        min(cast(occurred_at as date)) as date_day
+        min({{ day_of('occurred_at') }}) as date_day
     from {{ ref('base_resolved_events') }}
     where
         source = 'product'
@@ -55,7 +55,7 @@ other_events as (
         events.account_id,
         events.source_account_id,
         events.user_id,
-        cast(events.occurred_at as date) as date_day,
+        {{ day_of('events.occurred_at') }} as date_day,
         events.build_number > build_moment.last_build_number
         or created_accounts.source_account_id is not null as is_new,
         events.reject_reason,
@@ -165,7 +165,7 @@ anonymous_days as (
         events.user_id as anonymous_id,
         events.account_id as source_account_id,
         affected_anonymous_ids.is_identified_now,
-        min(cast(events.occurred_at as date)) as date_day
+        min({{ day_of('events.occurred_at') }}) as date_day
     from {{ ref('base_events') }} as events
     inner join affected_anonymous_ids
         on events.user_id = affected_anonymous_ids.anonymous_id

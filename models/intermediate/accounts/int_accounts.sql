@@ -154,11 +154,11 @@ placed as (
         attributes.timezone,
         attributes.employees,
         preferred_starts.started_at,
-        cast(preferred_starts.started_at as date) as started_on,
+        {{ day_of('preferred_starts.started_at') }} as started_on,
         subscription_ends.churned_on,
         greatest(
             coalesce(subscription_ends.churned_on, build_moment.as_of),
-            cast(preferred_starts.started_at as date)
+            {{ day_of('preferred_starts.started_at') }}
         ) as ended_on
     from attributes
     cross join build_moment

@@ -24,7 +24,7 @@ named_starts as (
     select
         starts.account_id,
         starts.occurred_at as started_at,
-        cast(starts.occurred_at as date) as started_on,
+        {{ day_of('starts.occurred_at') }} as started_on,
         categories.product_category as named_category,
         row_number() over (
             partition by starts.account_id, categories.product_category
@@ -33,7 +33,7 @@ named_starts as (
         row_number() over (
             partition by starts.account_id order by starts.occurred_at, starts.event_id
         ) as start_number,
-        lag(cast(starts.occurred_at as date)) over (
+        lag({{ day_of('starts.occurred_at') }}) over (
             partition by starts.account_id order by starts.occurred_at, starts.event_id
         ) as started_before_on
     from starts

@@ -11,7 +11,7 @@ exchange_rates as (
 numbered as (
     select
         invoice_events.*,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         row_number() over (
             partition by document order by {{ in_business_order() }}
         ) as event_number

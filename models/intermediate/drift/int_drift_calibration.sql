@@ -1,7 +1,7 @@
 with
 
--- Probabilities were fitted on the training split, so other accounts and later months are compared
--- with that.
+-- Other accounts and later months are compared with the training split; nobody's probability has seen
+-- its own outcome.
 predictions as (
     select
         account_id,

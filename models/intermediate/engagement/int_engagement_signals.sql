@@ -19,7 +19,7 @@ answers as (
     inner join updates
         on
             answers.account_id = updates.account_id
-            and cast(answers.occurred_at as date) >= updates.started_on
+            and {{ day_of('answers.occurred_at') }} >= updates.started_on
 ),
 
 notes as (
@@ -38,8 +38,8 @@ sent_surveys as (
         survey_id,
         kind,
         user_id,
-        min(case when event_type = 'survey_sent' then cast(occurred_at as date) end) as sent_on,
-        min(case when event_type = 'survey_answered' then cast(occurred_at as date) end)
+        min(case when event_type = 'survey_sent' then {{ day_of('occurred_at') }} end) as sent_on,
+        min(case when event_type = 'survey_answered' then {{ day_of('occurred_at') }} end)
             as first_answered_on
     from answers
     group by account_id, survey_id, kind, user_id
@@ -63,11 +63,11 @@ dated_answers as (
         answers.user_id,
         answers.kind,
         answers.score,
-        cast(answers.occurred_at as date) as date_day,
+        {{ day_of('answers.occurred_at') }} as date_day,
         row_number() over (
             partition by answers.account_id order by {{ in_business_order() }}
         ) as place,
-        lead(cast(answers.occurred_at as date)) over (
+        lead({{ day_of('answers.occurred_at') }}) over (
             partition by answers.account_id, answers.survey_id, answers.kind, answers.user_id
             order by {{ in_business_order() }}
         ) as corrected_on
@@ -135,8 +135,8 @@ facts as (
     union all
     select
         account_id,
-        cast(occurred_at as date) as date_day,
-        {{ add_days('cast(occurred_at as date)', 90) }} as leaves_on,
+        {{ day_of('occurred_at') }} as date_day,
+        {{ add_days(day_of('occurred_at'), 90) }} as leaves_on,
         'note' as fact,
         sentiment as total,
         0 as balance,

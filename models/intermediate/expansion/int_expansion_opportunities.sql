@@ -62,14 +62,12 @@ ended as (
         latest.kind,
         latest.outcome,
         latest.amount,
-        cast(min(changes.occurred_at) as date) as opened_on,
-        cast(
-            min(
-                case
-                    when latest.outcome <> 'open' and changes.outcome = latest.outcome
-                        then changes.occurred_at
-                end
-            ) as date
+        {{ day_of('min(changes.occurred_at)') }} as opened_on,
+        min(
+            case
+                when latest.outcome <> 'open' and changes.outcome = latest.outcome
+                    then {{ day_of('changes.occurred_at') }}
+            end
         ) as closed_on
     from latest
     inner join changes

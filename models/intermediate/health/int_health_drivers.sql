@@ -59,6 +59,7 @@ drivers as (
         track,
         model_version,
         value_status,
+        last_seen_on,
         metric_value as value,
         normalised_value as normalised,
         weight,

@@ -32,6 +32,10 @@ health_weights as (
     select * from {{ ref('health_weights') }}
 ),
 
+last_seen_signals as (
+    select * from {{ ref('int_last_seen_signals') }}
+),
+
 weighted_metrics as (
     select
         health_weights.model_version,
@@ -74,20 +78,40 @@ measured as (
         weighted_metrics.upper_bound,
         weighted_metrics.missing_policy,
         weighted_metrics.decay_per_day,
-        {{ signal_value('weighted_metrics.signal') }} as metric_value,
+        score_days.unobserved_decay_per_day,
+        {{ signal_value('weighted_metrics.signal') }} as observed_value,
+        last_seen_signals.last_value,
+        last_seen_signals.last_seen_on as last_value_on,
         coalesce({{ signal_value('weighted_metrics.age_signal') }}, 0) as age_days
     from score_days
     inner join weighted_metrics
         on
             score_days.model_version = weighted_metrics.model_version
             and weighted_metrics.choice = 1
+    left join last_seen_signals
+        on
+            score_days.account_id = last_seen_signals.account_id
+            and score_days.score_date = last_seen_signals.score_date
+            and weighted_metrics.signal = last_seen_signals.signal
+            and weighted_metrics.age_signal is null
+            and score_days.unobserved_decay_per_day is not null
+),
+
+-- What is no longer observed keeps the value of the last day on which it was.
+known as (
+    select
+        measured.*,
+        coalesce(observed_value, last_value) as metric_value,
+        case when observed_value is null then last_value_on end as last_seen_on
+    from measured
 ),
 
 rounded as (
     select
-        measured.*,
+        known.*,
+        coalesce({{ days_between('last_seen_on', 'score_date') }}, 0) as unseen_days,
         {{ round_half_up('metric_value', 4) }} as peer_value
-    from measured
+    from known
 ),
 
 group_spreads as (
@@ -95,7 +119,7 @@ group_spreads as (
         peer_group,
         metric,
         count(*) as eligible_count,
-        count(metric_value) as observed_count,
+        count(metric_value) as known_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
@@ -107,7 +131,7 @@ date_spreads as (
         date_group,
         metric,
         count(*) as eligible_count,
-        count(metric_value) as observed_count,
+        count(metric_value) as known_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from rounded
@@ -123,19 +147,19 @@ compared as (
             else group_spreads.eligible_count
         end as eligible_count,
         case
-            when group_spreads.eligible_count < rounded.min_peers then date_spreads.observed_count
-            else group_spreads.observed_count
-        end as observed_count,
+            when group_spreads.eligible_count < rounded.min_peers then date_spreads.known_count
+            else group_spreads.known_count
+        end as known_count,
         case
-            when group_spreads.observed_count < rounded.min_peers then date_spreads.observed_count
-            else group_spreads.observed_count
+            when group_spreads.known_count < rounded.min_peers then date_spreads.known_count
+            else group_spreads.known_count
         end as peer_count,
         case
-            when group_spreads.observed_count < rounded.min_peers then date_spreads.value_sum
+            when group_spreads.known_count < rounded.min_peers then date_spreads.value_sum
             else group_spreads.value_sum
         end as value_sum,
         case
-            when group_spreads.observed_count < rounded.min_peers then date_spreads.square_sum
+            when group_spreads.known_count < rounded.min_peers then date_spreads.square_sum
             else group_spreads.square_sum
         end as square_sum
     from rounded
@@ -184,8 +208,9 @@ normalised as (
         scaled.*,
         {{ round_half_up(
             "0.5 + (case when direction = 'lower' then 0.5 - scaled_value else scaled_value - 0.5 end)"
-            ~ ' * exp(-' ~ as_double('decay_per_day') ~ ' * age_days)', 6
-        ) }} as observed_x
+            ~ ' * exp(-' ~ as_double('decay_per_day') ~ ' * age_days - '
+            ~ as_double('coalesce(unobserved_decay_per_day, 0)') ~ ' * unseen_days)', 6
+        ) }} as known_x
     from scaled
 ),
 
@@ -193,7 +218,7 @@ group_medians as (
     select
         peer_group,
         metric,
-        {{ round_half_up(median('observed_x'), 6) }} as median_x,
+        {{ round_half_up(median('known_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
     group by peer_group, metric
@@ -203,7 +228,7 @@ date_medians as (
     select
         date_group,
         metric,
-        {{ round_half_up(median('observed_x'), 6) }} as median_x,
+        {{ round_half_up(median('known_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised
     group by date_group, metric
@@ -235,10 +260,11 @@ valued as (
     select
         with_medians.*,
         case
+            when last_seen_on is not null then 'last_seen'
             when metric_value is not null then 'observed'
             when
                 missing_policy = 'drop'
-                or eligible_count - observed_count > max_missing_peer_share * eligible_count
+                or eligible_count - known_count > max_missing_peer_share * eligible_count
                 then 'dropped'
             when missing_policy = 'neutral' then 'neutral'
             when median_x is null then 'dropped'
@@ -257,11 +283,12 @@ filled as (
         weight,
         metric_value,
         value_status,
+        last_seen_on,
         peer_median,
         case value_status
-            when 'observed' then observed_x
             when 'neutral' then cast(0.5 as decimal(18, 6))
             when 'imputed' then median_x
+            else known_x
         end as normalised_value,
         case when value_status = 'dropped' then 0 else weight end as used_weight
     from valued

@@ -32,17 +32,17 @@ begun as (
         overrides.account_id,
         overrides.user_id,
         overrides.band,
-        cast(overrides.occurred_at as date) as starts_on,
+        {{ day_of('overrides.occurred_at') }} as starts_on,
         coalesce(
             overrides.expires_on,
-            {{ add_days('cast(overrides.occurred_at as date)', 'rules.stale_after_days') }}
+            {{ add_days(day_of('overrides.occurred_at'), 'rules.stale_after_days') }}
         ) as expires_on,
-        {{ add_days('cast(overrides.occurred_at as date)', 'rules.follow_up_days') }}
+        {{ add_days(day_of('overrides.occurred_at'), 'rules.follow_up_days') }}
             as followed_until,
         accounts.churned_on,
         completions.completed_on,
         build_moment.as_of,
-        lead(cast(overrides.occurred_at as date)) over (
+        lead({{ day_of('overrides.occurred_at') }}) over (
             partition by overrides.account_id
             order by overrides.occurred_at, overrides.loaded_at, overrides.event_id
         ) as replaced_on
@@ -52,7 +52,7 @@ begun as (
     inner join accounts
         on
             overrides.account_id = accounts.account_id
-            and cast(overrides.occurred_at as date) <= accounts.ended_on
+            and {{ day_of('overrides.occurred_at') }} <= accounts.ended_on
     left join completions
         on
             accounts.account_id = completions.account_id

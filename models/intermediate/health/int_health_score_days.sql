@@ -69,6 +69,7 @@ ranked_versions as (
         health_model_versions.coverage_floor,
         health_model_versions.min_peers,
         health_model_versions.max_missing_peer_share,
+        health_model_versions.unobserved_decay_per_day,
         row_number() over (
             partition by
                 situations.date_day,
@@ -103,6 +104,7 @@ score_days as (
         ranked_versions.coverage_floor,
         ranked_versions.min_peers,
         ranked_versions.max_missing_peer_share,
+        ranked_versions.unobserved_decay_per_day,
         case
             when account_dates.is_subscribed = 0 and completions.account_id is not null
                 then 'completed'

@@ -36,7 +36,7 @@ inputs as (
         event_id,
         account_id,
         user_id,
-        cast(occurred_at as date) as given_on,
+        {{ day_of('occurred_at') }} as given_on,
         cast(cast(sentiment_before as decimal(9, 2)) as {{ dbt.type_string() }}) as value_before,
         cast(cast(sentiment as decimal(9, 2)) as {{ dbt.type_string() }}) as value,
         coalesce(sentiment > sentiment_before, false) as is_favourable
@@ -47,7 +47,7 @@ inputs as (
         event_id,
         account_id,
         user_id,
-        cast(occurred_at as date) as given_on,
+        {{ day_of('occurred_at') }} as given_on,
         cast(null as {{ dbt.type_string() }}) as value_before,
         event_type || ' ' || milestone_id as value,
         true as is_favourable

@@ -103,7 +103,7 @@ first_signal_days as (
             and ready.onboarding_number = signal_days.onboarding_number
             and ready.milestone_id = signal_days.milestone_id
             and ready.phase = signal_days.phase
-            and cast(ready.events_at as date) <= signal_days.date_day
+            and {{ day_of('ready.events_at') }} <= signal_days.date_day
     group by ready.account_id, ready.onboarding_number, ready.milestone_id, ready.phase
 ),
 
@@ -115,8 +115,9 @@ timed as (
         ready.phase,
         ready.events_at,
         ready.event_id,
-        {{ add_time('cast(first_signal_days.date_day as timestamp)', 86399, 'second') }}
-            as signals_at
+        {{ add_time(
+            day_starts_at(add_days('first_signal_days.date_day', 1)), -1, 'second'
+        ) }} as signals_at
     from ready
     left join first_signal_days
         on

@@ -24,8 +24,8 @@ dated as (
         started_on,
         due_on,
         weight,
-        cast(achieved_at as date) as achieved_on,
-        cast(waived_at as date) as waived_on,
+        {{ day_of('achieved_at') }} as achieved_on,
+        {{ day_of('waived_at') }} as waived_on,
         observed_until,
         case when needs_seats then first_seats_on else started_on end as planned_on,
         case

@@ -38,11 +38,11 @@ ordered_decisions as (
     where
         (
             decisions.event_type = 'milestone_waived'
-            or cast(decisions.occurred_at as date) <= plan.ended_on
+            or {{ day_of('decisions.occurred_at') }} <= plan.ended_on
         )
         and (
             plan.onboarding_number = 1
-            or cast(decisions.occurred_at as date) >= plan.started_on
+            or {{ day_of('decisions.occurred_at') }} >= plan.started_on
         )
 ),
 

@@ -10,7 +10,7 @@ events as (
         user_id,
         event_id,
         occurred_at,
-        cast(occurred_at as date) as date_day
+        {{ day_of('occurred_at') }} as date_day
     from {{ ref('base_counted_events') }}
 ),
 

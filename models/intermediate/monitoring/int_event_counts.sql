@@ -23,16 +23,16 @@ placed as (
     select
         events.source,
         events.event_type,
-        cast(events.occurred_at as date) as date_day,
+        {{ day_of('events.occurred_at') }} as date_day,
         case
             when events.reject_reason is not null then 'rejected'
             when events.account_id is null then 'in_scope'
             when accounts.account_id is null then 'excluded'
             when
                 lost_documents.document_id is not null
-                or cast(events.occurred_at as date) < accounts.started_on
+                or {{ day_of('events.occurred_at') }} < accounts.started_on
                 then 'before_start'
-            when cast(events.occurred_at as date) > accounts.ended_on then 'after_end'
+            when {{ day_of('events.occurred_at') }} > accounts.ended_on then 'after_end'
             else 'in_scope'
         end as place,
         case

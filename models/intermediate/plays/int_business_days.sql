@@ -22,11 +22,11 @@ calendars as (
     select country as calendar from holidays
 ),
 
--- The days of a year suffice for any task to fall due; configuration_problems sees to it. In the
--- west an account's first UTC day begins on the local day before.
+-- The days of a year suffice for any task to fall due; configuration_problems sees to it. The clock
+-- of an account may be up to two days behind that of the company.
 spans as (
     select
-        {{ add_days('min(accounts.started_on)', -1) }} as first_day,
+        {{ add_days('min(accounts.started_on)', -2) }} as first_day,
         {{ add_days('max(build_moment.as_of)', 366) }} as last_day
     from accounts
     cross join build_moment

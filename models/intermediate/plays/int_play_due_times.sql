@@ -33,7 +33,7 @@ opened as (
         playbooks.uses_business_hours,
         coalesce(timezones.timezone, '{{ var("default_timezone") }}') as timezone,
         coalesce(calendars.calendar, 'any') as calendar,
-        cast({{ add_days('tasks.opens_on', 1) }} as timestamp) as opened_at
+        {{ day_starts_at(add_days('tasks.opens_on', 1)) }} as opened_at
     from tasks
     inner join accounts
         on tasks.account_id = accounts.account_id

@@ -43,7 +43,7 @@ moots as (
     select
         accounts.account_id,
         'value_realised' as moot_by,
-        cast(achievements.achieved_at as date) as happened_on
+        {{ day_of('achievements.achieved_at') }} as happened_on
     from accounts
     inner join activation_milestones
         on accounts.product_category = activation_milestones.product_category
@@ -56,7 +56,7 @@ moots as (
     select
         account_id,
         'renewed' as moot_by,
-        cast(occurred_at as date) as happened_on
+        {{ day_of('occurred_at') }} as happened_on
     from subscriptions
     union distinct
     select

@@ -99,9 +99,9 @@ treated as (
         tasks.tier,
         tasks.segment,
         tasks.arr,
-        cast(tasks.completed_at as date) as treated_on,
-        {{ add_days('cast(tasks.completed_at as date)', -1) }} as day_before,
-        {{ add_days('cast(tasks.completed_at as date)', 'outcome_settings.window_days') }}
+        {{ day_of('tasks.completed_at') }} as treated_on,
+        {{ add_days(day_of('tasks.completed_at'), -1) }} as day_before,
+        {{ add_days(day_of('tasks.completed_at'), 'outcome_settings.window_days') }}
             as window_ends_on
     from tasks
     cross join outcome_settings

@@ -29,8 +29,8 @@ completed_plays as (
         on
             completed_tasks.account_id = candidates.account_id
             and completed_tasks.play_id = candidates.play_id
-            and candidates.wanted_on <= cast(completed_tasks.occurred_at as date)
-            and candidates.ends_on > cast(completed_tasks.occurred_at as date)
+            and candidates.wanted_on <= {{ day_of('completed_tasks.occurred_at') }}
+            and candidates.ends_on > {{ day_of('completed_tasks.occurred_at') }}
 ),
 
 named_completions as (
@@ -73,7 +73,7 @@ completions as (
         first_completions.outcome,
         first_completions.completed_at,
         greatest(
-            cast(first_completions.completed_at as date),
+            {{ day_of('first_completions.completed_at') }},
             {{ add_days('candidates.wanted_on', 1) }}
         ) as completed_on
     from candidates
@@ -281,7 +281,7 @@ tasks as (
                 scheduled.opens_on > scheduled.over_on
                 or (
                     scheduled.opens_on = scheduled.over_on
-                    and coalesce(cast(scheduled.completed_at as date) <> scheduled.opens_on, true)
+                    and coalesce({{ day_of('scheduled.completed_at') }} <> scheduled.opens_on, true)
                 )
                 then 'never_opened'
             when scheduled.opens_on > build_moment.as_of then 'waiting'

@@ -35,7 +35,7 @@ completion as (
         sum(
             case
                 when
-                    cast(achievements.achieved_at as date)
+                    {{ day_of('achievements.achieved_at') }}
                     <= {{ add_days('achievements.started_on', 'settings.by_day') }}
                     then achievements.weight
                 else 0
@@ -73,7 +73,7 @@ ordered_assignments as (
         assignments.account_id,
         assignments.experiment_id,
         assignments.variant,
-        cast(assignments.occurred_at as date) as assigned_on,
+        {{ day_of('assignments.occurred_at') }} as assigned_on,
         row_number() over (
             partition by assignments.account_id, assignments.experiment_id
             order by assignments.occurred_at, assignments.loaded_at, assignments.event_id

@@ -204,8 +204,8 @@ open_milestones as (
         least(
             ended_on,
             observed_until,
-            coalesce({{ add_days('cast(achieved_at as date)', -1) }}, ended_on),
-            coalesce({{ add_days('cast(waived_at as date)', -1) }}, ended_on)
+            coalesce({{ add_days(day_of('achieved_at'), -1) }}, ended_on),
+            coalesce({{ add_days(day_of('waived_at'), -1) }}, ended_on)
         ) as open_to
     from achievements
     where not needs_seats or first_seats_on is not null

@@ -48,7 +48,7 @@ lost_milestones as (
         {{ days_between('started_on', 'due_on') }} as deadline_days,
         {{ add_days('observed_until', 1) }} as lost_from,
         coalesce(
-            {{ add_days('cast(coalesce(achieved_at, waived_at) as date)', -1) }}, ended_on
+            {{ add_days(day_of('coalesce(achieved_at, waived_at)'), -1) }}, ended_on
         ) as lost_to
     from {{ ref('int_milestone_achievements') }}
     where is_observable and due_on <= complete_through

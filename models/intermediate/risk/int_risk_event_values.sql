@@ -91,7 +91,7 @@ user_days as (
         events.account_id,
         subjects.subject,
         events.user_id,
-        cast(events.occurred_at as date) as date_day
+        {{ day_of('events.occurred_at') }} as date_day
     from {{ ref('base_counted_events') }} as events
     inner join subjects
         on
@@ -99,7 +99,7 @@ user_days as (
             and (events.source = 'product' or not subjects.is_role)
     inner join accounts
         on events.account_id = accounts.account_id
-    where cast(events.occurred_at as date) between accounts.started_on and accounts.ended_on
+    where {{ day_of('events.occurred_at') }} between accounts.started_on and accounts.ended_on
 ),
 
 event_days as (

@@ -92,8 +92,8 @@ dues as (
         and achievements.is_observable
         and achievements.due_on <= achievements.complete_through
         and seen_criteria.seen_on <= achievements.observed_until
-        and coalesce(cast(achievements.achieved_at as date) > seen_criteria.seen_on, true)
-        and coalesce(cast(achievements.waived_at as date) > seen_criteria.seen_on, true)
+        and coalesce({{ day_of('achievements.achieved_at') }} > seen_criteria.seen_on, true)
+        and coalesce({{ day_of('achievements.waived_at') }} > seen_criteria.seen_on, true)
         and (
             not achievements.needs_seats
             or coalesce(achievements.first_seats_on <= seen_criteria.seen_on, false)

@@ -86,7 +86,7 @@ states as (
 facts as (
     select
         account_id,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         event_kind,
         1 as quantity
     from ticket_events
@@ -97,7 +97,7 @@ facts as (
     union all
     select
         account_id,
-        cast(created_at as date) as date_day,
+        {{ day_of('created_at') }} as date_day,
         'expansion_request' as event_kind,
         1 as quantity
     from tickets
@@ -105,7 +105,7 @@ facts as (
     union all
     select
         account_id,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         'open_change' as event_kind,
         is_open - was_open as quantity
     from states
@@ -113,7 +113,7 @@ facts as (
     union all
     select
         account_id,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         'awaiting_us_change' as event_kind,
         is_awaiting_us - was_awaiting_us as quantity
     from states
@@ -121,7 +121,7 @@ facts as (
     union all
     select
         account_id,
-        cast(breach_at as date) as date_day,
+        {{ day_of('breach_at') }} as date_day,
         'breached' as event_kind,
         1 as quantity
     from tickets
@@ -129,7 +129,7 @@ facts as (
     union all
     select
         account_id,
-        cast(first_replied_at as date) as date_day,
+        {{ day_of('first_replied_at') }} as date_day,
         'in_time' as event_kind,
         1 as quantity
     from tickets
@@ -137,7 +137,7 @@ facts as (
     union all
     select
         account_id,
-        cast(breached_at as date) as date_day,
+        {{ day_of('breached_at') }} as date_day,
         'resolution_breached' as event_kind,
         1 as quantity
     from resolution_clocks
@@ -145,7 +145,7 @@ facts as (
     union all
     select
         account_id,
-        cast(first_replied_at as date) as date_day,
+        {{ day_of('first_replied_at') }} as date_day,
         'first_reply' as event_kind,
         1 as quantity
     from tickets
@@ -153,7 +153,7 @@ facts as (
     union all
     select
         account_id,
-        cast(first_replied_at as date) as date_day,
+        {{ day_of('first_replied_at') }} as date_day,
         'wait_microseconds' as event_kind,
         {{ microseconds_between('created_at', 'first_replied_at') }} as quantity
     from tickets
@@ -299,8 +299,8 @@ median_replies as (
     inner join tickets
         on
             running.account_id = tickets.account_id
-            and running.first_day >= cast(tickets.first_replied_at as date)
-            and running.first_day < {{ add_days('cast(tickets.first_replied_at as date)', 30) }}
+            and running.first_day >= {{ day_of('tickets.first_replied_at') }}
+            and running.first_day < {{ add_days(day_of('tickets.first_replied_at'), 30) }}
     group by running.account_id, running.first_day
 ),
 
@@ -317,8 +317,8 @@ marked_tickets as (
     inner join ticket_events as marks
         on
             running.account_id = marks.account_id
-            and running.first_day >= cast(marks.occurred_at as date)
-            and running.first_day < {{ add_days('cast(marks.occurred_at as date)', 30) }}
+            and running.first_day >= {{ day_of('marks.occurred_at') }}
+            and running.first_day < {{ add_days(day_of('marks.occurred_at'), 30) }}
     where marks.has_creation and marks.event_kind in ('escalated', 'reopened')
     group by running.account_id, running.first_day
 ),
@@ -328,15 +328,15 @@ escalated_tickets as (
         running.account_id,
         running.first_day,
         {{ ratio(
-            'sum(case when running.first_day >= cast(tickets.escalated_at as date) then 1 else 0 '
-            ~ 'end)', 'count(*)'
+            'sum(case when running.first_day >= ' ~ day_of('tickets.escalated_at')
+            ~ ' then 1 else 0 end)', 'count(*)'
         ) }} as share
     from running
     inner join tickets
         on
             running.account_id = tickets.account_id
-            and running.first_day >= cast(tickets.created_at as date)
-            and running.first_day < {{ add_days('cast(tickets.created_at as date)', 90) }}
+            and running.first_day >= {{ day_of('tickets.created_at') }}
+            and running.first_day < {{ add_days(day_of('tickets.created_at'), 90) }}
     group by running.account_id, running.first_day
 ),
 

@@ -64,7 +64,7 @@ tickets as (
     inner join accounts
         on last_events.account_id = accounts.account_id
     where
-        cast(first_events.occurred_at as date) between accounts.started_on and accounts.ended_on
+        {{ day_of('first_events.occurred_at') }} between accounts.started_on and accounts.ended_on
         and coalesce(lives.gone_number, 0) <= coalesce(lives.reopened_number, 0)
 ),
 

@@ -55,9 +55,9 @@ stretches as (
         row_number() {{ of_ticket }} as stretch_number,
         event_number as first_event_number,
         is_open = 1 as is_open,
-        cast(began_at as date) as began_on,
-        cast(clock_at as date) as starts_on,
-        cast(lead(clock_at) {{ of_ticket }} as date) as ends_on,
+        {{ day_of('began_at') }} as began_on,
+        {{ day_of('clock_at') }} as starts_on,
+        {{ day_of('lead(clock_at) ' ~ of_ticket) }} as ends_on,
         answers,
         {{ ratio(microseconds_between('began_at', 'clock_at'), '3.6e9') }} as hours_since_began,
         {{ ratio('waited', '3.6e9') }} as hours_waited

@@ -4,7 +4,7 @@ events as (
     select
         account_id,
         event_type,
-        cast(occurred_at as date) as date_day
+        {{ day_of('occurred_at') }} as date_day
     from {{ ref('stg_product__events') }}
 ),
 

@@ -37,7 +37,7 @@ watermarks as (
 first_assignments as (
     select
         account_id,
-        min(cast(occurred_at as date)) as assigned_on
+        min({{ day_of('occurred_at') }}) as assigned_on
     from seat_events
     where event_type = 'seat_assigned'
     group by account_id
@@ -48,12 +48,12 @@ numbered_events as (
         account_id,
         user_id,
         event_type,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         row_number() over (
-            partition by account_id, user_id, cast(occurred_at as date)
+            partition by account_id, user_id, {{ day_of('occurred_at') }}
             order by {{ in_business_order() }}
         ) as event_number,
-        count(*) over (partition by account_id, user_id, cast(occurred_at as date)) as events
+        count(*) over (partition by account_id, user_id, {{ day_of('occurred_at') }}) as events
     from seat_events
 ),
 

@@ -6,7 +6,7 @@ events as (
         user_id,
         event_type,
         occurred_at,
-        cast(occurred_at as date) as date_day
+        {{ day_of('occurred_at') }} as date_day
     from {{ ref('stg_product__events') }}
 ),
 
@@ -22,7 +22,7 @@ updates as (
     select * from {{ ref('int_account_updates') }}
 ),
 
--- The day before the first one says whether a session of that night goes on.
+-- The days before the first one say whether a session goes on: one of them may have but 23 hours.
 planned_events as (
     select
         events.account_id,
@@ -40,7 +40,7 @@ planned_events as (
     left join tracking_plan
         on events.event_type = tracking_plan.event_type
     where
-        events.date_day >= {{ add_days('updates.' ~ first_day(), -1) }}
+        events.date_day >= {{ add_days('updates.' ~ first_day(), -2) }}
         and events.date_day between updates.started_on and updates.ended_on
 ),
 

@@ -13,6 +13,52 @@ validation_horizons as (
     select * from {{ ref('validation_horizons') }}
 ),
 
+cells as (
+    select
+        basis,
+        horizon_days,
+        model_version,
+        predictor,
+        prior_weight,
+        fold,
+        bin,
+        count(*) as observations,
+        sum(churned) as churners
+    from predictors
+    group by basis, horizon_days, model_version, predictor, prior_weight, fold, bin
+),
+
+folds as (
+    select distinct
+        basis,
+        horizon_days,
+        model_version,
+        predictor,
+        fold
+    from cells
+),
+
+-- Fold 0 is nobody's: its curve has seen everybody and is the one in use. The curve of another fold
+-- judges the accounts of that fold, none of which it has seen.
+seen as (
+    select
+        cells.*,
+        0 as left_out_fold
+    from cells
+    union all
+    select
+        cells.*,
+        folds.fold as left_out_fold
+    from cells
+    inner join folds
+        on
+            cells.basis = folds.basis
+            and cells.horizon_days = folds.horizon_days
+            and cells.model_version = folds.model_version
+            and cells.predictor = folds.predictor
+            and cells.fold <> folds.fold
+),
+
 trained as (
     select
         basis,
@@ -20,11 +66,11 @@ trained as (
         model_version,
         predictor,
         prior_weight,
-        count(*) as observations,
-        sum(churned) as churners
-    from predictors
-    where split = 'train'
-    group by basis, horizon_days, model_version, predictor, prior_weight
+        left_out_fold,
+        sum(observations) as observations,
+        sum(churners) as churners
+    from seen
+    group by basis, horizon_days, model_version, predictor, prior_weight, left_out_fold
 ),
 
 -- Half a churner more on either side, so that no probability is 0 or 1.
@@ -41,12 +87,12 @@ trained_bins as (
         horizon_days,
         model_version,
         predictor,
+        left_out_fold,
         bin,
-        count(*) as observations,
-        sum(churned) as churners
-    from predictors
-    where split = 'train'
-    group by basis, horizon_days, model_version, predictor, bin
+        sum(observations) as observations,
+        sum(churners) as churners
+    from seen
+    group by basis, horizon_days, model_version, predictor, left_out_fold, bin
 ),
 
 used_bins as (
@@ -72,6 +118,7 @@ used_bins as (
 bins as (
     select
         used_bins.*,
+        base_rates.left_out_fold,
         base_rates.base_rate,
         base_rates.observations as training_observations,
         base_rates.churners as training_churners,
@@ -91,6 +138,7 @@ bins as (
             and used_bins.horizon_days = trained_bins.horizon_days
             and used_bins.model_version = trained_bins.model_version
             and used_bins.predictor = trained_bins.predictor
+            and base_rates.left_out_fold = trained_bins.left_out_fold
             and used_bins.bin = trained_bins.bin
 ),
 
@@ -98,11 +146,13 @@ sums as (
     select
         bins.*,
         sum(weight) over (
-            partition by basis, horizon_days, model_version, predictor order by bin
+            partition by basis, horizon_days, model_version, predictor, left_out_fold
+            order by bin
             rows between unbounded preceding and current row
         ) as weight_so_far,
         sum(churn) over (
-            partition by basis, horizon_days, model_version, predictor order by bin
+            partition by basis, horizon_days, model_version, predictor, left_out_fold
+            order by bin
             rows between unbounded preceding and current row
         ) as churn_so_far
     from bins
@@ -115,6 +165,7 @@ runs as (
         firsts.horizon_days,
         firsts.model_version,
         firsts.predictor,
+        firsts.left_out_fold,
         firsts.bin as first_bin,
         lasts.bin as last_bin,
         {{ round_half_up(
@@ -128,6 +179,7 @@ runs as (
             and firsts.horizon_days = lasts.horizon_days
             and firsts.model_version = lasts.model_version
             and firsts.predictor = lasts.predictor
+            and firsts.left_out_fold = lasts.left_out_fold
             and firsts.bin <= lasts.bin
 ),
 
@@ -139,6 +191,7 @@ largest as (
         bins.horizon_days,
         bins.model_version,
         bins.predictor,
+        bins.left_out_fold,
         bins.bin,
         runs.first_bin,
         max(runs.rate) as rate
@@ -149,10 +202,11 @@ largest as (
             and bins.horizon_days = runs.horizon_days
             and bins.model_version = runs.model_version
             and bins.predictor = runs.predictor
+            and bins.left_out_fold = runs.left_out_fold
             and bins.bin between runs.first_bin and runs.last_bin
     group by
-        bins.basis, bins.horizon_days, bins.model_version, bins.predictor, bins.bin,
-        runs.first_bin
+        bins.basis, bins.horizon_days, bins.model_version, bins.predictor,
+        bins.left_out_fold, bins.bin, runs.first_bin
 ),
 
 fitted as (
@@ -161,10 +215,11 @@ fitted as (
         horizon_days,
         model_version,
         predictor,
+        left_out_fold,
         bin,
         min(rate) as churn_probability
     from largest
-    group by basis, horizon_days, model_version, predictor, bin
+    group by basis, horizon_days, model_version, predictor, left_out_fold, bin
 ),
 
 -- Bins that share a probability are one block, and its interval rests on all of it.
@@ -175,7 +230,7 @@ blocks as (
         sum(bins.weight) over (
             partition by
                 bins.basis, bins.horizon_days, bins.model_version, bins.predictor,
-                fitted.churn_probability
+                bins.left_out_fold, fitted.churn_probability
         ) as block_weight
     from bins
     inner join fitted
@@ -184,6 +239,7 @@ blocks as (
             and bins.horizon_days = fitted.horizon_days
             and bins.model_version = fitted.model_version
             and bins.predictor = fitted.predictor
+            and bins.left_out_fold = fitted.left_out_fold
             and bins.bin = fitted.bin
 ),
 
@@ -193,6 +249,7 @@ curves as (
         horizon_days,
         model_version,
         predictor,
+        left_out_fold,
         bin,
         cast(training_observations as bigint) as training_observations,
         cast(training_churners as bigint) as training_churners,

@@ -81,6 +81,9 @@ sampled as (
         validation_horizons.min_stage_accounts,
         validation_horizons.train_share,
         validation_horizons.validation_share,
+        cast(
+            floor({{ draw_of('scores.account_id') }} * validation_horizons.folds) + 1 as integer
+        ) as fold,
         {{ add_days('scores.score_date', 'validation_horizons.lead_gap_days') }} as gap_ends_on,
         {{ add_days(
             'scores.score_date',
@@ -114,12 +117,7 @@ window_terms as (
         max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))) as terms_end_on,
         max(
             case
-                when
-                    subscription_periods.starts_on <= windows.score_date
-                    and coalesce(subscription_periods.ends_on > windows.score_date, true)
-                    and subscription_periods.term_ends_on > windows.window_ends_on
-                    and coalesce(subscription_periods.notice_on > windows.score_date, true)
-                    then 1
+                when {{ is_bound_beyond('windows.window_ends_on', 'windows.score_date') }} then 1
                 else 0
             end
         ) = 1 as is_bound
@@ -298,7 +296,8 @@ outcomes as (
             when numbered.split_number = 1 then 'train'
             when numbered.split_number = 2 then 'validation'
             else 'holdout'
-        end as split
+        end as split,
+        numbered.fold
     from numbered
     left join treated
         on

@@ -35,6 +35,7 @@ predictions as (
             and predictors.model_version = churn_curves.model_version
             and predictors.predictor = churn_curves.predictor
             and predictors.bin = churn_curves.bin
+            and predictors.fold = churn_curves.left_out_fold
 )
 
 select * from predictions

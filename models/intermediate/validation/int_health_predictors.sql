@@ -114,6 +114,7 @@ observed as (
         outcomes.segment,
         outcomes.compared_stage,
         outcomes.split,
+        outcomes.fold,
         outcomes.is_treated,
         predictors.predictor,
         predictors.predictor_value,

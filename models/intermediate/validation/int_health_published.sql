@@ -4,7 +4,7 @@ records as (
     select * from {{ ref('health_score_records') }}
     where
         {{ is_score_weekday('score_date') }}
-        and computed_at < cast({{ add_days('score_date', 1) }} as timestamp)
+        and computed_at < {{ day_starts_at(add_days('score_date', 1)) }}
 ),
 
 last_revisions as (

@@ -11,7 +11,7 @@ task_outcomes as (
 treated_days as (
     select distinct
         tasks.account_id,
-        cast(tasks.occurred_at as date) as treated_on
+        {{ day_of('tasks.occurred_at') }} as treated_on
     from tasks
     left join task_outcomes
         on tasks.outcome = task_outcomes.outcome

@@ -41,6 +41,31 @@ task_settings as (
     select * from {{ ref('task_settings') }}
 ),
 
+expected_losses as (
+    select * from {{ ref('int_expected_losses') }}
+),
+
+last_dates as (
+    select
+        account_id,
+        max(score_date) as score_date
+    from {{ ref('int_health_scores') }}
+    where track = 'live'
+    group by account_id
+),
+
+stakes as (
+    select
+        last_dates.account_id,
+        expected_losses.arr_at_stake,
+        coalesce(expected_losses.stake_basis, 'the account has left') as stake_basis
+    from last_dates
+    left join expected_losses
+        on
+            last_dates.account_id = expected_losses.account_id
+            and last_dates.score_date = expected_losses.score_date
+),
+
 now as (
     select
         as_of,
@@ -77,7 +102,7 @@ followed as (
                 then
                     least(
                         tasks.over_on,
-                        greatest(cast(tasks.completed_at as date), tasks.opens_on)
+                        greatest({{ day_of('tasks.completed_at') }}, tasks.opens_on)
                     )
             when tasks.over_on <= now.as_of then tasks.over_on
         end as closed_on
@@ -93,12 +118,23 @@ followed as (
 
 ranked as (
     select
-        task_id,
+        followed.task_id,
+        stakes.arr_at_stake,
+        case
+            when stakes.arr_at_stake is null
+                then 'points: ' || coalesce(stakes.stake_basis, 'the account was never judged')
+            else stakes.stake_basis
+        end as rank_basis,
         row_number() over (
-            partition by owner_id order by priority desc, due_at asc, task_id asc
+            partition by followed.owner_id
+            order by
+                coalesce(stakes.arr_at_stake, 0) desc, followed.priority desc,
+                followed.due_at asc, followed.task_id asc
         ) as priority_rank
     from followed
-    where status in ('open', 'overdue')
+    left join stakes
+        on followed.account_id = stakes.account_id
+    where followed.status in ('open', 'overdue')
 ),
 
 -- What is beyond a week's work is not asked.
@@ -106,6 +142,8 @@ asked as (
     select
         followed.*,
         ranked.priority_rank,
+        ranked.arr_at_stake,
+        ranked.rank_basis,
         case
             when ranked.priority_rank > task_settings.open_tasks_per_owner then 'queued'
             else followed.status
@@ -187,7 +225,7 @@ interventions as (
             when asked.due_at < asked.now_at
                 then
                     coalesce(
-                        cast(asked.closed_on as timestamp) > asked.due_at, true
+                        {{ day_starts_at('asked.closed_on') }} > asked.due_at, true
                     )
             when asked.closed_on is not null then false
         end as is_late,
@@ -197,6 +235,8 @@ interventions as (
         cast(asked.risk as decimal(9, 2)) as risk,
         cast(asked.priority as decimal(9, 2)) as priority,
         cast(asked.priority_rank as bigint) as priority_rank,
+        cast(asked.arr_at_stake as decimal(18, 2)) as arr_at_stake,
+        asked.rank_basis,
         asked.expected_effect
     from asked
     left join task_outcomes

@@ -58,7 +58,7 @@ asked as (
             case
                 when
                     interventions.is_treated
-                    and cast(interventions.completed_at as date) <= left_accounts.landmark_on
+                    and {{ day_of('interventions.completed_at') }} <= left_accounts.landmark_on
                     then 1
                 else 0
             end

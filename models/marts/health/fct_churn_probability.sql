@@ -10,7 +10,7 @@ validation_horizons as (
 
 churn_curves as (
     select * from {{ ref('int_churn_curves') }}
-    where basis = 'restated' and predictor = 'score'
+    where basis = 'restated' and predictor = 'score' and left_out_fold = 0
 ),
 
 asked as (

@@ -14,6 +14,7 @@ live_drivers as (
         metric,
         model_version,
         value_status,
+        last_seen_on,
         value,
         normalised,
         weight,

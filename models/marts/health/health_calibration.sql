@@ -17,14 +17,14 @@ bins as (
         predictor,
         bin,
         probability_bins,
-        churn_probability,
+        {{ as_double('sum(churn_probability)') }} / count(*) as predicted,
         {{ as_double('count(*)') }} as observations,
         {{ as_double('sum(churned)') }} as churners,
         {{ as_double(var('confidence_z')) }} as z
     from members
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population,
-        predictor, bin, probability_bins, churn_probability
+        predictor, bin, probability_bins
 ),
 
 -- Wilson's interval.
@@ -53,7 +53,7 @@ calibration as (
         cast(100.0 * bin / probability_bins as decimal(9, 2)) as score_to,
         cast(observations as bigint) as observations,
         cast(churners as bigint) as churners,
-        churn_probability as predicted_rate,
+        {{ round_half_up('predicted', 12) }} as predicted_rate,
         {{ round_half_up('churners / observations', 12) }} as observed_rate,
         {{ round_half_up('greatest(centre - half_width, 0)', 12) }} as observed_lower,
         {{ round_half_up('least(centre + half_width, 1)', 12) }} as observed_upper

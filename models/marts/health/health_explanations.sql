@@ -40,6 +40,8 @@ ranked as (
         explained_metrics.*,
         metric_advice.label,
         units.unit,
+        {{ days_between('explained_metrics.last_seen_on', 'explained_metrics.score_date') }}
+            as unseen_days,
         row_number() over (
             partition by explained_metrics.account_id
             order by explained_metrics.points_lost desc, explained_metrics.metric asc
@@ -85,6 +87,12 @@ summarised as (
                         || label
                         || coalesce(
                             ' (' || {{ number_with_unit('value', 'unit') }}
+                            || coalesce(
+                                ', seen last '
+                                || cast(unseen_days as {{ text }})
+                                || case when unseen_days = 1 then ' day ago' else ' days ago' end,
+                                ''
+                            )
                             || ', the median of its peers is '
                             || {{ number_with_unit('peer_median', 'unit') }} || ')',
                             case when value is null then ' (not observed)' end, ''

@@ -124,7 +124,8 @@ measured as (
         climbing.min_peers,
         climbing.needed_points,
         described.*,
-        metrics.metric_value as current_value,
+        case when metrics.value_status = 'observed' then metrics.metric_value end
+            as current_value,
         metrics.normalised_value as normalised,
         metrics.used_weight,
         metrics.total_used_weight,

@@ -9,7 +9,7 @@ judged as (
         achievements.*,
         case
             when waived_at is not null then 'waived'
-            when cast(achieved_at as date) <= due_on then 'achieved'
+            when {{ day_of('achieved_at') }} <= due_on then 'achieved'
             when churned_on <= due_on then 'not_applicable'
             when not is_observable then 'not_observable'
             when achieved_at is not null then 'achieved_late'
@@ -38,7 +38,7 @@ milestones as (
         waived_at,
         case
             when status in ('achieved', 'achieved_late')
-                then greatest({{ days_between('due_on', 'cast(achieved_at as date)') }}, 0)
+                then greatest({{ days_between('due_on', day_of('achieved_at')) }}, 0)
             when status = 'overdue'
                 then {{ days_between('due_on', 'least(ended_on, observed_until)') }}
         end as days_late,

@@ -35,7 +35,7 @@ states as (
         account_id,
         status || coalesce(
             ' on ' || cast(
-                cast(coalesce(waived_at, achieved_at) as date) as {{ dbt.type_string() }}
+                {{ day_of('coalesce(waived_at, achieved_at)') }} as {{ dbt.type_string() }}
             ), ''
         ) as state
     from milestones
@@ -89,7 +89,7 @@ last_log as (
     cross join build_moment
     where
         coalesce(earlier_changes.known_at <= build_moment.latest_load_at, true)
-        and coalesce(earlier_changes.as_of <= cast(build_moment.latest_load_at as date), true)
+        and coalesce(earlier_changes.as_of <= {{ day_of('build_moment.latest_load_at') }}, true)
 ),
 
 -- A build that replays the past or is ahead of the clock logs nothing, nor does one without any
@@ -97,7 +97,7 @@ last_log as (
 logging as (
     select
         build_moment.known_at,
-        least(build_moment.as_of, cast(build_moment.known_at as date)) as as_of
+        least(build_moment.as_of, {{ day_of('build_moment.known_at') }}) as as_of
     from build_moment
     cross join last_log
     where

@@ -60,7 +60,7 @@ placed_records as (
         earlier_records.*,
         coalesce(
             earlier_records.computed_at > build_moment.latest_load_at
-            or earlier_records.as_of > cast(build_moment.latest_load_at as date),
+            or earlier_records.as_of > {{ day_of('build_moment.latest_load_at') }},
             false
         ) as is_ahead
     from earlier_records
@@ -85,14 +85,14 @@ last_builds as (
         completed_builds.known_at >= last_publication.computed_at
         and completed_builds.as_of >= last_publication.as_of
         and coalesce(completed_builds.known_at <= build_moment.latest_load_at, true)
-        and coalesce(completed_builds.as_of <= cast(build_moment.latest_load_at as date), true)
+        and coalesce(completed_builds.as_of <= {{ day_of('build_moment.latest_load_at') }}, true)
 ),
 
 -- A build that replays the past publishes nothing, nor does one of a moment that is ahead.
 publication as (
     select
         build_moment.known_at,
-        least(build_moment.as_of, cast(build_moment.known_at as date)) as as_of,
+        least(build_moment.as_of, {{ day_of('build_moment.known_at') }}) as as_of,
         build_moment.last_build_number,
         coalesce(
             completed_builds.intake_definition <> build_moment.intake_definition
@@ -207,7 +207,8 @@ changed as (
         coalesce(latest_records.revision, 0) + 1 as revision,
         health.score - latest_records.last_score as difference,
         coalesce(
-            latest_records.computed_at < cast({{ add_days('health.score_date', 1) }} as timestamp),
+            latest_records.computed_at
+            < {{ day_starts_at(add_days('health.score_date', 1)) }},
             false
         ) as was_day_open,
         publication.known_at,

@@ -12,7 +12,7 @@ days as (
     select
         destination,
         object_type,
-        cast(first_attempted_at as date) as date_day,
+        {{ day_of('first_attempted_at') }} as date_day,
         count(*) as changes,
         sum(case when acknowledged_at is not null then 1 else 0 end) as acknowledged,
         sum(case when acknowledged_at is null and refused_at is not null then 1 else 0 end)
@@ -30,7 +30,7 @@ days as (
         sum(attempts) as attempts,
         max(acknowledged_at) as last_acknowledged_at
     from changes
-    group by destination, object_type, cast(first_attempted_at as date)
+    group by destination, object_type, {{ day_of('first_attempted_at') }}
 ),
 
 deliveries as (

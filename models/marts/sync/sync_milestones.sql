@@ -16,10 +16,10 @@ current_objects as (
         owner as owner_role,
         status,
         due_on,
-        cast(achieved_at as date) as achieved_on,
+        {{ day_of('achieved_at') }} as achieved_on,
         case
             when status = 'overdue' then {{ add_days('due_on', 1) }}
-            else cast(coalesce(achieved_at, waived_at, entered_at) as date)
+            else {{ day_of('coalesce(achieved_at, waived_at, entered_at)') }}
         end as updated_on
     from milestones
 ),

@@ -34,13 +34,13 @@ waits as (
         onboardings.churned_on,
         milestones.due_on,
         case
-            when cast(milestones.achieved_at as date) <= onboardings.ended_on
-                then cast(milestones.achieved_at as date)
+            when {{ day_of('milestones.achieved_at') }} <= onboardings.ended_on
+                then {{ day_of('milestones.achieved_at') }}
         end as achieved_on,
-        cast(milestones.waived_at as date) as waived_on,
+        {{ day_of('milestones.waived_at') }} as waived_on,
         least(
             onboardings.ended_on,
-            coalesce(cast(milestones.waived_at as date), onboardings.ended_on)
+            coalesce({{ day_of('milestones.waived_at') }}, onboardings.ended_on)
         ) as left_on
     from onboardings
     inner join activation_milestones
@@ -52,31 +52,31 @@ waits as (
             and activation_milestones.milestone_id = milestones.milestone_id
 ),
 
--- An onboarding is followed through the first stretch in which its milestone is observed: from its
--- first day, or late, to the end of the stretch, the last day that is over, or the day on which
--- its milestone was waived.
+-- An onboarding is followed from the first day on which its milestone is observed to the last one,
+-- the last day that is over, or the day on which its milestone was waived. A gap between two
+-- stretches is waited through: who reached it in the gap is seen after it, on a later day.
 stretches as (
     select
         waits.account_id,
         waits.onboarding_number,
         waits.persona,
-        greatest(coverage.observed_from, waits.started_on) as entered_on,
-        coverage.observed_until,
-        case
-            when coverage.observed_until = build_moment.as_of
-                then least(waits.left_on, coverage.complete_through)
-            else least(waits.left_on, coverage.observed_until)
-        end as followed_to,
-        row_number() over (
-            partition by waits.account_id, waits.onboarding_number, waits.persona
-            order by coverage.observed_from
-        ) as stretch_number
+        greatest(min(coverage.observed_from), waits.started_on) as entered_on,
+        min(coverage.observed_until) as first_gap_after,
+        max(coverage.observed_until) as observed_until,
+        max(
+            case
+                when coverage.observed_until = build_moment.as_of
+                    then least(waits.left_on, coverage.complete_through)
+                else least(waits.left_on, coverage.observed_until)
+            end
+        ) as followed_to
     from waits
     cross join build_moment
     inner join coverage
         on
             waits.milestone_id = coverage.milestone_id
             and waits.started_on <= coverage.observed_until
+    group by waits.account_id, waits.onboarding_number, waits.persona, waits.started_on
 ),
 
 -- Nobody knows how many reached it before they were observed, so who did is not followed.
@@ -85,6 +85,7 @@ followed as (
         waits.*,
         stretches.entered_on,
         stretches.followed_to,
+        stretches.first_gap_after,
         case
             when waits.achieved_on <= stretches.observed_until then waits.achieved_on
         end as activated_on,
@@ -96,7 +97,6 @@ followed as (
             waits.account_id = stretches.account_id
             and waits.onboarding_number = stretches.onboarding_number
             and waits.persona = stretches.persona
-            and stretches.stretch_number = 1
 ),
 
 decided as (
@@ -110,6 +110,7 @@ decided as (
         product_category,
         started_on,
         case when is_observable then activated_on end as activated_on,
+        case when is_observable then activated_on > first_gap_after end as reached_in_or_after_gap,
         case
             when is_observable and entered_on <= followed_to
                 then {{ days_between('started_on', 'entered_on') }}
@@ -142,6 +143,7 @@ times as (
         product_category,
         started_on,
         activated_on,
+        reached_in_or_after_gap,
         outcome,
         {{ days_between('started_on', 'activated_on') }} as days_to_value,
         entered_after_days,

@@ -234,21 +234,66 @@ incidences as (
     select
         accumulated.*,
         case when is_over = 1 then 0 else exp(log_waiting) end as waiting_share,
-        {{ as_double('activated') }} / at_risk
-        * case
+        case
             when lag(is_over, 1, 0) over (partition by cohort_key order by day) = 1 then 0
             else exp(lag(log_waiting, 1, 0) over (partition by cohort_key order by day))
-        end as activated_on_day
+        end as waited_before
     from accumulated
+),
+
+shares as (
+    select
+        incidences.*,
+        sum({{ as_double('activated') }} / at_risk * waited_before) over (
+            partition by cohort_key order by day
+        ) as activated_share
+    from incidences
+),
+
+-- The terms of the variance of that share (Marubini and Valsecchi 1995, 10.12).
+variance_terms as (
+    select
+        shares.*,
+        case
+            when activated + churned < at_risk
+                then
+                    {{ as_double('activated + churned') }}
+                    / ({{ as_double('at_risk') }} * (at_risk - activated - churned))
+            else 0
+        end as ended,
+        waited_before * waited_before * {{ as_double('activated') }} * (at_risk - activated)
+        / ({{ as_double('at_risk') }} * at_risk * at_risk) as own,
+        waited_before * {{ as_double('activated') }} / ({{ as_double('at_risk') }} * at_risk)
+            as shared
+    from shares
+),
+
+-- The square is multiplied out, so that one sum over the days serves each of them.
+variances as (
+    select
+        variance_terms.*,
+        activated_share * activated_share * sum(ended) over (partition by cohort_key order by day)
+        - 2 * activated_share
+        * sum(ended * activated_share + shared) over (partition by cohort_key order by day)
+        + sum(
+            ended * activated_share * activated_share + own + 2 * shared * activated_share
+        ) over (partition by cohort_key order by day) as variance
+    from variance_terms
 ),
 
 estimated as (
     select
-        incidences.*,
-        sum(activated_on_day) over (partition by cohort_key order by day) as activated_share,
+        variances.*,
+        case
+            when activated_share > 0 and activated_share < 0.99999999999
+                then
+                    {{ var('confidence_z') }}
+                    * sqrt(case when variance > 0 then variance else 0 end)
+                    / abs(activated_share * ln(activated_share))
+        end as share_spread,
         case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
         {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
-    from incidences
+    from variances
 ),
 
 survival as (
@@ -265,6 +310,14 @@ survival as (
         cast(churned as bigint) as churned,
         cast(leaving - activated - churned as bigint) as censored,
         {{ round_half_up('activated_share', 10) }} as activated_share,
+        case
+            when activated_share = 0 then 0
+            else {{ round_half_up('power(activated_share, exp(share_spread))', 10) }}
+        end as activated_share_lower,
+        case
+            when activated_share = 0 then 0
+            else {{ round_half_up('power(activated_share, exp(-share_spread))', 10) }}
+        end as activated_share_upper,
         {{ round_half_up('waiting_share', 10) }} as waiting_share,
         {{ round_half_up('survival_estimate', 10) }} as survival,
         case

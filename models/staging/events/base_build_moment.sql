@@ -51,7 +51,7 @@ checked as (
         known.known_at,
         coalesce(
             cast({{ "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' }} as date),
-            cast(known.known_at as date)
+            {{ day_of('known.known_at') }}
         ) as as_of
     from known
     cross join first_problem
@@ -112,12 +112,10 @@ moment as (
     select
         checked.known_at,
         checked.as_of,
-        cast({{ add_days('checked.as_of', 1) }} as timestamp) as as_of_ends_at,
+        {{ day_starts_at(add_days('checked.as_of', 1)) }} as as_of_ends_at,
         least(
             checked.as_of,
-            {{ add_days(
-                'cast(' ~ add_time('checked.known_at', 1, 'second') ~ ' as date)', -1
-            ) }}
+            {{ add_days(day_of(add_time('checked.known_at', 1, 'second')), -1) }}
         ) as over_on,
         coalesce(
             cast({{ "'" ~ var('tasks_from') ~ "'" if var('tasks_from') else 'null' }} as date),

@@ -20,7 +20,7 @@ counted as (
         on
             events.source = 'product'
             and events.event_type = excluded_days.event_type
-            and cast(events.occurred_at as date) = excluded_days.date_day
+            and {{ day_of('events.occurred_at') }} = excluded_days.date_day
     left join excluded_users
         on events.source = 'product' and events.user_id = excluded_users.user_id
     where excluded_days.date_day is null and excluded_users.user_id is null

@@ -14,7 +14,7 @@ events as (
     select
         source,
         account_id,
-        cast(occurred_at as date) as date_day
+        {{ day_of('occurred_at') }} as date_day
     from {{ ref('base_resolved_events') }}
     where reject_reason is null
 ),

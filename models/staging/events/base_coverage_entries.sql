@@ -57,9 +57,9 @@ entries as (
     select
         'support replies' as source,
         'complete' as kind,
-        {{ add_days('cast(heard_until as date)', -1) }} as date_day,
+        {{ add_days(day_of('heard_until'), -1) }} as date_day,
         'support replies complete through '
-        || cast({{ add_days('cast(heard_until as date)', -1) }} as {{ dbt.type_string() }})
+        || cast({{ add_days(day_of('heard_until'), -1) }} as {{ dbt.type_string() }})
         || ' and microsecond '
         || cast(
             {{ microseconds_between("cast('1970-01-01' as timestamp)", 'heard_until') }}

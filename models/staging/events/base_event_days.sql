@@ -6,7 +6,7 @@ events as (
     select
         source,
         event_type,
-        cast(occurred_at as date) as date_day,
+        {{ day_of('occurred_at') }} as date_day,
         user_id
     from {{ ref('base_events') }}
     where reject_reason is null

@@ -249,7 +249,8 @@ judged as (
             when
                 events.occurred_at is null
                 or events.loaded_on = cast('9999-12-31' as date)
-                or events.occurred_at < cast('{{ var("earliest_event_on") }}' as timestamp)
+                or events.occurred_at
+                < {{ day_starts_at("cast('" ~ var('earliest_event_on') ~ "' as date)") }}
                 then 'bad_time'
             when events.loaded_at > build_moment.latest_load_at then 'future_load'
             when events.is_future then 'future_time'

@@ -44,7 +44,7 @@ types_of_whole_days as (
         whole_days.date_day
     from events
     inner join whole_days
-        on cast(events.occurred_at as date) = whole_days.date_day
+        on {{ day_of('events.occurred_at') }} = whole_days.date_day
 ),
 
 single_days as (

@@ -9,8 +9,8 @@ build_moment as (
 events as (
     select
         source,
-        loaded_on,
-        loaded_at
+        loaded_at,
+        {{ day_of('loaded_at') }} as loaded_on
     from {{ ref('base_events') }}
     where reject_reason is null
 ),
@@ -68,9 +68,8 @@ heard as (
             when
                 rhythms.load_days >= rules.min_days
                 and rhythms.quiet_days = 0
-                and rhythms.loaded_on < cast(
-                    {{ add_time('build_moment.known_at', 1, 'second') }} as date
-                )
+                and rhythms.loaded_on
+                < {{ day_of(add_time('build_moment.known_at', 1, 'second')) }}
                 then rhythms.loaded_at
             else build_moment.known_at
         end as heard_until
@@ -91,9 +90,7 @@ watermarks as (
                 then
                     least(
                         build_moment.over_on,
-                        {{ add_days(
-                            'cast(' ~ add_time('heard.heard_until', 1, 'second') ~ ' as date)', -1
-                        ) }}
+                        {{ add_days(day_of(add_time('heard.heard_until', 1, 'second')), -1) }}
                     )
             else build_moment.over_on
         end as complete_through

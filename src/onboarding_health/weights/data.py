@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 _OBSERVATIONS = """
-    select account_id, score_date, model_version, score, has_churned, account_split, split
+    select account_id, score_date, compared_stage, model_version, score, has_churned, account_split, split
     from fct_health_outcomes where basis = 'restated' and horizon_days = ? and has_churned is not null
     order by account_id, score_date
 """
@@ -30,7 +30,7 @@ class History:
 
     x is (n, m), each metric between 0 (worst) and 1 (best) as the score used it, nan where it was dropped; observed is
     (n, m) booleans; churned is (n,) of 0 and 1; account, date (numpy days), account_split and split are (n,);
-    score is (n,), 0 to 100, of the version in version (n,).
+    score is (n,), 0 to 100, of the version in version (n,); stage (n,) is that whose accounts of the date it is beside.
     """
 
     metrics: list
@@ -43,6 +43,7 @@ class History:
     split: np.ndarray
     score: np.ndarray
     version: np.ndarray
+    stage: np.ndarray
 
     def __len__(self):
         return len(self.churned)
@@ -57,6 +58,12 @@ class History:
         columns = [self.metrics.index(metric) for metric in metrics]
         changed = {"metrics": list(metrics), "x": self.x[:, columns], "observed": self.observed[:, columns]}
         return History(**vars(self) | changed)
+
+    @property
+    def group(self):
+        """Numbers (n,) of the groups that are compared, those of one date and stage, as the verdict does it."""
+        keys = np.char.add(np.char.add(self.date.astype(str), " "), self.stage.astype(str))
+        return np.unique(keys, return_inverse=True)[1]
 
     def development(self):
         """What may be learned from: all that precedes the holdout, of accounts that are not allotted to it."""
@@ -130,5 +137,6 @@ def read(warehouse, horizon):
         split=rows.split.to_numpy(dtype=str),
         score=rows.score.to_numpy(dtype=float),
         version=rows.model_version.to_numpy(dtype=str),
+        stage=rows.compared_stage.to_numpy(dtype=str),
     )
     return history, Needs(*needs)

@@ -5,7 +5,7 @@ from hashlib import md5
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_expit, logit
 from scipy.stats import spearmanr
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -49,51 +49,79 @@ def filled(x):
     return np.where(np.isnan(x), 0.5, x)
 
 
-def fit_linear(x, churned, l1=0.0, l2=0.0):
-    """Logistic regression with slopes of at least 0, by L-BFGS-B.
+def within_auc(churned, risk, group):
+    """AUC of risks (n,) within groups (n,): over the pairs of a churner and an other of one group; nan where there is none."""
+    pairs, placed = 0, 0.0
+    for rows in np.split(np.argsort(group, kind="stable"), np.cumsum(np.unique(group, return_counts=True)[1])[:-1]):
+        lost = int(churned[rows].sum())
+        count = lost * (len(rows) - lost)
+        if count:
+            pairs, placed = pairs + count, placed + count * roc_auc_score(churned[rows], risk[rows])
+    return placed / pairs if pairs else np.nan
 
-    x is (n, m) without nan, churned (n,) of 0 and 1; l1 and l2 are the penalties on the sum of the slopes and on half
-    the sum of their squares, in observations (0: none). With slopes held at 0 or more the L1 penalty is linear, so the
-    problem is smooth and convex. Returns Linear.
+
+def within_loss(churned, probability, group):
+    """Log-loss of probabilities (n,) raised or lowered in each group (n,) to its own rate: what they tell beside the rate.
+
+    Over the groups with churners and others; nan where there is none.
     """
-    sign, m = 2.0 * churned - 1, x.shape[1]
+    logits, terms = logit(probability), []
+    for rows in (np.flatnonzero(group == number) for number in np.unique(group)):
+        rate = churned[rows].mean()
+        if 0 < rate < 1:
+            ends = logit(rate) - logits[rows].max() - 1, logit(rate) - logits[rows].min() + 1
+            level = brentq(lambda level, rows=rows, rate=rate: expit(level + logits[rows]).mean() - rate, *ends)
+            terms.append(-log_expit((2.0 * churned[rows] - 1) * (level + logits[rows])))
+    return np.concatenate(terms).mean() if terms else np.nan
+
+
+def centred(x, group):
+    """Metrics (n, m) less their mean in the group (n,): beside whom, not when."""
+    sums = np.zeros((group.max() + 1, x.shape[1]))
+    np.add.at(sums, group, x)
+    return x - (sums / np.maximum(np.bincount(group), 1)[:, None])[group]
+
+
+def fit_linear(x, churned, group, l1=0.0, l2=0.0, any_sign=False):
+    """Logistic regression with slopes of at least 0 and an intercept for each group, by L-BFGS-B.
+
+    x is (n, m) without nan, churned (n,) of 0 and 1, group (n,) of whole numbers: the slopes compare accounts of one date and
+    stage, whatever the rates of these are (fixed effects). l1 and l2 are the penalties on the sum of the slopes and on half
+    the sum of their squares, in observations (0: none). With slopes held at 0 or more the L1 penalty is linear, so the
+    problem is smooth and convex; any_sign frees them and takes l2 only. A group of one class says nothing of the slopes.
+    The intercept of Linear, for dates to come, is that of all observations given the slopes. Returns Linear.
+    """
+    lost, size = np.bincount(group, churned), np.bincount(group)
+    told = ((lost > 0) & (lost < size))[group]
+    inside, place = np.unique(group[told], return_inverse=True)
+    values, sign, m, count = x[told], 2.0 * churned[told] - 1, x.shape[1], len(inside)
 
     def loss(parameters):
-        z = sign * (parameters[0] - x @ parameters[1:])
-        slopes = parameters[1:]
+        slopes = parameters[count:]
+        z = sign * (parameters[:count][place] - values @ slopes)
         value = -log_expit(z).sum() + l1 * slopes.sum() + 0.5 * l2 * (slopes @ slopes)
         pull = -sign * expit(-z)
-        return value, np.concatenate([[pull.sum()], -x.T @ pull + l1 + l2 * slopes])
+        return value, np.concatenate([np.bincount(place, pull, count), -values.T @ pull + l1 + l2 * slopes])
 
-    start = np.zeros(m + 1)
-    start[0] = logit(np.clip(churned.mean(), _EPSILON, 1 - _EPSILON))
-    bounds = [(None, None)] + [(0, None)] * m
-    options = {"maxiter": 2000, "ftol": 1e-13, "gtol": 1e-9}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-    return Linear(float(found[0]), found[1:])
+    start = np.concatenate([logit(lost[inside] / size[inside]), np.zeros(m)])
+    bounds = [(None, None)] * count + [(None if any_sign else 0, None)] * m
+    options = {"maxiter": 5000, "maxfun": 10**6, "ftol": 1e-13, "gtol": 1e-9}
+    slopes = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x[count:]
+    pushed = x @ slopes
+    rate = np.clip(churned.mean(), _EPSILON, 1 - _EPSILON)
+    ends = logit(rate) + pushed.min() - 1, logit(rate) + pushed.max() + 1
+    return Linear(float(brentq(lambda level: expit(level - pushed).mean() - rate, *ends)), slopes)
 
 
 class Boosted:
     """Gradient-boosted trees of scikit-learn; monotone: a higher metric never raises the probability."""
 
     def __init__(self, x, churned, monotone, seed):
-        """Fit on metrics (n, m) and churned (n,) of 0 and 1."""
+        """Fit on metrics (n, m), centred in their groups, and churned (n,) of 0 and 1."""
         self.model = HistGradientBoostingClassifier(
             max_iter=100, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=20, l2_regularization=1.0,
             early_stopping=False, random_state=seed, monotonic_cst=[-1] * x.shape[1] if monotone else None,
         ).fit(x, churned)  # fmt: skip
-
-    def predict(self, x):
-        """Churn probability (n,) of metrics (n, m)."""
-        return self.model.predict_proba(x)[:, 1]
-
-
-class Free:
-    """L2 logistic regression of scikit-learn without a constraint: what the signs would be."""
-
-    def __init__(self, x, churned):
-        """Fit on metrics (n, m) and churned (n,) of 0 and 1."""
-        self.model = LogisticRegression(C=1.0, max_iter=2000).fit(x, churned)
 
     def predict(self, x):
         """Churn probability (n,) of metrics (n, m)."""
@@ -107,7 +135,7 @@ def screen(history, settings):
     one with the lower AUC of its own. Returns (kept metrics, frame with one row a metric: observed share, auc, reason,
     Spearman matrix as frame). TooLittleData where none is left.
     """
-    x, rows = filled(history.x), {}
+    x, group, rows = filled(history.x), history.group, {}
     for column, metric in enumerate(history.metrics):
         share = history.observed[:, column].mean()
         reason = ""
@@ -115,7 +143,7 @@ def screen(history, settings):
             reason = f"observed in {share:.0%} of the observations only, needs {settings.min_observed:.0%}"
         elif np.ptp(x[:, column]) == 0:
             reason = "never varies"
-        rows[metric] = {"observed": share, "auc": roc_auc_score(history.churned, -x[:, column]), "reason": reason}
+        rows[metric] = {"observed": share, "auc": within_auc(history.churned, -x[:, column], group), "reason": reason}
     table = pd.DataFrame.from_dict(rows, orient="index")
     kept = [metric for metric in history.metrics if not rows[metric]["reason"]]
     if not kept:
@@ -167,21 +195,22 @@ class Scores:
     auc_by_block: list = field(default_factory=list)
     log_loss: float = np.nan
     brier: float = np.nan
+    within_loss: float = np.nan
 
 
-def cross_validate(fit, history, count):
-    """Out-of-fold predictions of a model.
+def cross_validate(fit, x, history, count):
+    """Out-of-fold predictions of a model from metrics x (n, m).
 
-    fit takes metrics (n, m) and churned (n,) and returns an object with predict. Where a training part holds one class
-    only, its own rate is predicted. Returns Scores over the blocks that are predicted; TooLittleData where their
-    observations are all of one class.
+    fit takes metrics (n, m), churned (n,) and group (n,) and returns an object with predict. Where no group of a training
+    part holds both classes, its own rate is predicted. The AUC is that within groups. Returns Scores over the blocks that
+    are predicted; TooLittleData where their observations are all of one class.
     """
-    x = filled(history.x)
     probability, block = np.full(len(history), np.nan), np.zeros(len(history), dtype=int)
+    group = history.group
     for number, train, test in folds(history, count):
         churned = history.churned[train]
-        if 0 < churned.sum() < len(churned):
-            probability[test] = fit(x[train], churned).predict(x[test])
+        if not np.isnan(within_auc(churned, churned, group[train])):
+            probability[test] = fit(x[train], churned, group[train]).predict(x[test])
         else:
             probability[test] = (churned.sum() + 0.5) / (len(churned) + 1)
         block[test] = number
@@ -192,13 +221,12 @@ def cross_validate(fit, history, count):
         raise TooLittleData("In the part of the history that can be predicted from what precedes it, nobody churned.")
     by_block = []
     for number in range(1, count + 1):
-        here = history.churned[block == number]
-        known = len(here) and 0 < here.sum() < len(here)
-        by_block.append(roc_auc_score(here, probability[block == number]) if known else np.nan)
+        here = block == number
+        by_block.append(within_auc(history.churned[here], probability[here], group[here]))
     found = probability[seen]
-    return Scores(
-        probability, block, roc_auc_score(truth, found), by_block, log_loss(truth, found), brier_score_loss(truth, found)
-    )
+    auc = within_auc(truth, found, group[seen])
+    losses = log_loss(truth, found), brier_score_loss(truth, found), within_loss(truth, found, group[seen])
+    return Scores(probability, block, auc, by_block, *losses)
 
 
 def calibrations(probability, churned):
@@ -239,7 +267,7 @@ def shares(history, settings):
     Mean absolute SHAP values of XGBoost (Lundberg and Lee 2017) where both are installed, else the loss of AUC when a
     metric is shuffled, in scikit-learn's model. Returns (shares (m,), the name of the method).
     """
-    x = filled(history.x)
+    x = centred(filled(history.x), history.group)
     try:
         import shap
         import xgboost
@@ -287,25 +315,29 @@ def learn(history, needs, settings):
     metrics, screening, correlations = screen(development, settings)
     development, holdout = development.only(metrics), history.holdout().only(metrics)
 
-    candidates = {}
+    x, group, candidates = filled(development.x), development.group, {}
     for penalty in ("l1", "l2"):
         for strength in STRENGTHS:
             candidates[f"{penalty.upper()}, {strength:g}"] = {penalty: strength}
     tried = {
-        name: cross_validate(lambda x, y, given=given: fit_linear(x, y, **given), development, settings.folds)
+        name: cross_validate(lambda x, y, g, given=given: fit_linear(x, y, g, **given), x, development, settings.folds)
         for name, given in candidates.items()
     }
-    best = min(tried, key=lambda name: (round(tried[name].log_loss, 9), name))
-    x = filled(development.x)
-    linear = fit_linear(x, development.churned, **candidates[best])
+    best = min(tried, key=lambda name: (round(tried[name].within_loss, 9), name))
+    linear = fit_linear(x, development.churned, group, **candidates[best])
     weights = dict(zip(metrics, as_weights(linear.slopes), strict=True))
 
     models = {f"logistic, weights of 0 or more ({best})": tried[best]}
     boosted = "boosted trees" + (", monotone" if settings.monotone else "")
-    models[boosted] = cross_validate(lambda x, y: Boosted(x, y, settings.monotone, settings.seed), development, settings.folds)
-    models["logistic, any sign (L2)"] = cross_validate(Free, development, settings.folds)
+    models[boosted] = cross_validate(
+        lambda x, y, _: Boosted(x, y, settings.monotone, settings.seed), centred(x, group), development, settings.folds
+    )
+
+    def free(x, y, g):
+        return fit_linear(x, y, g, l2=1.0, any_sign=True)
+
+    models["logistic, any sign (L2)"] = cross_validate(free, x, development, settings.folds)
     sizes, method = shares(development, settings)
-    free = Free(x, development.churned).model.coef_[0]
     seen = ~np.isnan(tried[best].probability)
     return Learned(
         metrics=metrics,
@@ -317,7 +349,7 @@ def learn(history, needs, settings):
         weights=weights,
         shares=sizes,
         shares_method=method,
-        signs=dict(zip(metrics, -free, strict=True)),
+        signs=dict(zip(metrics, free(x, development.churned, group).slopes, strict=True)),
         calibrations=calibrations(tried[best].probability[seen], development.churned[seen]),
         development=development,
         holdout=holdout,

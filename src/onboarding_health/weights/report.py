@@ -8,10 +8,11 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 from sklearn.calibration import calibration_curve  # noqa: E402
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve  # noqa: E402
+from sklearn.metrics import brier_score_loss, log_loss, roc_curve  # noqa: E402
 
-from .learn import filled  # noqa: E402
+from .learn import filled, within_auc  # noqa: E402
 
 
 def _save(figure, path):
@@ -29,8 +30,9 @@ def _number(value, places=3):
     return "–" if value is None or np.isnan(value) else f"{value:.{places}f}"
 
 
-def _auc(churned, risk):
-    return roc_auc_score(churned, risk) if len(set(churned)) == 2 else np.nan
+def _places(risk, group):
+    """Place of each risk (n,) in its group (n,), 0 to 1: accounts of one date and stage are compared."""
+    return pd.Series(risk).groupby(group).rank(pct=True).to_numpy()
 
 
 def _plot_weights(learned, live, path):
@@ -53,8 +55,9 @@ def _plot_roc(development, scores, path):
         ("live score", -development.score[seen], "#9aa5b1"),
         ("candidate", scores.probability[seen], "#2563eb"),
     ):
-        false_share, true_share, _ = roc_curve(development.churned[seen], risk)
-        axes.plot(false_share, true_share, color=colour, label=f"{name}, AUC {_auc(development.churned[seen], risk):.2f}")
+        group, churned = development.group[seen], development.churned[seen]
+        false_share, true_share, _ = roc_curve(churned, _places(risk, group))
+        axes.plot(false_share, true_share, color=colour, label=f"{name}, AUC {within_auc(churned, risk, group):.2f}")
     axes.plot([0, 1], [0, 1], color="#d1d5db", linewidth=1)
     axes.set_xlabel("of those that stayed")
     axes.set_ylabel("of the churners")
@@ -85,13 +88,13 @@ def _models(learned):
     for name, scores in learned.models.items():
         blocks = ", ".join(_number(value, 2) for value in scores.auc_by_block)
         rows.append((name, _number(scores.auc), blocks, _number(scores.log_loss, 4), _number(scores.brier, 4)))
-    scores = next(iter(learned.models.values()))
+    scores, group = next(iter(learned.models.values())), live.group
     seen = ~np.isnan(scores.probability)
     blocks = ", ".join(
-        _number(_auc(live.churned[scores.block == k], -live.score[scores.block == k]), 2)
+        _number(within_auc(*(values[scores.block == k] for values in (live.churned, -live.score, group))), 2)
         for k in range(1, len(scores.auc_by_block) + 1)
     )
-    rows.append(("the live score", _number(_auc(live.churned[seen], -live.score[seen])), blocks, "–", "–"))
+    rows.append(("the live score", _number(within_auc(live.churned[seen], -live.score[seen], group[seen])), blocks, "–", "–"))
     return _table(["model", "AUC", "by block of time", "log-loss", "Brier"], rows)
 
 
@@ -105,9 +108,9 @@ def _holdout(learned, needs):
         )
     raw = learned.linear.predict(filled(holdout.x))
     rows = [
-        ("the live score", _number(_auc(holdout.churned, -holdout.score)), "–", "–"),
+        ("the live score", _number(within_auc(holdout.churned, -holdout.score, holdout.group)), "–", "–"),
         *(
-            (name, _number(_auc(holdout.churned, values)), _number(log_loss(holdout.churned, values), 4))
+            (name, _number(within_auc(holdout.churned, values, holdout.group)), _number(log_loss(holdout.churned, values), 4))
             + (_number(brier_score_loss(holdout.churned, values), 4),)
             for name, values in (
                 ("candidate, as fitted", raw),
@@ -164,6 +167,7 @@ def write(folder, learned, needs, live, base, version, horizon, settings):
 
 {_table(["metric", "observed", "AUC alone", base, version, "share", "note"], rows)}
 
+Accounts are compared with those of the same score date and stage only, here and in every AUC below.
 `AUC alone` says how well the metric sorts churners below the others by itself; 0.5 is a coin. `share` is how much it counts
 in boosted trees ({learned.shares_method}), which know no weights: where it and the weight disagree, the
 metric acts through others or not in a straight line. "Higher churns more" means that without the constraint the metric

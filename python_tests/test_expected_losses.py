@@ -97,7 +97,9 @@ def test_stakes_and_their_weeks_are_what_plain_python_says():
     assert weeks == {
         key: (
             len(rows), sum(row[0] for row in rows), sum(row[2] is None for row in rows),
-            sum((row[2] for row in rows if row[2] is not None), Decimal(0)) if any(row[2] is not None for row in rows) else None,
+            sum((row[2] for row in rows if row[2] is not None), Decimal(0))
+            if any(row[2] is not None for row in rows if row[0]) or not any(row[0] for row in rows)
+            else None,
         )
         for key, rows in sums.items()
     }  # fmt: skip

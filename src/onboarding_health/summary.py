@@ -31,7 +31,7 @@ TIME_TO_VALUE = """
 """
 AT_RISK = """
     select health.account_id, health.account_name, health.score, health.band, advice.label,
-        drivers.points_lost, health.arr, stakes.arr_at_stake
+        drivers.points_lost, health.arr, health.arr * chances.churn_probability as arr_at_stake
     from current_account_health as health
     left join fct_health_drivers as drivers
         on health.account_id = drivers.account_id
@@ -39,10 +39,11 @@ AT_RISK = """
         and health.top_driver_down = drivers.metric
     left join metric_advice as advice on health.top_driver_down = advice.metric
     left join health_bands as bands on health.model_version = bands.model_version and health.band = bands.band
-    left join int_expected_losses as stakes
-        on health.account_id = stakes.account_id and health.score_date = stakes.score_date
+    left join fct_churn_probability as chances
+        on health.account_id = chances.account_id
+        and chances.horizon_days = (select expected_loss_days from task_settings)
     where health.status = 'scored'
-    order by stakes.arr_at_stake desc nulls last, bands.lower_edge, health.arr desc nulls last, health.score, health.account_id
+    order by arr_at_stake desc nulls last, bands.lower_edge, health.arr desc nulls last, health.score, health.account_id
     limit 5
 """
 EXPECTED_LOSS = """

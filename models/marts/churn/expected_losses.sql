@@ -21,7 +21,13 @@ weeks as (
         cast(sum(case when expected_arr_loss is null then 1 else 0 end) as bigint)
             as unknown_accounts,
         cast(sum(arr) as decimal(18, 2)) as arr,
-        cast(sum(expected_arr_loss) as decimal(18, 2)) as expected_arr_loss
+        -- The 0 of those who are bound says nothing where nothing is known of those who can leave.
+        case
+            when
+                count(case when is_at_risk then expected_arr_loss end) > 0
+                or sum(case when is_at_risk then 1 else 0 end) = 0
+                then cast(sum(expected_arr_loss) as decimal(18, 2))
+        end as expected_arr_loss
     from by_segment
     group by score_date, cohort_segment, horizon_days
 ),

@@ -86,11 +86,11 @@ COLUMNS = [
     (changed("milestone_criteria", 0, operator="<="), CRITERION.format("event_count", "role:invite", "<=") + ": unknown operator <= where measure is event_count. Use >=, >."),
     (changed("milestone_criteria", 0, within_days="7"), f"{INVITED}, within_days 7: within_days says nothing where measure is event_count. Leave it blank."),
     (changed("milestone_criteria", 0, measure="event_user_days", min_days="4", within_days="3"), CRITERION.format("event_user_days", "role:invite", ">=") + ", within_days 3, min_days 4: within_days is 3 and min_days is 4. Let within_days be no less than min_days."),
-    (lacking("sla_targets", priority="high"), "reference/sla_targets.csv, column priority: no row has high. Add one."),
-    (lacking("drift_settings"), "reference/drift_settings.csv, column reference_weeks: there is no row. Add one."),
-    (added("drift_settings", min_accounts="40"), "reference/drift_settings.csv, the only row: it stands 2 times. Keep one row."),
-    (changed("lifecycle_stages", 1, from_day="0"), "reference/lifecycle_stages.csv, from_day 0: it stands 2 times. Keep one row."),
-    (changed("lifecycle_stages", 0, from_day="1"), "reference/lifecycle_stages.csv, column from_day: no row has 0. Add one."),
+    (lacking("sla_targets", priority="high"), "shared/sla_targets.csv, column priority: no row has high. Add one."),
+    (lacking("drift_settings"), "monitoring/drift_settings.csv, column reference_weeks: there is no row. Add one."),
+    (added("drift_settings", min_accounts="40"), "monitoring/drift_settings.csv, the only row: it stands 2 times. Keep one row."),
+    (changed("lifecycle_stages", 1, from_day="0"), "shared/lifecycle_stages.csv, from_day 0: it stands 2 times. Keep one row."),
+    (changed("lifecycle_stages", 0, from_day="1"), "shared/lifecycle_stages.csv, column from_day: no row has 0. Add one."),
 ]  # fmt: skip
 # What rows are together.
 ROWS = [
@@ -111,17 +111,17 @@ ROWS = [
     (candidate() | added("health_metrics", model_version="v3", metric="joy") | {"health_weights": candidate()["health_weights"] + [SEEDS["health_weights"][0] | {"metric": "joy", "weight": "0"}]}, "scoring/health_weights.csv, model_version v2, metric joy: health_metrics.csv describes the metric for other versions only. Add a row of the version, or of any, there."),
     (changed("health_bands", 0, lower_edge="10"), f"{BAND}: the lowest band must start at 0 and no two at the same edge. Correct lower_edge."),
     (changed("health_bands", 2, hold_margin="18.01"), f"{BAND}, band green: hold_margin must be 0 for the lowest band, and not reach into that of the band below. Lower it."),
-    (changed("event_schemas", 4, min_value="5", max_value="1"), "reference/event_schemas.csv, source crm, event_type account_created, payload_key employees: min_value and max_value are no bounds of its value_type. Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, the lower one first."),
-    (lacking("event_schemas", event_type="trial_started") | lacking("tracking_plan", event_type="none"), "reference/event_types.csv, source billing, event_type trial_started: unknown event_type trial_started. Use a value of event_schemas.event_type."),
-    (changed("size_classes", 1, min_seats="0", min_arr="0"), "reference/size_classes.csv, segment with min_seats 0 and min_arr 0: exactly one class must start at zero. Add or remove one."),
-    (changed("sla_targets", 0, is_default="true"), "reference/sla_targets.csv, column is_default: exactly one priority must be the default. Set is_default to true on one row."),
-    (changed("survey_scales", 0, promoter_lowest="11"), "reference/survey_scales.csv, kind nps: a limit lies above the scale. Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest to highest."),
-    (changed("validation_horizons", 0, train_share="0.9"), "reference/validation_horizons.csv, horizon_days 30: train_share and validation_share leave nothing for the holdout. Let them sum to less than 1."),
-    (changed("lift_targets", 9, bucket="12"), "reference/lift_targets.csv, the buckets: they do not count from 1 without a gap. Number the rows 1, 2, 3 and so on."),
-    (changed("lift_targets", 0, published_lift="9"), "reference/lift_targets.csv, the lifts: they ask for more churners than there are, or for fewer. Let the lifts sum to the number of buckets, or to no more where some are blank."),
+    (changed("event_schemas", 4, min_value="5", max_value="1"), "shared/event_schemas.csv, source crm, event_type account_created, payload_key employees: min_value and max_value are no bounds of its value_type. Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, the lower one first."),
+    (lacking("event_schemas", event_type="trial_started") | lacking("tracking_plan", event_type="none"), "shared/event_types.csv, source billing, event_type trial_started: unknown event_type trial_started. Use a value of event_schemas.event_type."),
+    (changed("size_classes", 1, min_seats="0", min_arr="0"), "shared/size_classes.csv, segment with min_seats 0 and min_arr 0: exactly one class must start at zero. Add or remove one."),
+    (changed("sla_targets", 0, is_default="true"), "shared/sla_targets.csv, column is_default: exactly one priority must be the default. Set is_default to true on one row."),
+    (changed("survey_scales", 0, promoter_lowest="11"), "shared/survey_scales.csv, kind nps: a limit lies above the scale. Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest to highest."),
+    (changed("validation_horizons", 0, train_share="0.9"), "validation/validation_horizons.csv, horizon_days 30: train_share and validation_share leave nothing for the holdout. Let them sum to less than 1."),
+    (changed("lift_targets", 9, bucket="12"), "validation/lift_targets.csv, the buckets: they do not count from 1 without a gap. Number the rows 1, 2, 3 and so on."),
+    (changed("lift_targets", 0, published_lift="9"), "validation/lift_targets.csv, the lifts: they ask for more churners than there are, or for fewer. Let the lifts sum to the number of buckets, or to no more where some are blank."),
     (lacking("timezones", timezone="UTC") | {"owners": [SEEDS["owners"][0] | {"timezone": "Europe/Berlin"}]},
-     "reference/timezones.csv, the var company_timezone: unknown timezone UTC. Use a name of timezones.csv."),
-    ({"excluded_days": [{"event_type": "note_logged", "excluded_from": "2025-01-01", "excluded_to": "2025-01-01", "reason": "x"}]}, "reference/excluded_days.csv, event_type note_logged: only product events can be taken out, and this is one of another stream. Name a product event, or any."),
+     "shared/timezones.csv, the var company_timezone: unknown timezone UTC. Use a name of timezones.csv."),
+    ({"excluded_days": [{"event_type": "note_logged", "excluded_from": "2025-01-01", "excluded_to": "2025-01-01", "reason": "x"}]}, "monitoring/excluded_days.csv, event_type note_logged: only product events can be taken out, and this is one of another stream. Name a product event, or any."),
     (lacking("risk_criteria", rule_id="nps_low_early"), "plays/risk_rules.csv, rule_id nps_low_early, segment any: the rule has no criterion. Add a row of it to risk_criteria.csv."),
     (changed("risk_criteria", 0, subject="due_by:soon"), "plays/risk_criteria.csv, rule_id setup_missed, subject due_by:soon: unknown milestone due_by:soon. Use any, due_by:<day> or a milestone_id of milestone_catalog.csv."),
     (lacking("alert_kinds", alert_kind="risk_began"), "plays/alert_kinds.csv, alert_kind risk_began: the kind has no row of band any. Add one."),
@@ -140,7 +140,7 @@ ROWS = [
     (changed("expansion_rubrics", 1, points="60"), f"{RUBRIC}, from_value 0.200000: a higher value would get fewer points. {STEPS}"),
     (changed("expansion_rubrics", 4, points="90"), f"{RUBRIC}: its points do not span 0 to 100. Let the lowest step give 0 points and the highest 100."),
     (added("expansion_rubrics", 1, trend="rising"), f"{RUBRIC}, trend rising: lookback_days is missing for it in expansion_signals.csv. Add it there."),
-    (changed("onboarding_experiments", 0, treatment_variant="control"), "reference/onboarding_experiments.csv, experiment_id guided-setup: its two variants are not two, or it is named completed_onboarding. Name two different variants, and the experiment otherwise."),
+    (changed("onboarding_experiments", 0, treatment_variant="control"), "revenue/onboarding_experiments.csv, experiment_id guided-setup: its two variants are not two, or it is named completed_onboarding. Name two different variants, and the experiment otherwise."),
     (changed("sync_destinations", 0, success_field="ok"), "sync/sync_destinations.csv, destination webhook: success_field and success_value go together. Fill in both or neither."),
     (changed("sync_destinations", 1, is_active="true") | lacking("sync_routes", destination="hubspot") | lacking("sync_fields", destination="hubspot") | lacking("sync_values", destination="hubspot"), "sync/sync_destinations.csv, destination hubspot: it is active and nothing is routed to it. Add a row to sync_routes.csv, or set is_active to false."),
     (changed("sync_routes", 0, path="v1"), "sync/sync_routes.csv, destination webhook, object_type account_health: the path does not begin with a slash."),
@@ -162,7 +162,7 @@ def test_a_broken_seed_names_file_row_and_remedy(connection, seeds, message):
 def test_an_unknown_company_timezone_stops_the_build_before_a_day_is_asked_for():
     at = datetime.datetime(2025, 3, 10, 3, 30)
     frames = warehouse.raw_frames({"product": [{"event_id": "p1", "event_type": "search", "occurred_at": at, "loaded_at": at}]})
-    message = "reference/timezones.csv, the var company_timezone: unknown timezone Mars/Olympus. Use a name of timezones.csv."
+    message = "shared/timezones.csv, the var company_timezone: unknown timezone Mars/Olympus. Use a name of timezones.csv."
     with pytest.raises(duckdb.Error) as stopped:
         warehouse.build(frames, timezone="Mars/Olympus")
     assert message in str(stopped.value)

@@ -100,7 +100,7 @@ def at(day):
 
 @pytest.mark.parametrize("connector", FOLDERS)
 def test_envelope(connector, request):
-    declared = pd.read_csv(SEEDS / "reference/event_schemas.csv")
+    declared = pd.read_csv(SEEDS / "shared/event_schemas.csv")
     keys = declared.groupby(["source", "event_type"]).payload_key.agg(set).to_dict()
     required = declared[declared.is_required].groupby(["source", "event_type"]).payload_key.agg(set)
     for stream, events in request.getfixturevalue(connector).items():
@@ -346,8 +346,8 @@ def test_catalog(connector):
     assert (milestones.groupby("journey").size() <= 10).all()
     assert set(milestones.journey) == set(journeys.journey)
     assert set(criteria.milestone_id) == set(milestones.milestone_id)
-    signals = set(pd.read_csv(SEEDS / "reference/signals.csv").signal)
-    schemas = set(pd.read_csv(SEEDS / "reference/event_schemas.csv").event_type)
+    signals = set(pd.read_csv(SEEDS / "shared/signals.csv").signal)
+    schemas = set(pd.read_csv(SEEDS / "shared/event_schemas.csv").event_type)
     roles = set("role:" + plan.role.dropna())
     assert set(criteria[criteria.measure == "signal"].subject) <= signals
     assert set(criteria[criteria.measure != "signal"].subject) <= (

@@ -117,7 +117,7 @@ SENTENCES = {
     "catalog": ("milestone_catalog", "Core account configuration is complete"),
     "scoring": ("health_metrics", "Share of the modules on offer that are in use"),
     "plays": ("playbooks", "Point to the next setup step"),
-    "reference": ("signals", "Mean NPS answer of 180 days"),
+    "shared": ("signals", "Mean NPS answer of 180 days"),
     "expansion": ("expansion_indicators", "How much of what is on offer the account uses"),
     "sync": ("sync_destinations", "Any receiver of your own"),
 }

@@ -21,7 +21,7 @@ SHARES = {k: 4 * share for k, (share, _) in dirt.KINDS.items()} | {"movers": 0.5
 WHOLE, TEXT = {"UBIGINT", "BIGINT"}, {"VARCHAR"}
 JSON = {"text": TEXT, "currency": TEXT, "date": TEXT, "boolean": {"BOOLEAN"}, "integer": WHOLE}
 JSON["number"] = WHOLE | {"DOUBLE"}
-with open(ROOT / "seeds/reference/event_schemas.csv") as seed:
+with open(ROOT / "seeds/shared/event_schemas.csv") as seed:
     SCHEMA = [r | {"required": r["is_required"] == "true" and not r["unless_key"]} for r in csv.DictReader(seed)]
 
 

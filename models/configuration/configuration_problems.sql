@@ -13,7 +13,7 @@ problems as (
         problem,
         remedy
     from column_problems
-    {% for folder in ['reference', 'catalog', 'scoring', 'plays', 'expansion', 'sync'] -%}
+    {% for folder in ['shared', 'catalog', 'scoring', 'plays', 'expansion', 'sync'] -%}
     union all
     select
         {{ 4 + loop.index }} as precedence,

@@ -191,7 +191,7 @@ problems as (
     where expansion_rubrics.trend = 'rising' and expansion_signals.lookback_days is null
     union all
     select
-        'reference/onboarding_retention_assumptions.csv' as file_path,
+        'revenue/onboarding_retention_assumptions.csv' as file_path,
         'assumption randomised' as row_key,
         'it is the name of what experiments show.' as problem,
         'Choose another.' as remedy
@@ -199,7 +199,7 @@ problems as (
     where assumption = 'randomised'
     union all
     select
-        'reference/onboarding_experiments.csv' as file_path,
+        'revenue/onboarding_experiments.csv' as file_path,
         'experiment_id ' || experiment_id as row_key,
         'its two variants are not two, or it is named completed_onboarding.' as problem,
         'Name two different variants, and the experiment otherwise.' as remedy

@@ -28,7 +28,7 @@ def sampled(first: datetime.date, last: datetime.date) -> list[datetime.date]:
     The horizons are those of validation_horizons.csv; score dates are Mondays, the default of `score_weekday`.
     """
     opinions = PROJECT / os.environ.get("ONBOARDING_HEALTH_OPINIONS", "seeds")
-    with open(opinions / "reference/validation_horizons.csv", newline="") as file:
+    with open(opinions / "validation/validation_horizons.csv", newline="") as file:
         weeks = {-(-int(row["horizon_days"]) // 7) for row in csv.DictReader(file)}
     numbers = range(-(-(first - FIRST_MONDAY).days // 7), (last - FIRST_MONDAY).days // 7 + 1)
     return [FIRST_MONDAY + datetime.timedelta(7 * n) for n in numbers if any(n % every == 0 for every in weeks)]

@@ -18,7 +18,7 @@ CURRENCIES = {"USD": 1.0, "EUR": 1.08, "GBP": 1.27, "CAD": 0.74, "AUD": 0.66}
 PERSONAS = ["admin", "end_user", "power_user", "developer"]
 API = CATEGORIES.index("api")
 COUNTRIES = ["US", "US", "DE", "GB", "FR", "IN", "AU", "CA"]
-_HOLIDAYS = PROJECT / "seeds" / "reference" / "holidays.csv"
+_HOLIDAYS = PROJECT / "seeds" / "shared" / "holidays.csv"
 
 # Milestone event, the category that has it (None: all), median days to it, logit of reaching it.
 MILESTONES = [

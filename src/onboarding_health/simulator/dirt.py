@@ -26,7 +26,7 @@ KINDS = {
     "test": (0.01, None),
     "movers": (0.2, None),
 }
-_SEED = PROJECT / "seeds" / "reference" / "event_schemas.csv"
+_SEED = PROJECT / "seeds" / "shared" / "event_schemas.csv"
 _IDENTITY = ["account_created", "account_updated", "account_merged"]
 _IDENTITY += ["contact_added", "contact_removed"]
 

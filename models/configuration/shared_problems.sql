@@ -1,4 +1,4 @@
--- What no column tells alone: what the rows of seeds/reference must be together.
+-- What no column tells alone: what the rows of the seeds that all rooms share, of revenue, monitoring and validation must be together.
 with
 
 event_schemas as (
@@ -65,7 +65,7 @@ computed_signals as (
 -- What can be summed over thousands of documents and annualised, and days of every engine.
 judged_bounds as (
     select
-        'reference/event_schemas.csv' as file_path,
+        'shared/event_schemas.csv' as file_path,
         'source ' || source || ', event_type ' || event_type || ', payload_key ' || payload_key
             as row_key,
         case
@@ -101,7 +101,7 @@ problems as (
     where not is_sound
     union all
     select distinct
-        'reference/event_schemas.csv' as file_path,
+        'shared/event_schemas.csv' as file_path,
         'source ' || event_schemas.source || ', event_type ' || event_schemas.event_type
             as row_key,
         'the stream has no such event type in event_types.csv.' as problem,
@@ -114,7 +114,7 @@ problems as (
     where event_types.event_type is null
     union all
     select
-        'reference/event_types.csv' as file_path,
+        'shared/event_types.csv' as file_path,
         'source ' || event_types.source || ', event_type ' || event_types.event_type as row_key,
         'event_schemas.csv has no row of it' || coalesce(
             ' that requires ' || event_types.document_key, ''
@@ -135,7 +135,7 @@ problems as (
     where event_schemas.event_type is null
     union all
     select
-        'reference/event_types.csv' as file_path,
+        'shared/event_types.csv' as file_path,
         'document_key ' || document_key as row_key,
         'no event type begins such a document.' as problem,
         'Set begins_document to true on one row.' as remedy
@@ -145,7 +145,7 @@ problems as (
     having sum(case when begins_document then 1 else 0 end) = 0
     union all
     select
-        'reference/event_types.csv' as file_path,
+        'shared/event_types.csv' as file_path,
         'source ' || source || ', event_type ' || event_type as row_key,
         'it begins a document and document_key is blank.' as problem,
         'Name the key, or set begins_document to false.' as remedy
@@ -153,7 +153,7 @@ problems as (
     where begins_document and document_key is null
     union all
     select
-        'reference/signals.csv' as file_path,
+        'shared/signals.csv' as file_path,
         'signal ' || computed_signals.signal as row_key,
         'the signal has no row.' as problem,
         'Add one.' as remedy
@@ -163,7 +163,7 @@ problems as (
     where signals.signal is null
     union all
     select
-        'reference/signals.csv' as file_path,
+        'shared/signals.csv' as file_path,
         'signal ' || signals.signal as row_key,
         'no model computes the signal.' as problem,
         'Remove the row, or add the signal to macros/signal_value.sql and its models.' as remedy
@@ -173,7 +173,7 @@ problems as (
     where computed_signals.signal is null
     union all
     select
-        'reference/size_classes.csv' as file_path,
+        'shared/size_classes.csv' as file_path,
         'segment with min_seats 0 and min_arr 0' as row_key,
         'exactly one class must start at zero.' as problem,
         'Add or remove one.' as remedy
@@ -181,7 +181,7 @@ problems as (
     having coalesce(sum(case when min_seats = 0 and min_arr = 0 then 1 else 0 end), 0) <> 1
     union all
     select
-        'reference/size_classes.csv' as file_path,
+        'shared/size_classes.csv' as file_path,
         'segment ' || segment as row_key,
         'any means every segment.' as problem,
         'Choose another name.' as remedy
@@ -189,7 +189,7 @@ problems as (
     where segment = 'any'
     union all
     select
-        'reference/sla_targets.csv' as file_path,
+        'shared/sla_targets.csv' as file_path,
         'column is_default' as row_key,
         'exactly one priority must be the default.' as problem,
         'Set is_default to true on one row.' as remedy
@@ -197,7 +197,7 @@ problems as (
     having coalesce(sum(case when is_default then 1 else 0 end), 0) <> 1
     union all
     select
-        'reference/survey_scales.csv' as file_path,
+        'shared/survey_scales.csv' as file_path,
         'kind ' || kind as row_key,
         'a limit lies above the scale.' as problem,
         'Let detractor_highest, promoter_lowest, dropped_from and satisfied_lowest go from lowest '
@@ -210,7 +210,7 @@ problems as (
         or satisfied_lowest > highest
     union all
     select
-        'reference/coverage_rules.csv' as file_path,
+        'monitoring/coverage_rules.csv' as file_path,
         'source ' || source as row_key,
         'no row of subject any says the rule of the other subjects.' as problem,
         'Add one.' as remedy
@@ -219,7 +219,7 @@ problems as (
     having sum(case when subject = 'any' then 1 else 0 end) = 0
     union all
     select
-        'reference/excluded_days.csv' as file_path,
+        'monitoring/excluded_days.csv' as file_path,
         'event_type ' || excluded_days.event_type as row_key,
         'only product events can be taken out, and this is one of another stream.' as problem,
         'Name a product event, or any.' as remedy
@@ -227,7 +227,7 @@ problems as (
     where excluded_days.event_type in (select event_schemas.event_type from event_schemas)
     union all
     select
-        'reference/validation_horizons.csv' as file_path,
+        'validation/validation_horizons.csv' as file_path,
         'horizon_days ' || cast(horizon_days as {{ dbt.type_string() }}) as row_key,
         'train_share and validation_share leave nothing for the holdout.' as problem,
         'Let them sum to less than 1.' as remedy
@@ -235,7 +235,7 @@ problems as (
     where train_share + validation_share >= 1
     union all
     select
-        'reference/lift_targets.csv' as file_path,
+        'validation/lift_targets.csv' as file_path,
         'the buckets' as row_key,
         'they do not count from 1 without a gap.' as problem,
         'Number the rows 1, 2, 3 and so on.' as remedy
@@ -243,7 +243,7 @@ problems as (
     having max(bucket) <> count(*)
     union all
     select
-        'reference/lift_targets.csv' as file_path,
+        'validation/lift_targets.csv' as file_path,
         'the lifts' as row_key,
         'they ask for more churners than there are, or for fewer.' as problem,
         'Let the lifts sum to the number of buckets, or to no more where some are blank.' as remedy
@@ -253,7 +253,7 @@ problems as (
         or (count(published_lift) = count(*) and sum(published_lift) <> count(*))
     union all
     select
-        'reference/timezones.csv' as file_path,
+        'shared/timezones.csv' as file_path,
         'the var ' || named_timezones.variable as row_key,
         'unknown timezone ' || named_timezones.timezone || '.' as problem,
         'Use a name of timezones.csv.' as remedy

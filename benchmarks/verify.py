@@ -14,8 +14,8 @@ MARTS = (
     "fct_account_health",
     "fct_health_drivers",
     "fct_time_to_value",
-    "ttv_survival",
-    "ttv_cohorts",
+    "rpt_ttv_survival",
+    "rpt_ttv_cohorts",
 )
 
 

@@ -43,7 +43,7 @@
     {% if builds and not var('known_at')
         and (builds[0][0] != definition(checksums, intake=true) or builds[0][1] != definition(checksums, intake=false)) %}
         {% do log(
-            'A seed, a model or a variable has changed since the last build. If rows were loaded since, health_score_records '
+            'A seed, a model or a variable has changed since the last build. If rows were loaded since, fct_score_records '
             ~ "can't tell what either did to a published score (unsplit_change). To tell them apart, run first: dbt run "
             ~ "--vars '{as_of: " ~ builds[0][2] ~ ', known_at: "' ~ builds[0][3] ~ '"}' ~ "'", info=true
         ) %}
@@ -168,14 +168,14 @@
 {% macro say_warnings(results) %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}
-    {% if 'build_warnings' not in succeeded %}{{ return('') }}{% endif %}
+    {% if 'fct_build_warnings' not in succeeded %}{{ return('') }}{% endif %}
     {% set lines = [] %}
     {% for message in run_query('select message from ' ~ target.schema ~ '.build_messages').columns[0].values() %}
         {% do lines.append('  ' ~ message) %}
     {% endfor %}
     {% for place, sentence, mart, count in run_query(
         'select place, sentence, mart, count(*) over (partition by topic) from '
-        ~ place_of('build_warnings') ~ ' order by topic_order, place'
+        ~ place_of('fct_build_warnings') ~ ' order by topic_order, place'
     ).rows if place <= 6 %}
         {% do lines.append('  ' ~ (sentence if place <= 5 else '... and ' ~ (count - 5) ~ ' more like it in ' ~ mart)) %}
     {% endfor %}

@@ -28,7 +28,7 @@ LAST = LIVED[-1]  # the night whose build runs the tests
 PASSED = ("success", "pass", "warn")
 # A company without a candidate has nothing to compare, where nothing was sent nothing was delivered, and in 120 days nobody
 # has used the product long enough to be handed over.
-EMPTY = ("health_version_comparison", "sync_deliveries", "expansion_handoffs")
+EMPTY = ("fct_challenger_scores", "rpt_sync_deliveries", "fct_expansion_handoffs")
 
 # Values in JSON, per key: what is read as a number, a date, a whole number, a truth value, a text.
 AMOUNTS = [

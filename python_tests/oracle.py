@@ -2414,7 +2414,7 @@ def steady_bands(health, seeds):
 
 
 def build_overrides(accounts, health, seeds, as_of):
-    """Rows of health_overrides. health: rows of build_health."""
+    """Rows of fct_health_overrides. health: rows of build_health."""
     (rule,) = (row for row in seeds["manual_inputs"] if row["input"] == "health_override")
     found = []
     for account in accounts:
@@ -2592,7 +2592,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     seeds: {seed name: [row dict of strings]} as load_seeds gives. as_of: date, known_at: datetime; both default to
     the data (section 1 of the definitions). clock: when the run began, UTC; now by default.
 
-    Returns {table: [row dict]}: rejected_events (source, event_id, event_type, account_id, user_id, occurred_at,
+    Returns {table: [row dict]}: fct_rejected_events (source, event_id, event_type, account_id, user_id, occurred_at,
     loaded_at, reason), reject_counts (source, reason, rows), accepted_events (source, event_id, event_type,
     account_id = canonical, user_id, occurred_at), accounts, signals (one row per account and spine day, one key per
     row of the seed signals), milestones, health, drivers, steady_bands, overrides, time_to_value, renewals. Numbers are int or
@@ -2601,7 +2601,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     subject, date_day, observed_since), watermarks (source, heard_until, complete_through).
     Raises ValueError on an unknown operator, measure or method in the seeds, KeyError on an unknown source.
     """
-    tables = {name: [] for name in ("rejected_events", "reject_counts", "accepted_events", "accounts", "signals",
+    tables = {name: [] for name in ("fct_rejected_events", "reject_counts", "accepted_events", "accounts", "signals",
                                     "milestones", "health", "drivers", "steady_bands", "overrides", "time_to_value", "renewals",
                                     "merges", "subjects", "observed_days", "watermarks")}
     clock = clock or datetime.now(UTC).replace(tzinfo=None)
@@ -2614,7 +2614,7 @@ def replay(events, seeds, as_of=None, known_at=None, clock=None):
     counts = defaultdict(int)
     for event in rejected:
         counts[(event.source, event.reason)] += 1
-        tables["rejected_events"].append({
+        tables["fct_rejected_events"].append({
             "source": event.source, "event_id": event.event_id, "event_type": event.event_type,
             "account_id": event.account_id, "user_id": event.user_id, "occurred_at": event.occurred_at,
             "loaded_at": event.loaded_at, "reason": event.reason})

@@ -152,19 +152,19 @@ def test_streams_without_rows_build(work):
     with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
         for mart, rows in warehouse.published(built).items():
             assert len(rows) == {
-                "stream_reconciliation": len(STREAMS),
-                "stream_coverage": len(subjects),
-                "build_warnings": 2,  # of product and support: nothing is known of use and of tickets
-                "tracking_plan_coverage": len(SEEDS["tracking_plan"]),
-                "expansion_arr_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
-                "expansion_targets": 3,
-                "win_back_outcomes": len(SEEDS["size_classes"]) + 1,
-                "risk_rule_performance": (
+                "rpt_stream_reconciliation": len(STREAMS),
+                "fct_stream_coverage": len(subjects),
+                "fct_build_warnings": 2,  # of product and support: nothing is known of use and of tickets
+                "rpt_tracking_plan_coverage": len(SEEDS["tracking_plan"]),
+                "rpt_expansion_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
+                "rpt_expansion_targets": 3,
+                "rpt_win_back": len(SEEDS["size_classes"]) + 1,
+                "rpt_risk_rules": (
                     len({row["rule_id"] for row in SEEDS["risk_rules"]})
                     * len(SEEDS["validation_horizons"])
                     * (len(SEEDS["size_classes"]) + 1)
                 ),
-                "intervention_outcomes": (len(SEEDS["playbooks"]) + 1) * (len(SEEDS["size_classes"]) + 1),
+                "rpt_play_outcomes": (len(SEEDS["playbooks"]) + 1) * (len(SEEDS["size_classes"]) + 1),
             }.get(mart, 0), mart
 
 

@@ -13,7 +13,7 @@ CASES = Path(__file__).parents[2] / "shared" / "data" / "cases"
 VALUES = {
     "one_event_with_an_old_clock": [
         ("select min(date_day) from fct_account_signals where events_7d is not null", "2025-03-03"),
-        ("select min(observed_from) from stream_coverage where source = 'product'", "2025-03-03"),
+        ("select min(observed_from) from fct_stream_coverage where source = 'product'", "2025-03-03"),
     ],
     "customers_older_than_the_tracker": [
         (
@@ -22,7 +22,7 @@ VALUES = {
             "0",
         ),
         ("select count(*) from fct_account_signals where date_day < date '2025-03-03' and events_7d is not null", "0"),
-        ("select count(*) from ttv_cohorts where median_days > 366", "0"),
+        ("select count(*) from rpt_ttv_cohorts where median_days > 366", "0"),
         (
             "select count(*) from fct_account_signals where account_id = 'brick' and events_7d is null"
             " and date_day < date '2025-05-01'",
@@ -33,10 +33,10 @@ VALUES = {
         ("select max(date_day) from fct_account_signals where events_7d is not null", "2025-05-01"),
         ("select max(date_day) from fct_account_signals where dau_mau_30d is not null", "2025-05-01"),
         ("select count(*) from fct_milestones where status = 'overdue' and due_on > date '2025-05-01'", "0"),
-        ("select count(*) from fct_risk_signals where first_seen_on > date '2025-05-01'", "0"),
+        ("select count(*) from fct_risk_episodes where first_seen_on > date '2025-05-01'", "0"),
         ("select count(*) from fct_time_to_value where started_on + followed_days::int > date '2025-05-01'", "0"),
         (
-            "select observed_until from stream_coverage where source = 'product' and subject = 'any' and is_silent",
+            "select observed_until from fct_stream_coverage where source = 'product' and subject = 'any' and is_silent",
             "2025-05-01",
         ),
     ],
@@ -45,8 +45,8 @@ VALUES = {
         ("select count(*) from fct_interventions", "0"),
     ],
     "one_load_clock_ahead": [
-        ("select count(*) from rejected_events where reject_reason = 'future_load'", "1"),
-        ("select max(score_date) from health_score_records", "2025-09-30"),
+        ("select count(*) from fct_rejected_events where reject_reason = 'future_load'", "1"),
+        ("select max(score_date) from fct_score_records", "2025-09-30"),
     ],
     "paused_subscription": [
         ("select count(*) from fct_arr_movements where churned_arr <> 0 or reactivation_arr <> 0", "0"),
@@ -56,8 +56,8 @@ VALUES = {
     "replies_never_exported": [
         ("select count(*) from fct_account_signals where first_response_hours_30d is not null", "0"),
     ],
-    "ticket_closed_after_solved": [("select count(*) from rejected_events", "0")],
-    "contact_added_before_removed": [("select count(*) from rejected_events", "0")],
+    "ticket_closed_after_solved": [("select count(*) from fct_rejected_events", "0")],
+    "contact_added_before_removed": [("select count(*) from fct_rejected_events", "0")],
 }
 
 

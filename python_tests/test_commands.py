@@ -67,14 +67,14 @@ def test_more_than_five_warnings_of_a_topic_are_counted(work, tmp_path):
     path = tmp_path / "memory.duckdb"
     shutil.copy(work / "memory.duckdb", path)
     with duckdb.connect(str(path)) as connection:
-        connection.execute("delete from build_messages; delete from build_warnings")
+        connection.execute("delete from build_messages; delete from fct_build_warnings")
         connection.execute(
-            "insert into build_warnings select 'drift', 8, n, 'Drift ' || n, 'health_drift' from range(1, 9) as t (n)"
+            "insert into fct_build_warnings select 'drift', 8, n, 'Drift ' || n, 'rpt_health_drift' from range(1, 9) as t (n)"
         )
     warnings = run(SUMMARY, path).stdout.rpartition("\nWarnings\n")[2]
-    assert warnings.split("\n")[4:6] == ["  Drift 5", "  ... and 3 more like it in health_drift"] and "Drift 6" not in warnings
+    assert warnings.split("\n")[4:6] == ["  Drift 5", "  ... and 3 more like it in rpt_health_drift"] and "Drift 6" not in warnings
     with duckdb.connect(str(path)) as connection:
-        connection.execute("delete from build_warnings")
+        connection.execute("delete from fct_build_warnings")
     assert run(SUMMARY, path).stdout.endswith("\nWarnings\n  none\n")
 
 

@@ -16,7 +16,7 @@ import warehouse
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 BEYOND = dt.date(9999, 12, 31)
 BEGIN = "2025-03-03"
-NEEDED = ("int_measured_signals", "stream_coverage", "rejected_events", "stream_reconciliation")
+NEEDED = ("int_measured_signals", "fct_stream_coverage", "fct_rejected_events", "rpt_stream_reconciliation")
 _ids = itertools.count()
 
 
@@ -83,12 +83,12 @@ def nulls(name, account="acme"):
 def covered(source, subject="any"):
     return (
         "select string_agg(observed_from::varchar || ' ' || coalesce(observed_until::varchar, '-') || ' ' || is_silent, ', ' "
-        f"order by observed_from) from stream_coverage where source = '{source}' and subject = '{subject}'"
+        f"order by observed_from) from fct_stream_coverage where source = '{source}' and subject = '{subject}'"
     )
 
 
 def refused(reason):
-    return f"select count(*) from rejected_events where reject_reason = '{reason}'"
+    return f"select count(*) from fct_rejected_events where reject_reason = '{reason}'"
 
 
 EVERY_DAY = ("acme", BEGIN, "2025-05-01")
@@ -242,7 +242,7 @@ VALUES = {
         (nulls("active_users_30d"), "2025-05-02 2025-09-30 152"),
         (nulls("guided_task_share"), "2025-05-02 2025-09-30 152"),
         (
-            "select sentence from stream_coverage where source = 'product' and subject = 'any'",
+            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any'",
             "Product events stopped on 2025-05-01: nothing is known of use since.",
         ),
         (signal("is_subscribed", "2025-09-30"), 1),
@@ -272,7 +272,7 @@ VALUES = {
         (nulls("events_7d"), "2025-03-03 2025-06-30 120"),
         (nulls("core_events_7d"), "2025-03-03 2025-06-30 120"),
         (
-            "select sentence from stream_coverage where source = 'product' and subject = 'any'",
+            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any'",
             "Product events have never come: nothing is known of use.",
         ),
     ],
@@ -293,7 +293,7 @@ VALUES = {
         (signal("usage_growth_28d", "2025-07-14"), None),
         (signal("usage_growth_28d", "2025-07-15"), 0),
         (
-            "select sentence from stream_coverage where source = 'product' and subject = 'any' order by observed_from limit 1",
+            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any' order by observed_from limit 1",
             "Product events stopped on 2025-04-30 and came back on 2025-05-21: nothing is known of use in between.",
         ),
     ],
@@ -334,7 +334,7 @@ VALUES = {
         (signal("session_change_7d", "2025-06-30"), 0),
         (signal("days_since_note", "2025-06-30"), None),
         (
-            "select sentence from stream_coverage where source = 'product' and subject = 'any'",
+            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any'",
             "Product events are observed since 2025-03-03 and complete through 2025-06-28.",
         ),
     ],
@@ -370,7 +370,7 @@ VALUES = {
     ],
 }
 # What is refused later still counts as raw.
-COUNTED = "select count(*) from stream_reconciliation where raw_count <> staged_count + rejected_count"
+COUNTED = "select count(*) from rpt_stream_reconciliation where raw_count <> staged_count + rejected_count"
 
 
 @pytest.mark.parametrize("case", VALUES, ids=lambda case: case.__name__)
@@ -519,14 +519,14 @@ def build_and_compare(house, rows, clock, needed):
 
 def test_a_load_ahead_of_the_clock_is_judged_again_until_its_time_comes():
     """It comes, waits, comes true between other loads, and where it is taken out nothing is left of it."""
-    needed = ("int_measured_signals", "rejected_events")
+    needed = ("int_measured_signals", "fct_rejected_events")
     rows = company(sign_ins("acme", BEGIN, "2025-04-01"))
     ahead = event("product", "record_created", "acme", "2025-04-02 10:00", "u1", "2025-04-05 12:00")[1]
     far = event("product", "record_created", "acme", "2025-04-02 10:00", "u1", "2099-04-05")[1]
     house = warehouse.Nightly(needed=needed)
     rows["product"] += [ahead, far]
     house.load(warehouse.raw_frames(rows))
-    refused_loads = "select count(*) from rejected_events where reject_reason = 'future_load'"
+    refused_loads = "select count(*) from fct_rejected_events where reject_reason = 'future_load'"
     for clock, arriving, still_ahead in (
         ("2025-04-02 03:00", [], 2),
         ("2025-04-03 03:00", list(sign_ins("acme", "2025-04-02", "2025-04-02")), 2),
@@ -546,7 +546,7 @@ def test_a_load_ahead_of_the_clock_is_judged_again_until_its_time_comes():
 
 
 def test_a_clock_that_was_wrong_leaves_nothing_behind():
-    needed = ("int_measured_signals", "rejected_events")
+    needed = ("int_measured_signals", "fct_rejected_events")
     rows = company(sign_ins("acme", BEGIN, "2025-04-01"))
     rows["product"].append(event("product", "record_created", "acme", "2025-04-01", "u1", "2031-01-01")[1])
     house = warehouse.Nightly(needed=needed)
@@ -557,7 +557,7 @@ def test_a_clock_that_was_wrong_leaves_nothing_behind():
 
 def test_a_stream_that_stops_and_comes_back_is_the_same_night_by_night():
     """Builds after midnight and at noon of a stream that is late, stops for two weeks and comes back."""
-    needed = ("int_measured_signals", "stream_coverage")
+    needed = ("int_measured_signals", "fct_stream_coverage")
     parts = [
         *sign_ins("acme", BEGIN, "2025-03-25"),
         *sign_ins("brick", "2025-03-20", "2025-03-27", step=2, kind="record_created"),

@@ -15,7 +15,7 @@ from test_observable import Coverage
 DAY = datetime.timedelta(days=1)
 START = datetime.datetime(2025, 1, 6, 10)
 SEEDS = warehouse.seed_rows()
-NEEDED = ("fct_milestones", "fct_risk_signals")
+NEEDED = ("fct_milestones", "fct_risk_episodes")
 NIGHTS = 4
 LENGTH = 40
 SUBJECTS = {"session_started": {"session_started"}, "role:core": {"dashboard_created", "report_viewed"}}

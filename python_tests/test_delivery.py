@@ -32,7 +32,7 @@ from onboarding_health.delivery.store import Change, Store
 
 TOKEN = "s3cret-token"
 LOG = ("sync_attempts", "sync_acknowledgements", "sync_dead_letters")
-OBJECTS = {"sync_account_health": "account_health", "sync_milestones": "milestone", "sync_tasks": "task"}
+OBJECTS = {"fct_sync_account_health": "account_health", "fct_sync_milestones": "milestone", "fct_sync_tasks": "task"}
 FAST = {
     "requests": "10000", "per_seconds": "1", "timeout_seconds": "5", "max_attempts": "3", "first_wait_seconds": "0.002",
     "max_wait_seconds": "1.5", "stop_after_failures": "3",
@@ -148,7 +148,7 @@ def empty(tmp_path_factory):
             columns = "sync_key varchar, payload varchar, payload_hash varchar, closed_on date, status varchar"
             connection.execute(f"create table {table} ({columns})")
         connection.execute("create table base_build_moment as select now()::timestamp as known_at, today() as as_of")
-        for view in ("int_sync_changes", "sync_outbox", "sync_deliveries"):
+        for view in ("int_sync_changes", "fct_sync_outbox", "rpt_sync_deliveries"):
             connection.execute(f"create view {view} as {model_sql(view)}")
     return path
 
@@ -195,7 +195,7 @@ class House:
 
     def states(self):
         """State by object and key, of what is in the outbox."""
-        return {(kind, key): state for kind, key, state in self.rows("select object_type, sync_key, state from sync_outbox")}
+        return {(kind, key): state for kind, key, state in self.rows("select object_type, sync_key, state from fct_sync_outbox")}
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ def check(house, history):
     traces = Counter(row[0] for row in house.rows("select change_id from sync_attempts"))
     sent = Counter(arrival.change_id for arrival in receiver.arrivals)
     assert all(count <= traces[change_id] for change_id, count in sent.items()), "a request without a trace"
-    assert house.rows("select count(*) from sync_outbox where is_due") == [(0,)]
+    assert house.rows("select count(*) from fct_sync_outbox where is_due") == [(0,)]
     assert house.rows("select count(*) from sync_dead_letters") == [(0,)]
 
 
@@ -425,9 +425,9 @@ def chain_on_what_was_acknowledged(monkeypatch, house):
 
 
 def name_changes_by_payload_alone(monkeypatch, house):
-    sql = model_sql("sync_outbox").replace("coalesce(latest_change_id, '')", "''").replace("cast(known_at as TEXT)", "''")
+    sql = model_sql("fct_sync_outbox").replace("coalesce(latest_change_id, '')", "''").replace("cast(known_at as TEXT)", "''")
     with duckdb.connect(str(house.path)) as connection:
-        connection.execute(f"create or replace view sync_outbox as {sql}")
+        connection.execute(f"create or replace view fct_sync_outbox as {sql}")
 
 
 def send_an_earlier_state(monkeypatch, house):
@@ -708,7 +708,7 @@ def test_a_refused_change_is_put_aside_with_its_reason(house):
     house.receiver.choose = lambda: "ok"
     with duckdb.connect(str(house.path)) as connection:  # somebody has corrected the cause
         connection.execute("begin; delete from sync_dead_letters")
-        assert connection.execute("select is_due from sync_outbox where sync_key = 'a'").fetchall() == [(True,)]
+        assert connection.execute("select is_due from fct_sync_outbox where sync_key = 'a'").fetchall() == [(True,)]
         connection.execute("rollback")
     house.build(THREE | {("account_health", "a"): 2})
     assert house.send() == 0 and set(house.states().values()) == {"unchanged"}
@@ -759,7 +759,7 @@ def test_changes_reversals_and_withdrawals_go_out_with_ids_of_their_own(house):
     assert [arrival.sequence_number for arrival in arrivals] == [1, 2, 3, 4, 5]
     assert [json.loads(arrival.payload).get("score") for arrival in arrivals] == [1, 2, 1, None, 1]
     assert json.loads(arrivals[3].payload) == {"sync_key": "a", "is_withdrawn": True}
-    assert house.rows("select changes, acknowledged, success_share, meets_service_level from sync_deliveries") == [
+    assert house.rows("select changes, acknowledged, success_share, meets_service_level from rpt_sync_deliveries") == [
         (5, 5, 1, True)
     ]
 
@@ -888,11 +888,11 @@ def test_payload_is_json_whatever_an_id_holds(house):
     with duckdb.connect() as connection:
         columns = "'red' as band, 'measured' as band_reason, 1.50::decimal(9, 2) as change_7d"
         connection.execute(
-            f"create table current_account_health as select unnest(?) as account_id, 'scored' as status, 5.00 as score, "
+            f"create table fct_current_health as select unnest(?) as account_id, 'scored' as status, 5.00 as score, "
             f"{columns}, 'x' as top_driver_up, 'y' as top_driver_down, date '2025-01-01' as score_date",
             [ids],
         )
         connection.execute("create table metric_advice as from (values ('x', 'more'), ('y', 'less')) as advice (metric, label)")
-        payloads = connection.execute(model_sql("sync_account_health")).fetchdf()["payload"]
+        payloads = connection.execute(model_sql("fct_sync_account_health")).fetchdf()["payload"]
     said = [json.loads(payload)["account_id"] for payload in payloads]
     assert sorted(said) == sorted("".join(" " if char < " " else char for char in text) for text in ids)

@@ -38,7 +38,7 @@ def test_the_pages_count_the_tasks_and_tell_the_news(dirty_house, pages):
         assert f"\n{digest._count(mine, 'task')} open for you" in page and f"; {others} with others. Times" in page
         assert page.count("\n- with the ") == min(others, digest.OTHERS_SHOWN)
     news = dirty_house.execute(
-        "select alerts.owner_id, alerts.account_id, reason from alerts inner join dim_accounts using (account_id) "
+        "select fct_alerts.owner_id, fct_alerts.account_id, reason from fct_alerts inner join dim_accounts using (account_id) "
         "where churned_on is null and alerted_on > as_of - 7"
     ).fetchall()
     assert len(news) > 20
@@ -81,18 +81,18 @@ def one_account():
     day = "date '2025-01-31'"
     with duckdb.connect() as connection:
         connection.execute(f"""
-            create table current_account_health as select
+            create table fct_current_health as select
                 null::varchar as owner_id, 'a|1' as account_id, E'A*b_c\\n|d' as account_name, 'mid_market' as segment,
                 1000.5::decimal(18, 2) as arr, 'scored' as status, 45.5::decimal(9, 2) as score, 'yellow' as band,
                 null::decimal(9, 2) as change_7d, 'capped' as band_reason, null::date as override_ends_on,
                 'Few logins' as band_cap_reason;
             create table dim_accounts as select 'a|1' as account_id, {day} as as_of, null::date as churned_on;
-            create table health_explanations as select 'a|1' as account_id, 'Scores 45.50.' as explanation;
+            create table fct_health_explanations as select 'a|1' as account_id, 'Scores 45.50.' as explanation;
             create table risk_severities as from (values ('low', 1), ('high', 3)) as ranks (severity, severity_rank);
-            create table fct_risk_signals as select
+            create table fct_risk_episodes as select
                 'a|1' as account_id, 'r' as rule_id, 'Few logins' as rule, 'high' as severity, true as is_active,
                 {day} as first_seen_on;
-            create table alerts as select
+            create table fct_alerts as select
                 '1' as alert_id, 'a|1' as account_id, 'risk_began' as alert_kind, {day} - 7 as alerted_on,
                 null::date as ended_on, 'high' as severity, 'Too old to be news.' as reason;
             create table fct_interventions as select

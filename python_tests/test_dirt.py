@@ -10,7 +10,7 @@ import warehouse
 from onboarding_health.simulator import dirt
 
 AWKWARD = ("merges", "movers")
-MONITORING = ("rejected_events", "stream_reconciliation", "stream_coverage", "account_merges", "build_warnings")
+MONITORING = ("fct_rejected_events", "rpt_stream_reconciliation", "fct_stream_coverage", "fct_account_merges", "fct_build_warnings")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def clean(simulated_frames):
 def test_rejects_are_the_injected_defects(dirty_house, dirty_company):
     injected = dirty_company[1]["injected"]
     expected = injected.dropna(subset="reason").set_index(["source", "reason"])["rows"].to_dict()
-    query = "select source, reject_reason, count(*) from rejected_events group by all"
+    query = "select source, reject_reason, count(*) from fct_rejected_events group by all"
     assert {
         (source, reason): rows for source, reason, rows in dirty_house.execute(query).fetchall()
     } == expected
@@ -33,7 +33,7 @@ def test_rejects_are_the_injected_defects(dirty_house, dirty_company):
 
 def test_every_row_is_staged_or_rejected(dirty_house, dirty_company):
     rows = dirty_house.execute(
-        "select source, raw_count, staged_count + rejected_count from stream_reconciliation"
+        "select source, raw_count, staged_count + rejected_count from rpt_stream_reconciliation"
     ).fetchall()
     assert {(source, len(frame), len(frame)) for source, frame in dirty_company[0].items()} == set(rows)
 
@@ -96,9 +96,9 @@ def test_events_of_excluded_accounts_are_counted(dirty_house, dirty_company):
     kinds = truth["accounts"].set_index("account_id")["kind"]
     excluded = set(kinds.index[kinds != "customer"])
     rejected = dirty_house.execute(
-        "select source, event_id, account_id, user_id, loaded_at from rejected_events"
+        "select source, event_id, account_id, user_id, loaded_at from fct_rejected_events"
     ).df()
-    query = "select source, excluded_account_count from stream_reconciliation"
+    query = "select source, excluded_account_count from rpt_stream_reconciliation"
     counts = dict(dirty_house.execute(query).fetchall())
     for source, frame in frames.items():
         rows = frame[frame["account_id"].isin(excluded)]

@@ -1,4 +1,4 @@
-"""health_drift equals a computation in numpy, on random scores, metrics and churns."""
+"""rpt_health_drift equals a computation in numpy, on random scores, metrics and churns."""
 
 import datetime
 import random
@@ -14,7 +14,7 @@ AS_OF = MONDAY + datetime.timedelta(7 * WEEKS + 2)
 METRICS = ("coin", "constant", "peaked", "sliding", "uniform")
 BANDS = ("red", "yellow", "green")
 STEPS = ("account_dates", "values", "sums", "stability", "shares", "calibration", "measures")
-MODELS = (*(f"int_drift_{step}" for step in STEPS), "health_drift")
+MODELS = (*(f"int_drift_{step}" for step in STEPS), "rpt_health_drift")
 KEY = ["model_version", "segment", "stage", "month", "measure", "subject"]
 
 
@@ -108,7 +108,7 @@ def built(frames, settings, thresholds):
             connection.execute(f"create table {table} as select {columns} from frame")
         for model in MODELS:
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
-        rows = connection.execute("from health_drift").df()
+        rows = connection.execute("from rpt_health_drift").df()
     return rows.set_index(KEY, verify_integrity=True)
 
 

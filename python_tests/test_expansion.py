@@ -279,7 +279,7 @@ def test_rates_equal_those_counted_from_scores_and_opportunities(short_house):
                 outcome = ("won" if won else "grew") if added else "false"
             for segment in (accounts[account]["segment"], "all"):
                 leads[population, band, segment, horizon].append((outcome, won[0] if won else None, added, len(won), len(own)))
-    found = rows(short_house, "select * from expansion_kpis")
+    found = rows(short_house, "select * from rpt_expansion")
     assert {(row["population"], row["band"], row["segment"], row["horizon_days"]) for row in found} == set(leads)
     for row in found:
         members = leads[row["population"], row["band"], row["segment"], row["horizon_days"]]
@@ -394,15 +394,15 @@ def test_later_events_change_no_score(dirty_company):
         warehouse.build(frames, seeds=SHORT, **moment) as replayed,
     ):
         for model in (
-            "int_expansion_scores", "fct_expansion_scores", "expansion_handoffs", "fct_expansion_leads", "expansion_kpis",
-            "onboarding_retained_arr",
+            "int_expansion_scores", "fct_expansion_scores", "fct_expansion_handoffs", "fct_expansion_leads", "rpt_expansion",
+            "rpt_onboarding_retention",
         ):  # fmt: skip
             query = f"select * from {model} order by all"
             assert then.execute(query).fetchall() == replayed.execute(query).fetchall() != [], model
 
 
 def retained_of(connection, members):
-    """Rows of onboarding_retained_arr from members (comparison, onboarding, start and kept ARR) of experiments."""
+    """Rows of rpt_onboarding_retention from members (comparison, onboarding, start and kept ARR) of experiments."""
     frame = pd.DataFrame(members, columns=["comparison", "onboarding", "start_arr", "kept_arr"])
     connection.register("members", frame)
     connection.execute(
@@ -411,7 +411,7 @@ def retained_of(connection, members):
         "true as is_over, cast(start_arr as decimal(18, 2)) as start_arr, cast(kept_arr as decimal(18, 2)) as kept_arr, "
         "kept_arr > 0 as is_retained from members"
     )
-    found = rows(connection, f"select * from ({warehouse.model_sql('onboarding_retained_arr')}) where segment = 'all'")
+    found = rows(connection, f"select * from ({warehouse.model_sql('rpt_onboarding_retention')}) where segment = 'all'")
     return {row["comparison"]: row for row in found}
 
 
@@ -466,7 +466,7 @@ def test_the_interval_of_kept_arr_holds_the_truth(size_matters):
 
 
 def retained(connection, groups):
-    """Rows of onboarding_retained_arr from groups (onboarding, accounts, retained, ARR of an account)."""
+    """Rows of rpt_onboarding_retention from groups (onboarding, accounts, retained, ARR of an account)."""
     table = ", ".join(f"('{name}', {accounts}, {kept}, {arr})" for name, accounts, kept, arr in groups)
     connection.execute(
         f"create or replace table int_onboarding_retention as "
@@ -478,7 +478,7 @@ def retained(connection, groups):
         f"cast(case when n < kept then arr else 0 end as decimal(18, 2)) as kept_arr from members"
     )
     return rows(
-        connection, f"select * from ({warehouse.model_sql('onboarding_retained_arr')}) where segment = 'all' order by assumption"
+        connection, f"select * from ({warehouse.model_sql('rpt_onboarding_retention')}) where segment = 'all' order by assumption"
     )
 
 

@@ -66,11 +66,11 @@ def test_stakes_and_their_weeks_are_what_plain_python_says():
             "basis varchar, horizon_days int, model_version varchar, predictor varchar, left_out_fold int, bin int, "
             "training_churners bigint, base_rate decimal(18, 12), churn_probability decimal(18, 12)", curves,
         )  # fmt: skip
-        for model in ("int_expected_losses", "expected_losses"):
+        for model in ("int_expected_losses", "rpt_expected_losses"):
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
         query = "select account_id, score_date, is_at_risk, arr_at_stake, expected_arr_loss, stake_basis from int_expected_losses"
         found = {row[:2]: row[2:] for row in connection.execute(query).fetchall()}
-        query = "select score_date, segment, accounts, accounts_at_risk, unknown_accounts, expected_arr_loss from expected_losses"
+        query = "select score_date, segment, accounts, accounts_at_risk, unknown_accounts, expected_arr_loss from rpt_expected_losses"
         weeks = {row[:2]: row[2:] for row in connection.execute(query).fetchall()}
     expected, sums = {}, defaultdict(list)
     for account_id, segment, date, track, status, version, score in scores:

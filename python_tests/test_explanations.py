@@ -20,13 +20,13 @@ def rows_of(connection, query):
 @pytest.fixture(scope="module")
 def explained(dirty_house):
     """Of each scored account: its explanation, the rows of its metrics and its steps."""
-    scored = "account_id in (select account_id from current_account_health where status = 'scored')"
+    scored = "account_id in (select account_id from fct_current_health where status = 'scored')"
     found = {}
-    for table in ("health_explained_metrics", "health_steps"):
+    for table in ("fct_health_explained_metrics", "fct_health_steps"):
         found[table] = defaultdict(list)
         for row in rows_of(dirty_house, f"from {table} where {scored} order by all"):
             found[table][row["account_id"]].append(row)
-    explanations = rows_of(dirty_house, f"from health_explanations where {scored}")
+    explanations = rows_of(dirty_house, f"from fct_health_explanations where {scored}")
     return [(row, *(found[table][row["account_id"]] for table in found)) for row in explanations]
 
 
@@ -85,7 +85,7 @@ def test_a_step_asks_for_what_the_account_can_reach(dirty_house, explained):
     bounds = {row["metric"]: row for row in seeds["health_metrics"] if row["model_version"] == "any"}
     advice = {row["metric"]: row for row in seeds["metric_advice"]}
     users = dict(dirty_house.execute(
-        "select account_id, active_users_30d from fct_account_signals join current_account_health using (account_id) "
+        "select account_id, active_users_30d from fct_account_signals join fct_current_health using (account_id) "
         "where date_day = score_date").fetchall())  # fmt: skip
     peers = defaultdict(list)
     for row in rows_of(dirty_house, """
@@ -136,6 +136,6 @@ def test_the_words_are_those_of_people_and_no_value_leaves_its_range(explained):
 
 def test_each_account_is_explained_in_words(dirty_house):
     for name in ("account_id", "explanation"):
-        query = f"select count(*), count({name}) from current_account_health left join health_explanations using (account_id)"
+        query = f"select count(*), count({name}) from fct_current_health left join fct_health_explanations using (account_id)"
         accounts, filled = dirty_house.execute(query).fetchone()
         assert accounts == filled > 0

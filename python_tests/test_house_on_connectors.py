@@ -64,7 +64,7 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
     late = ravenstack_ends({"subscriptions": subscriptions, "churn_events": churns}).query("is_late").subscription_id
 
     duplicates = int(usage.usage_id.duplicated().sum()) + int(errors.usage_id.duplicated().sum())
-    refused = counts(connection, "select source, reject_reason, count(*) from rejected_events group by all")
+    refused = counts(connection, "select source, reject_reason, count(*) from fct_rejected_events group by all")
     assert refused == {("product", "duplicate_id"): duplicates} and duplicates == 22
 
     trial_only = set(accounts[accounts.is_trial].account_id) - set(subscriptions[~subscriptions.is_trial].account_id)
@@ -82,7 +82,7 @@ def test_ravenstack_refuses_and_places_what_pandas_counts(ravenstack):
     ]
     early_rows = sum(int((rows.usage_date < rows.account_id.map(starts)).sum()) for rows in kept)
     found = connection.execute(
-        "select raw_count, before_start_count from stream_reconciliation where source = 'product'"
+        "select raw_count, before_start_count from rpt_stream_reconciliation where source = 'product'"
     ).fetchone()
     assert found == (len(usage) + len(errors), early_rows)
 
@@ -147,7 +147,7 @@ def test_oulad_churn_and_first_value_are_what_the_tables_say(oulad):
 @pytest.mark.parametrize("connector", ["ravenstack", "oulad"])
 def test_accounts_are_scored_and_summed_up(connector, request):
     connection, summary = request.getfixturevalue(connector)
-    statuses = dict(connection.execute("select status, count(*) from current_account_health group by 1").fetchall())
+    statuses = dict(connection.execute("select status, count(*) from fct_current_health group by 1").fetchall())
     churned = connection.execute("select count(*) from dim_accounts where churned_on is not null").fetchone()[0]
     assert statuses["churned"] == churned and statuses["scored"] > 0.9 * (sum(statuses.values()) - churned)
     for heading in ("Accounts by band", "Time to value", "Does the score predict", "Most at risk", "Warehouse"):
@@ -200,7 +200,7 @@ def test_usage_on_oulad_is_what_pandas_counts(oulad):
 
 
 def verdicts(connection, condition):
-    query = f"select churners, verdict from health_validation where basis = 'restated' and {condition}"
+    query = f"select churners, verdict from rpt_health_validation where basis = 'restated' and {condition}"
     return connection.execute(query).fetchall()
 
 
@@ -216,7 +216,7 @@ def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
     connection, summary = ravenstack
     outcomes = connection.execute(
         "select account_id, score_date, horizon_days, compared_stage, score::double as value, has_churned::int as churned "
-        "from fct_health_outcomes where basis = 'restated' and outcome in ('churned', 'retained')"
+        "from fct_churn_labels where basis = 'restated' and outcome in ('churned', 'retained')"
     ).df()
     # An account has left by the window's end if all that it had signed by then has ended.
     closes = outcomes.score_date + pd.to_timedelta(7 + outcomes.horizon_days, unit="D")
@@ -227,7 +227,7 @@ def test_on_ravenstack_the_score_is_said_not_to_predict(ravenstack, paid):
     assert (left > outcomes.score_date + pd.Timedelta(days=7)).all()
     assert (outcomes.churned == (left <= closes)).all() and outcomes.churned.any()
     said = connection.execute(
-        "select horizon_days, observations, churners, auc, auc_lower, auc_upper, finding, verdict from health_validation "
+        "select horizon_days, observations, churners, auc, auc_lower, auc_upper, finding, verdict from rpt_health_validation "
         "where basis = 'restated' and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'"
     ).fetchall()
     assert len(said) == 3
@@ -253,7 +253,7 @@ def test_on_oulad_the_labels_are_the_withdrawals_and_too_few_to_judge(oulad):
     left = registrations.date_unregistration
     outcomes = connection.execute(
         "select split_part(account_id, '-', 3)::int as id_student, score_date - date '2013-10-01' as day, horizon_days, outcome "
-        "from fct_health_outcomes where basis = 'restated' and outcome <> 'window_open'"
+        "from fct_churn_labels where basis = 'restated' and outcome <> 'window_open'"
     ).df()
     gone = outcomes.id_student.map(left)
     since = gone - outcomes.day

@@ -127,11 +127,11 @@ for _days in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1)):
 @pytest.mark.parametrize("case", MERGES)
 def test_the_last_word_says_who_survives(case):
     accounts, rows, survivors, outcomes = MERGES[case]
-    with built(("base_accounts", "account_merges"), crm=created(*accounts) + merges(*rows)) as connection:
+    with built(("base_accounts", "fct_account_merges"), crm=created(*accounts) + merges(*rows)) as connection:
         assert column_by_key(connection, "select source_account_id, account_id from base_accounts") == {
             account: survivors.get(account, account) for account in accounts
         }
-        found = connection.execute("select outcome, surviving_account_id from account_merges order by event_id").fetchall()
+        found = connection.execute("select outcome, surviving_account_id from fct_account_merges order by event_id").fetchall()
     assert [row[0] for row in found] == outcomes
     assert [row[1] for row in found] == [
         survivors.get(row[0]) if outcome == "applied" else None for row, outcome in zip(rows, outcomes, strict=True)
@@ -431,13 +431,13 @@ PARENTS = {
 def test_parents_are_followed_upwards_after_merges(case):
     rows, merged, expected = PARENTS[case]
     crm = families(*rows) + merges(*merged)
-    with built(("int_account_parents", "parent_account_health"), crm=crm) as connection:
+    with built(("int_account_parents", "fct_parent_health"), crm=crm) as connection:
         found = defaultdict(list)
         for account, ancestor in connection.execute(
             "select account_id, ancestor_account_id from int_account_parents order by account_id, depth"
         ).fetchall():
             found[account].append(ancestor)
-        groups = column_by_key(connection, "select parent_account_id, accounts from parent_account_health")
+        groups = column_by_key(connection, "select parent_account_id, accounts from fct_parent_health")
         direct = column_by_key(connection, "select account_id, parent_account_id from dim_accounts")
     assert found == {account: list(ancestors) for account, ancestors in expected.items()}
     assert groups == {
@@ -453,8 +453,8 @@ def test_parents_are_followed_upwards_after_merges(case):
 def test_an_excluded_parent_has_no_group_and_its_children_belong_to_those_above_it():
     crm = families(("a", None), ("b", "a"), ("c", "b"))
     crm[1] = event("created b", "account_created", "b", at(), parent_account_id="a", is_test=True)
-    with built(("parent_account_health",), crm=crm) as connection:
-        assert column_by_key(connection, "select parent_account_id, accounts from parent_account_health") == {"a": 2}
+    with built(("fct_parent_health",), crm=crm) as connection:
+        assert column_by_key(connection, "select parent_account_id, accounts from fct_parent_health") == {"a": 2}
 
 
 # -- what the cases ask for --------------------------------------------------------------------------------------------
@@ -468,7 +468,7 @@ def ticket(event_id, event_type, account, when, ticket_id="42", **payload):
     return event(event_id, f"ticket_{event_type}", account, when, ticket_id=ticket_id, **payload)
 
 
-# Rows of the support stream, its counts in stream_reconciliation: before_start, without_beginning, ambiguous.
+# Rows of the support stream, its counts in rpt_stream_reconciliation: before_start, without_beginning, ambiguous.
 RECONCILED = {
     "unknown tickets": (
         [
@@ -498,13 +498,13 @@ RECONCILED = {
 def test_events_without_a_beginning_are_counted(case):
     support, expected = RECONCILED[case]
     crm = created("a", "b", "c") + onboarded("a", "b", "c") + [event("late", "note_logged", "a", at(30))]
-    with built(("stream_reconciliation",), crm=crm, support=support) as connection:
+    with built(("rpt_stream_reconciliation",), crm=crm, support=support) as connection:
         found = connection.execute(
             "select before_start_count, without_beginning_count, ambiguous_document_count "
-            "from stream_reconciliation where source = 'support'"
+            "from rpt_stream_reconciliation where source = 'support'"
         ).fetchone()
         (off,) = connection.execute(
-            "select count(*) from stream_reconciliation where raw_count <> staged_count + rejected_count"
+            "select count(*) from rpt_stream_reconciliation where raw_count <> staged_count + rejected_count"
         ).fetchone()
     assert found == expected
     assert off == 0
@@ -593,7 +593,7 @@ def test_subscriptions_count_for_the_account_that_has_them(case):
 
 # -- nights ------------------------------------------------------------------------------------------------------------
 
-PUBLISHED = ("dim_accounts", "fct_account_signals", "fct_milestones", "stream_reconciliation")
+PUBLISHED = ("dim_accounts", "fct_account_signals", "fct_milestones", "rpt_stream_reconciliation")
 
 
 def first_difference(house, so_far):

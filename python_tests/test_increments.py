@@ -23,7 +23,7 @@ HISTORIES = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 NIGHTS = 5
-HISTORY = ("health_score_records", "health_restatements", "audit_log")  # what was published depends on the nights
+HISTORY = ("fct_score_records", "fct_score_restatements", "fct_audit_log")  # what was published depends on the nights
 
 
 def arrivals(company, rng, behind):

@@ -104,7 +104,7 @@ def playbook():
     connection = warehouse.build(
         raw_frames({"crm": crm, "billing": billed(revenue), "product": product}),
         seeds=settings(bridged_lapse_days="0"),  # mrr-playbook calls each month without revenue churn
-        needed=("fct_arr_movements", "arr_waterfall", "revenue_retention"),
+        needed=("fct_arr_movements", "rpt_arr_waterfall", "rpt_revenue_retention"),
     )
     return arr, connection
 
@@ -145,7 +145,7 @@ def test_movements_of_a_business_like_mrr_playbook(playbook):
 def test_the_waterfall_of_a_business_like_mrr_playbook(playbook):
     arr, connection = playbook
     expected = movements(arr)
-    found = connection.execute("select * from arr_waterfall where segment = 'all' order by month_start").df()
+    found = connection.execute("select * from rpt_arr_waterfall where segment = 'all' order by month_start").df()
     assert found.month_start.dt.date.tolist() == [first_of(month) for month in range(MONTHS)]
     names = {"new": "new_arr", "reactivation": "reactivation_arr", "expansion": "expansion_arr",
              "contraction": "contraction_arr", "churn": "churned_arr"}  # fmt: skip
@@ -163,7 +163,7 @@ def test_retention_of_a_business_like_mrr_playbook(playbook, months):
     """Of those who paid at the start: NRR, GRR with each at most its own start, and the share of logos that pay nothing now."""
     arr, connection = playbook
     found = connection.execute(
-        "select * from revenue_retention where segment = 'all' and cohort = 'all' and window_months = ? order by month_start",
+        "select * from rpt_revenue_retention where segment = 'all' and cohort = 'all' and window_months = ? order by month_start",
         [months],
     ).df()
     assert len(found) > 10 and found.month_start.dt.date.tolist() == [first_of(month) for month in range(months, MONTHS)]
@@ -245,7 +245,7 @@ def fightchurn():
     crm = [row for name, start in starts.items() for row in account(name, start)]
     connection = warehouse.build(
         raw_frames({"crm": crm, "billing": billing, "product": product}), seeds=settings(bridged_lapse_days="0"),
-        needed=("fct_arr_movements", "revenue_retention", "int_usage_signals"),
+        needed=("fct_arr_movements", "rpt_revenue_retention", "int_usage_signals"),
     )
     return terms, events, connection
 
@@ -262,7 +262,7 @@ def test_churn_of_a_business_like_fightchurn(fightchurn):
     terms, _, connection = fightchurn
     found = connection.execute(
         "select month_start, month_end, start_accounts, churned_accounts, logo_churn::double as logo_churn, window_months "
-        "from revenue_retention where segment = 'all' and cohort = 'all' and window_months in (1, 3)"
+        "from rpt_revenue_retention where segment = 'all' and cohort = 'all' and window_months in (1, 3)"
     ).df()
     assert len(found) == 8 + 6 and found.churned_accounts.sum() > 20
     for row in found.itertuples():

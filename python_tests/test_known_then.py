@@ -53,7 +53,7 @@ def test_what_was_known_then_is_what_a_replay_of_the_day_says():
     for day in days:
         found, known_at = (
             connection.execute(
-                "select account_id, score from fct_health_outcomes where basis = 'known_then' and score_date = ?", [day]
+                "select account_id, score from fct_churn_labels where basis = 'known_then' and score_date = ?", [day]
             ).fetchall(),
             connection.execute("select max(known_at) from completed_builds where as_of <= ?", [day]).fetchone()[0],
         )
@@ -136,12 +136,12 @@ def test_late_rows_that_know_the_outcome_raise_the_restated_area_only():
     areas = {
         basis: (float(area), observations, churners, left_out)
         for basis, area, observations, churners, left_out in connection.execute(
-            "select basis, auc, observations, churners, left_out from health_validation "
+            "select basis, auc, observations, churners, left_out from rpt_health_validation "
             "where horizon_days = 30 and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all'"
         ).fetchall()
     }
     scores = dict(connection.execute(
-        "select basis, max(different) from (select basis, count(distinct score) as different from fct_health_outcomes "
+        "select basis, max(different) from (select basis, count(distinct score) as different from fct_churn_labels "
         "where horizon_days = 30 and has_churned is not null group by basis, score_date) group by basis"
     ).fetchall())  # fmt: skip
     # As known then, who leaves and who stays look alike on each date: an area above 0.5 tells dates apart, not accounts.
@@ -149,7 +149,7 @@ def test_late_rows_that_know_the_outcome_raise_the_restated_area_only():
     assert areas["restated"][0] > 0.7 and areas["restated"][0] > areas["known_then"][0] + 0.2
     assert areas["known_then"][2] >= 10
     known, restated = (set(connection.execute(
-        "select account_id, score_date from fct_health_outcomes where horizon_days = 30 and has_churned is not null "
+        "select account_id, score_date from fct_churn_labels where horizon_days = 30 and has_churned is not null "
         "and basis = ?", [basis]).fetchall()) for basis in ("known_then", "restated"))  # fmt: skip
     assert areas["known_then"][1] == len(known)
     assert (areas["known_then"][3] or 0) == len(restated - known)
@@ -159,7 +159,7 @@ def test_a_date_that_nothing_was_built_on_is_left_out_and_counted():
     company = company_strategy.random_company(3, n_accounts=6, n_days=100, merges=0, special=0, churn=0)
     with warehouse.build(warehouse.raw_frames(company)) as connection:
         rows = connection.execute(
-            "select basis, observations, left_out, finding from health_validation where predictor = 'score' "
+            "select basis, observations, left_out, finding from rpt_health_validation where predictor = 'score' "
             "and segment = 'all' and split = 'all' and population = 'all' and horizon_days = 30"
         ).fetchall()
     found = {basis: (observations, left_out, finding) for basis, observations, left_out, finding in rows}

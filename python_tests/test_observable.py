@@ -17,13 +17,13 @@ DAY = datetime.timedelta(days=1)
 NEEDED = (
     "fct_milestones",
     "fct_time_to_value",
-    "ttv_cohorts",
-    "fct_risk_signals",
-    "alerts",
+    "rpt_ttv_cohorts",
+    "fct_risk_episodes",
+    "fct_alerts",
     "fct_account_signals",
     "fct_interventions",
-    "sync_milestones",
-    "audit_log",
+    "fct_sync_milestones",
+    "fct_audit_log",
 )
 
 
@@ -167,7 +167,7 @@ def decided_in_the_dark():
 
 STATUS = "select account_id, status, days_late from fct_milestones where milestone_id = '{}' order by 1"
 WAITS = "select account_id, outcome, entered_after_days, followed_days from fct_time_to_value where is_primary order by 1"
-RISKS = "select distinct account_id from fct_risk_signals where rule_id in ('setup_missed', 'milestone_overdue') order by 1"
+RISKS = "select distinct account_id from fct_risk_episodes where rule_id in ('setup_missed', 'milestone_overdue') order by 1"
 
 CASES = {
     "customers older than the tracker": (
@@ -205,13 +205,13 @@ CASES = {
                 ("acme", "censored", 0, 59), ("brick", "censored", 0, 3), ("cedar", "not_observable", None, None),
                 ("delta", "censored", 0, 3),
             ],
-            "select max(last_seen_on) <= '2025-05-01' and count(*) > 0 from fct_risk_signals": [(True,)],
-            "select distinct cleared_by from fct_risk_signals where cleared_by <> 'out_of_window'": [("not_observed",)],
-            "select count(*) from alerts where alert_kind = 'risk_cleared'": [(0,)],
+            "select max(last_seen_on) <= '2025-05-01' and count(*) > 0 from fct_risk_episodes": [(True,)],
+            "select distinct cleared_by from fct_risk_episodes where cleared_by <> 'out_of_window'": [("not_observed",)],
+            "select count(*) from fct_alerts where alert_kind = 'risk_cleared'": [(0,)],
             "select count(*) from fct_account_signals where date_day > '2025-05-01' and milestone_completion_due < 1": [(0,)],
             "select count(*) from fct_interventions where status in ('open', 'overdue')": [(0,)],
-            "select count(*) from sync_milestones where status = 'not_observable'": [(12,)],
-            "select count(*) from audit_log where after_value = 'not_observable'": [(12,)],
+            "select count(*) from fct_sync_milestones where status = 'not_observable'": [(12,)],
+            "select count(*) from fct_audit_log where after_value = 'not_observable'": [(12,)],
         },
     ),
     "a tracker with a hole": (
@@ -234,7 +234,7 @@ CASES = {
             "select distinct status from fct_milestones where milestone_id <> 'M008'": [("not_observable",)],
             "select status from fct_milestones where milestone_id = 'M008'": [("overdue",)],
             WAITS: [("acme", "not_observable", None, None)],
-            "select count(*) from ttv_cohorts": [(0,)],
+            "select count(*) from rpt_ttv_cohorts": [(0,)],
         },
     ),
     "the due day is over at midnight": (
@@ -258,11 +258,11 @@ CASES = {
     ),
     "a weekly login that did not come yet": (
         lambda: weekly_logins("2025-05-15 00:31"),
-        {"select count(*) from fct_risk_signals where rule_id = 'sessions_fell'": [(0,)]},
+        {"select count(*) from fct_risk_episodes where rule_id = 'sessions_fell'": [(0,)]},
     ),
     "a weekly login that did not come": (
         lambda: weekly_logins("2025-05-16 00:31"),
-        {"select first_seen_on from fct_risk_signals where rule_id = 'sessions_fell'": [(datetime.date(2025, 5, 15),)]},
+        {"select first_seen_on from fct_risk_episodes where rule_id = 'sessions_fell'": [(datetime.date(2025, 5, 15),)]},
     ),
     "decided where nobody could see it": (
         decided_in_the_dark,

@@ -44,15 +44,15 @@ def rows(connection, query):
 def said(house):
     """{(account, day): {(page, band)}}: each band that a page says of an account, with the day that it says it of."""
     found = defaultdict(set)
-    as_of = {row["account_id"]: row["score_date"] for row in rows(house, "from current_account_health")}
-    for row in rows(house, "from sync_account_health"):
+    as_of = {row["account_id"]: row["score_date"] for row in rows(house, "from fct_current_health")}
+    for row in rows(house, "from fct_sync_account_health"):
         band = json.loads(row["payload"])["band"]
         if band:
             found[row["account_id"], as_of[row["account_id"]]].add(("payload", band))
-    for row in rows(house, "from health_explanations where status = 'scored'"):
+    for row in rows(house, "from fct_health_explanations where status = 'scored'"):
         opening = row["explanation"].split(").")[0]
         found[row["account_id"], row["score_date"]] |= {("explanation", band) for band in WORD.findall(opening)}
-    for row in rows(house, "from alerts where band is not null"):
+    for row in rows(house, "from fct_alerts where band is not null"):
         found[row["account_id"], row["alerted_on"]].add((row["alert_kind"], row["band"]))
     tasks = "select account_id, trigger_name, reason from fct_interventions where trigger_type = 'band'"
     for row in rows(house, tasks):
@@ -73,7 +73,7 @@ def test_no_page_says_two_bands_of_an_account_on_a_day(house):
 
 
 def test_every_reason_occurs_and_says_what_it_rests_on(house):
-    found = rows(house, "from current_account_health where band is not null")
+    found = rows(house, "from fct_current_health where band is not null")
     assert {row["band_reason"] for row in found} == {"measured", "confirmed", "capped", "overridden"}
     rank = {band: number for number, band in enumerate(BANDS)}
     for row in found:
@@ -90,7 +90,7 @@ def test_every_reason_occurs_and_says_what_it_rests_on(house):
 
 def test_the_pages_of_owners_say_it_and_no_other(house):
     """In the table of an owner each account stands once, with its band; the counts are of the same."""
-    shown = {row["account_id"]: row for row in rows(house, "from current_account_health")}
+    shown = {row["account_id"]: row for row in rows(house, "from fct_current_health")}
     by_name = defaultdict(list)
     for row in shown.values():
         by_name[digest._name(row)].append(row)
@@ -109,7 +109,7 @@ def test_the_pages_of_owners_say_it_and_no_other(house):
 
 def test_the_summary_counts_the_same_bands(house):
     counted = {band: accounts for band, accounts, _ in house.execute(summary.BANDS).fetchall()}
-    query = "select band, count(*) from current_account_health where status <> 'churned' and band is not null group by band"
+    query = "select band, count(*) from fct_current_health where status <> 'churned' and band is not null group by band"
     counts = dict(house.execute(query).fetchall())
     assert set(counts) == set(BANDS) and counts.items() <= counted.items()
 
@@ -117,14 +117,14 @@ def test_the_summary_counts_the_same_bands(house):
 def test_an_alert_that_no_longer_holds_says_so(house):
     """What is said to hold does: the last change of band is the band shown, a risk that is not over is active."""
     current = """
-        select count(*) from alerts inner join current_account_health using (account_id)
-        where alert_kind in ('band_worse', 'band_better') and ended_on is null and alerts.band <> current_account_health.band
-            and current_account_health.status = 'scored'"""
+        select count(*) from fct_alerts inner join fct_current_health using (account_id)
+        where alert_kind in ('band_worse', 'band_better') and ended_on is null and fct_alerts.band <> fct_current_health.band
+            and fct_current_health.status = 'scored'"""
     assert house.execute(current).fetchone() == (0,)
     risks = """
-        select count(*), count(*) filter (where not is_active) from alerts
-        inner join fct_risk_signals on alerts.source_id = fct_risk_signals.risk_signal_id
+        select count(*), count(*) filter (where not is_active) from fct_alerts
+        inner join fct_risk_episodes on fct_alerts.source_id = fct_risk_episodes.risk_signal_id
         where alert_kind = 'risk_began' and ended_on is null"""
     active, over = house.execute(risks).fetchone()
     assert active > 0 and over == 0
-    assert house.execute("select count(*) from alerts where alert_kind = 'risk_began' and ended_on is not null").fetchone()[0] > 0
+    assert house.execute("select count(*) from fct_alerts where alert_kind = 'risk_began' and ended_on is not null").fetchone()[0] > 0

@@ -19,7 +19,7 @@ COMPANIES = settings(
 )
 # The replay's table, the model, the key, and where the replay's names differ from the model's columns.
 TABLES = {
-    "merges": ("account_merges", ["event_id"], {}),
+    "merges": ("fct_account_merges", ["event_id"], {}),
     "watermarks": ("base_stream_watermarks", ["source"], {}),
     "observed_days": ("base_observed_days", ["source", "subject", "date_day"], {}),
     "accounts": ("int_accounts", ["account_id"], {}),
@@ -32,7 +32,7 @@ TABLES = {
         {"change_needed_x": "change_needed_for_next_band"},
     ),
     "steady_bands": ("int_health_steady_bands", ["account_id", "score_date"], {}),
-    "overrides": ("health_overrides", ["override_id"], {}),
+    "overrides": ("fct_health_overrides", ["override_id"], {}),
     "renewals": ("fct_renewals", ["renewal_key"], {}),
     "time_to_value": (
         "fct_time_to_value",
@@ -40,7 +40,7 @@ TABLES = {
         {"duration_days": "followed_days", "milestone_id": "activation_milestone_id"},
     ),
 }
-NEEDED = ("rejected_events", *(model for model, _, _ in TABLES.values()))
+NEEDED = ("fct_rejected_events", *(model for model, _, _ in TABLES.values()))
 # Steps of the replay that no model publishes.
 UNPUBLISHED = {"accounts": {"first_seats_on"}, "milestones": {"first_seats_on", "achieved_on", "waived_on"}}
 
@@ -142,13 +142,13 @@ def first_difference(connection, replayed):
     refused = [
         Counter((row["source"], row["event_id"], row[reason]) for row in table)
         for table, reason in (
-            (rows(connection, "rejected_events"), "reject_reason"),
-            (replayed["rejected_events"], "reason"),
+            (rows(connection, "fct_rejected_events"), "reject_reason"),
+            (replayed["fct_rejected_events"], "reason"),
         )
     ]
     if refused[0] != refused[1]:
         return (
-            f"rejected_events: only built {refused[0] - refused[1]}, only replayed {refused[1] - refused[0]}"
+            f"fct_rejected_events: only built {refused[0] - refused[1]}, only replayed {refused[1] - refused[0]}"
         )
     for table, (model, key, renamed) in TABLES.items():
         built = {tuple(row[column] for column in key): row for row in rows(connection, model)}

@@ -50,9 +50,9 @@ def test_what_people_write_of_people_stays_in_the_raw_rows():
             for table, column in texts
             if built.execute(f"select count(*) from {table} where {column} ilike '%{PERSON}%'").fetchone()[0]
         }
-        rejected = built.execute("select source, event_id, reject_reason, rejected_key from rejected_events").fetchall()
+        rejected = built.execute("select source, event_id, reject_reason, rejected_key from fct_rejected_events").fetchall()
         owner, overrides = built.execute(
-            "select max(owner_id), count(*) from current_account_health, health_overrides"
+            "select max(owner_id), count(*) from fct_current_health, fct_health_overrides"
         ).fetchone()
     assert rejected == [] and outcomes == [("other",)] and owner.startswith("owner-") and overrides == 1
     assert found and all(table.startswith("base_") and column == "payload" for table, column in found), sorted(found)

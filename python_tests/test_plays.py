@@ -317,7 +317,7 @@ class World:
         fill(connection, "int_play_moots", "account_id varchar, moot_by varchar, happened_on date", self.moots)
         connection.execute("alter table int_band_episodes add column score decimal(18, 2) default 40.5")
         connection.execute(
-            "create or replace table fct_risk_signals as "
+            "create or replace table fct_risk_episodes as "
             "select risk_signal_id, 'why' as reason, '[]' as evidence from int_risk_episodes"
         )
         self.complete(connection)
@@ -797,7 +797,7 @@ def error_of_pairs(difference, *clusters):
 
 
 def outcomes_of(history, pairs, play, segment):
-    """Figures of intervention_outcomes for a play and segment, by SciPy and statsmodels."""
+    """Figures of rpt_play_outcomes for a play and segment, by SciPy and statsmodels."""
     inside = [
         pair
         for pair in pairs.values()
@@ -897,10 +897,10 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
     with warehouse.seeded(history.seeds) as connection:
         history.create(connection)
         steps = [f"int_play_{step}" for step in ("pairs", "scopes", "counts", "errors", "effects")]
-        for name in (*steps, "intervention_outcomes"):
+        for name in (*steps, "rpt_play_outcomes"):
             connection.execute(f"create or replace table {name} as {warehouse.model_sql(name)}")
         pairs = {row["task_id"]: row for row in rows_of(connection, "select * from int_play_pairs")}
-        outcomes = rows_of(connection, "select * from intervention_outcomes")
+        outcomes = rows_of(connection, "select * from rpt_play_outcomes")
         effects = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from int_play_effects")}
     expected = history.pairs()
     assert pairs.keys() == expected.keys()
@@ -989,7 +989,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     assert len(todo) >= 3
     with built(company, end) as unanswered:
         silent = {row["task_id"]: row for row in rows_of(unanswered, "select * from fct_interventions")}
-        nobody = rows_of(unanswered, "select * from intervention_outcomes where treated_count > 0")
+        nobody = rows_of(unanswered, "select * from rpt_play_outcomes where treated_count > 0")
     events = []
     for task_id in rng.sample(todo, len(todo) // 2 + 1):
         at = midnight(middle + DAY) + datetime.timedelta(minutes=rng.randrange(3000))
@@ -1005,7 +1005,7 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     with built(answered, end) as connection:
         after = {row["task_id"]: row for row in rows_of(connection, "select * from fct_interventions")}
         pairs = {row["task_id"] for row in rows_of(connection, "select * from int_play_pairs")}
-        outcomes = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from intervention_outcomes")}
+        outcomes = {(row["play_id"], row["segment"]): row for row in rows_of(connection, "select * from rpt_play_outcomes")}
         treated_days = set(connection.execute("select account_id, treated_on from int_treated_days").fetchall())
     assert not nobody
     treated = set()

@@ -11,8 +11,8 @@ import warehouse
 from test_increments import NIGHTS, arrivals, changed_opinion, corrections
 from warehouse import STREAMS
 
-LOGS = ("health_score_records", "audit_log")
-NEEDED = (*LOGS, "health_restatements", "fct_account_health", "fct_health_drivers", "fct_milestones")
+LOGS = ("fct_score_records", "fct_audit_log")
+NEEDED = (*LOGS, "fct_score_restatements", "fct_account_health", "fct_health_drivers", "fct_milestones")
 
 
 def rows(connection, query):
@@ -80,16 +80,16 @@ def test_each_change_is_recorded_once_and_no_record_is_altered(seed):
                 now[account, day] = (state[0], *withdrawn)
         written += sum(states.get(key) != state for key, state in now.items())
         states.update(now)
-        assert len(after["health_score_records"]) == written
+        assert len(after["fct_score_records"]) == written
         now = milestone_states(house.connection)
         logged += sum(milestones.get(key) != now.get(key) for key in milestones.keys() | now.keys())
         milestones = now
-        found = house.connection.execute("select count(*) from audit_log where kind = 'milestone'").fetchone()[0]
+        found = house.connection.execute("select count(*) from fct_audit_log where kind = 'milestone'").fetchone()[0]
         assert found == logged
 
         for row in rows(
             house.connection,
-            "select * from health_score_records qualify row_number() over "
+            "select * from fct_score_records qualify row_number() over "
             "(partition by account_id, score_date order by revision desc) = 1",
         ):
             state = states[row["account_id"], row["score_date"]]
@@ -101,7 +101,7 @@ def test_each_change_is_recorded_once_and_no_record_is_altered(seed):
                 assert part["value"] == (value if value is None else float(value))
                 assert part["normalised"] == (x if x is None else float(x))
                 assert part["points"] == float(points)
-        for row in rows(house.connection, "select * from health_restatements where difference is not null"):
+        for row in rows(house.connection, "select * from fct_score_restatements where difference is not null"):
             parts = ("behaviour_change", "configuration_change", "late_data_change", "unsplit_change")
             assert sum(row[part] for part in parts) == row["difference"]
             assert row["difference"] == row["restated_score"] - row["recorded_score"]
@@ -118,13 +118,13 @@ def test_the_cause_of_a_restatement_is_named():
     def changes():
         found = rows(
             house.connection,
-            "select * from health_score_records where revision > 1 and computed_at = (select known_at from "
+            "select * from fct_score_records where revision > 1 and computed_at = (select known_at from "
             "base_build_moment) and record_id not in (select record_id from seen) and difference <> 0",
         )
-        house.connection.execute("create or replace table seen as select record_id from health_score_records")
+        house.connection.execute("create or replace table seen as select record_id from fct_score_records")
         return found
 
-    house.connection.execute("create table seen as select record_id from health_score_records")
+    house.connection.execute("create table seen as select record_id from fct_score_records")
     weights = [dict(row) for row in warehouse.seed_rows()["health_weights"]]
     weights[0]["weight"], weights[1]["weight"] = weights[1]["weight"], weights[0]["weight"]
     house.change_seed("health_weights", weights)
@@ -188,7 +188,7 @@ def test_a_full_refresh_keeps_the_records_and_no_build_goes_on_from_an_empty_one
         assert finished.returncode == 0, finished.stdout
         with duckdb.connect(path) as connection:
             logs.append(log(connection))
-            connection.execute("update health_score_records set components = 'kept' where status = 'churned'")
+            connection.execute("update fct_score_records set components = 'kept' where status = 'churned'")
             scores.append(published_scores(connection))
             kept = log(connection)
     assert not any(logs[0].values()) and not any(logs[1].values()) and all(logs[2].values())
@@ -208,7 +208,7 @@ def test_a_wrong_moment_is_withdrawn_and_holds_up_no_record():
     house.load(warehouse.raw_frames({"crm": [load_ahead]}))
     house.clock = wrong
     house.build()
-    day = house.connection.execute("select max(score_date) from health_score_records").fetchone()[0]
+    day = house.connection.execute("select max(score_date) from fct_score_records").fetchone()[0]
     assert day == wrong.date()
     before = log(house.connection)
 
@@ -218,13 +218,13 @@ def test_a_wrong_moment_is_withdrawn_and_holds_up_no_record():
         house.build()
         after = log(house.connection)
         assert all(before[name] <= after[name] for name in LOGS)
-        assert len(after["health_score_records"]) > len(before["health_score_records"])
+        assert len(after["fct_score_records"]) > len(before["fct_score_records"])
         before = after
         states = {
             (row["account_id"], row["score_date"]): row
             for row in rows(
                 house.connection,
-                "select * from health_score_records qualify row_number() over "
+                "select * from fct_score_records qualify row_number() over "
                 "(partition by account_id, score_date order by revision desc) = 1",
             )
         }
@@ -250,7 +250,7 @@ def test_records_hold_no_score_date_beyond_the_day_of_the_last_load():
         health, records, moment = (
             connection.execute(f"select max({column}) from {name}").fetchone()[0]
             for name, column in (
-                ("fct_account_health", "score_date"), ("health_score_records", "score_date"), ("health_score_records", "as_of"),
+                ("fct_account_health", "score_date"), ("fct_score_records", "score_date"), ("fct_score_records", "as_of"),
             )
         )  # fmt: skip
     assert health == later and records <= known_at.date() == moment

@@ -19,7 +19,7 @@ RATES = {"USD": Decimal("1"), "EUR": Decimal("1.08"), "JPY": Decimal("0.0065")}
 WINDOWS = (1, 3, 12)
 MODELS = (
     "int_subscription_decisions", "int_subscription_terms", "int_subscription_periods", "int_billing_months",
-    "int_arr_months", "fct_arr_movements", "arr_waterfall",
+    "int_arr_months", "fct_arr_movements", "rpt_arr_waterfall",
 )  # fmt: skip
 ORDER = {"subscription_started": 2, "subscription_changed": 3, "subscription_renewed": 4, "subscription_cancelled": 5}
 SUBSCRIPTION = (
@@ -125,7 +125,7 @@ def built(seed, free):
     connection.execute("create table int_billing_signals (account_id varchar, date_day date, days_overdue bigint)")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
-    for model in (*MODELS, "revenue_retention", "retention_bridge"):
+    for model in (*MODELS, "rpt_revenue_retention", "rpt_retention_bridge"):
         connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
     reported = [(*key, str(amount)) for key, amount in ledger(events, reported=True).items()]
     connection.register("reported", pd.DataFrame(reported, columns=["account_id", "month_number", "arr"]))
@@ -189,7 +189,7 @@ def test_arr_as_reported_is_at_the_rates_of_its_month_and_the_rest_is_fx(company
     assert {(account, number): amount for account, number, amount in rows} == reported
     rows = connection.execute(
         "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, reported_start_arr, fx_arr, "
-        "reported_end_arr from arr_waterfall"
+        "reported_end_arr from rpt_arr_waterfall"
     ).fetchall()
     first = first_months(arr)
     for name, number, start, end, reported_start, fx, reported_end in rows:
@@ -221,7 +221,7 @@ def test_the_waterfall_adds_up_for_each_segment_and_from_month_to_month(company)
     rows = connection.execute(
         "select segment, 12 * year(month_start) + month(month_start), start_arr, end_arr, start_accounts, end_accounts, "
         "start_accounts + new_accounts + reactivated_accounts - churned_accounts, "
-        "start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr - churned_arr from arr_waterfall"
+        "start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr - churned_arr from rpt_arr_waterfall"
     ).fetchall()
     first = first_months(arr)
     for name, number, start, end, start_accounts, end_accounts, accounts, reached in rows:
@@ -240,7 +240,7 @@ def test_retention_is_that_of_the_ledger(company):
     rows = connection.execute(
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
         "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, net_retention, gross_retention, "
-        "coalesce(annual_logo_churn, -1), start_arpa_annual, end_arpa_annual from revenue_retention"
+        "coalesce(annual_logo_churn, -1), start_arpa_annual, end_arpa_annual from rpt_revenue_retention"
     ).fetchall()
     ends = month_ends()
     seen = set()
@@ -268,20 +268,20 @@ def test_retention_is_that_of_the_ledger(company):
 
 
 def test_the_bridge_from_the_waterfall_to_retention_closes_to_the_cent(company):
-    """Its sums are those of arr_waterfall, its others and what cancels out those of the ledger, account by account."""
+    """Its sums are those of rpt_arr_waterfall, its others and what cancels out those of the ledger, account by account."""
     connection, arr, segment = company
     first = first_months(arr)
     waterfall = {
         row[:2]: row[2:]
         for row in connection.execute(
             "select segment, 12 * year(month_start) + month(month_start), start_arr, new_arr + reactivation_arr + expansion_arr, "
-            "contraction_arr + churned_arr, end_arr from arr_waterfall"
+            "contraction_arr + churned_arr, end_arr from rpt_arr_waterfall"
         ).fetchall()
     }
     rows = connection.execute(
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), waterfall_start_arr, "
         "others_start_arr, start_arr, waterfall_gained_arr, others_gained_arr, waterfall_lost_arr, others_lost_arr, netted_arr, "
-        "expansion_arr, lost_arr, end_arr, others_end_arr, waterfall_end_arr from retention_bridge"
+        "expansion_arr, lost_arr, end_arr, others_end_arr, waterfall_end_arr from rpt_retention_bridge"
     ).fetchall()
     for name, cohort, window, number, *amounts in rows:
         (
@@ -316,7 +316,7 @@ def test_the_bridge_from_the_waterfall_to_retention_closes_to_the_cent(company):
                 expected[0] += ends[0] or 0
                 expected[1] += ends[-1] or 0
         assert [others_start, others_end, netted] == expected
-    assert len(rows) == connection.execute("select count(*) from revenue_retention").fetchone()[0] > 100
+    assert len(rows) == connection.execute("select count(*) from rpt_revenue_retention").fetchone()[0] > 100
 
 
 def test_saas_metrics_finds_the_same():
@@ -331,7 +331,7 @@ def test_saas_metrics_finds_the_same():
     report = saas_metrics.analyze(lines, allow_warnings=True)
     ours = connection.execute(
         "select strftime(month_start, '%Y-%m'), start_arr, new_arr, reactivation_arr, expansion_arr, contraction_arr, "
-        "churned_arr, end_arr, start_accounts, churned_accounts from arr_waterfall where segment = 'all'"
+        "churned_arr, end_arr, start_accounts, churned_accounts from rpt_arr_waterfall where segment = 'all'"
     ).fetchall()
     names = ("beginning", "new_logo", "reactivation", "expansion", "contraction", "churn", "ending")
     theirs = {f"{row.period_end:%Y-%m}": [abs(getattr(row, name)) for name in names] for row in report.waterfall.itertuples()}
@@ -340,7 +340,7 @@ def test_saas_metrics_finds_the_same():
     }
     retention = connection.execute(
         "select strftime(month_start, '%Y-%m'), window_months, cast(net_retention as double), "
-        "cast(gross_retention as double), cast(logo_churn as double) from revenue_retention "
+        "cast(gross_retention as double), cast(logo_churn as double) from rpt_revenue_retention "
         "where segment = 'all' and cohort = 'all'"
     ).fetchall()
     theirs = {f"{row.period_end:%Y-%m}": row for row in report.metrics.itertuples()}

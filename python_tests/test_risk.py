@@ -320,12 +320,12 @@ def evidence_of(text):
 @given(company=company_strategy.companies(), seed=st.integers(0, 2**32 - 1))
 def test_episodes_equal_the_replay(company, seed):
     seeds = SEEDS | random_rules(random.Random(seed))
-    needed = ("plays_problems", "fct_risk_signals", "int_risk_falls", "dim_accounts", "fct_account_signals", "fct_milestones")
+    needed = ("plays_problems", "fct_risk_episodes", "int_risk_falls", "dim_accounts", "fct_account_signals", "fct_milestones")
     needed += ("fct_account_health", "int_account_completions")
     with warehouse.build(warehouse.raw_frames(company), seeds=seeds, needed=needed) as connection:
         problems = connection.execute("from plays_problems").fetchall()
         built = {
-            (row["account_id"], row["rule_id"], row["first_seen_on"]): row for row in table(connection, "from fct_risk_signals")
+            (row["account_id"], row["rule_id"], row["first_seen_on"]): row for row in table(connection, "from fct_risk_episodes")
         }
         replayed = Replay(connection, seeds).episodes()
     assert not problems
@@ -360,10 +360,10 @@ def test_later_days_keep_episodes_and_alerts(seed, share):
     for day in (first_day, first_day + DAY, first_day + 2 * DAY, first_day + 9 * DAY):
         known_at = datetime.datetime.combine(day, datetime.time.max)
         with warehouse.build(
-            warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at, needed=("fct_risk_signals", "alerts")
+            warehouse.raw_frames(events), seeds=seeds, as_of=day, known_at=known_at, needed=("fct_risk_episodes", "fct_alerts")
         ) as connection:
-            now = {row["risk_signal_id"]: row for row in table(connection, "from fct_risk_signals")}
-            alerts_now = {row["alert_id"]: row for row in table(connection, "from alerts where alert_kind not like 'band_%'")}
+            now = {row["risk_signal_id"]: row for row in table(connection, "from fct_risk_episodes")}
+            alerts_now = {row["alert_id"]: row for row in table(connection, "from fct_alerts where alert_kind not like 'band_%'")}
         for key, row in alerts.items():
             # What had not ended may end on a later day.
             ended_on = row["ended_on"] or alerts_now[key]["ended_on"]

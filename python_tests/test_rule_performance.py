@@ -13,9 +13,9 @@ FOREVER = pd.Timestamp("2199-12-31")
 
 def flags_of(connection):
     """Accounts at risk by rule, score date and horizon: who was meant, who was named, who left and how long after."""
-    outcomes = connection.sql("from fct_health_outcomes where basis = 'restated' and has_churned is not null").df()
+    outcomes = connection.sql("from fct_churn_labels where basis = 'restated' and has_churned is not null").df()
     accounts = connection.sql("select account_id, started_on from dim_accounts").df()
-    episodes = connection.sql("select account_id, rule_id, first_seen_on, cleared_on from fct_risk_signals").df()
+    episodes = connection.sql("select account_id, rule_id, first_seen_on, cleared_on from fct_risk_episodes").df()
     gone = connection.sql("select account_id, date_day from fct_account_signals where is_subscribed = 0").df()
     outcomes = outcomes.merge(accounts, on="account_id")
     outcomes["age"] = (outcomes.score_date - outcomes.started_on).dt.days
@@ -54,7 +54,7 @@ def effective_count(flags):
 
 def compare(connection):
     outcomes, flags = flags_of(connection)
-    rows = connection.sql("from risk_rule_performance").df().to_dict("records")
+    rows = connection.sql("from rpt_risk_rules").df().to_dict("records")
     assert len(rows) == 4 * len(SEEDS["validation_horizons"]) * len({row["rule_id"] for row in SEEDS["risk_rules"]})
     for row in rows:
         segments = [row["segment"]] if row["segment"] != "all" else ["smb", "mid_market", "enterprise"]
@@ -124,7 +124,7 @@ def test_a_rule_without_effect_is_rarely_praised():
 
 
 def win_back(episodes, tasks):
-    """The row of win_back_outcomes over all segments, of drawn times that accounts left."""
+    """The row of rpt_win_back over all segments, of drawn times that accounts left."""
     with warehouse.seeded() as connection:
         for name, rows in (
             ("base_build_moment", pd.DataFrame({"as_of": [pd.Timestamp("2026-01-01")]})),
@@ -136,7 +136,7 @@ def win_back(episodes, tasks):
             dates = [name for name in rows if name.endswith(("_on", "as_of"))]
             casts = ", ".join(f"cast({name} as date) as {name}" for name in dates)
             connection.execute(f"create table {name} as select * " + (f"replace ({casts}) " if dates else "") + "from drawn")
-        return connection.execute(warehouse.model_sql("win_back_outcomes")).df().set_index("segment").loc["all"]
+        return connection.execute(warehouse.model_sql("rpt_win_back")).df().set_index("segment").loc["all"]
 
 
 def test_win_back_without_effect_shows_none():

@@ -21,9 +21,9 @@ DAYS = "('a', 1), ('a', 2), ('b', 2)"
 # A world in which every singular test finds nothing: the tables' columns and rows. Days are numbers here.
 SOUND = {
     "base_accounts": ("source_account_id, account_id", "('a', 'a'), ('d', 'a')"),
-    "build_warnings": ("topic, sentence", "('merges', 'x'), ('not_connected', 'x')"),
+    "fct_build_warnings": ("topic, sentence", "('merges', 'x'), ('not_connected', 'x')"),
     "configuration_problems": ("problem", "('x') limit 0"),
-    "current_account_health": ("account_id, score_date", "('a', 2), ('b', 2)"),
+    "fct_current_health": ("account_id, score_date", "('a', 2), ('b', 2)"),
     "dim_accounts": (
         "account_id, journey, started_on, observed_until, as_of, arr",
         "('a', 'j', 1, 2, 2, 12.00), ('b', 'j', 2, 2, 2, null)",
@@ -48,20 +48,20 @@ SOUND = {
         "account_id, score_date, model_version, metric, weight, points, points_lost",
         "('a', 1, 'v1', 'm', 0.5, 40.00, 10.01), ('a', 1, 'v1', 'n', 0.5, 20.00, 30.00)",
     ),
-    "health_explained_metrics": (
+    "fct_health_explained_metrics": (
         "account_id, points, points_change_7d",
         "('a', 40.00, -1.00), ('a', 20.00, 2.00), ('b', 80.00, null)",
     ),
-    "health_steps": (
+    "fct_health_steps": (
         "account_id, step_points, is_needed, is_band_within_reach",
         "('a', 10.00, true, true), ('a', 5.00, false, true)",
     ),
-    "health_explanations": (
+    "fct_health_explanations": (
         "account_id, status, score, change_7d, points_to_next_band",
         "('a', 'scored', 60.00, 1.00, 10.00), ('b', 'scored', 80.00, null, null), ('c', 'too_early', null, null, null)",
     ),
     "fct_milestones": ("account_id, journey, milestone_id", "('a', 'j', 'M1'), ('b', 'j', 'M1')"),
-    "health_drift": (
+    "rpt_health_drift": (
         DRIFT,
         "('v1', 1, 'psi', 'm', 'smb', 0.9, 0.1, 'compared', 'alert', ''),"
         "('v1', 2, 'psi', 'm', 'smb', 0.4, 0.1, 'compared', 'ok', ''),"
@@ -72,10 +72,10 @@ SOUND = {
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
     "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
     "reject_thresholds": ("source, warn_share, fail_share", "('crm', 0.1, 0.1)"),
-    "rejected_events": ("source", "('crm')"),
+    "fct_rejected_events": ("source", "('crm')"),
     "signals": ("signal", REGISTER),
-    "stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
-    "ttv_survival": (
+    "rpt_stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
+    "rpt_ttv_survival": (
         "cohort_key, day, survival, at_risk, activated, churned, censored",
         "('c', 3, 0.75, 4, 1, 0, 0), ('c', 5, 0.75, 3, 0, 1, 0), ('c', 9, 0, 2, 2, 0, 0), ('d', 1, 1, 1, 0, 0, 1)",
     ),
@@ -89,23 +89,23 @@ BROKEN = {
     ],
     "configuration_has_no_problem": [("configuration_problems", "('x')")],
     "raw_rows_are_staged_or_rejected": [
-        ("stream_reconciliation", "('crm', 11, 9, 1)"),
-        ("rejected_events", "('crm'), ('crm')"),
-        ("rejected_events", "('crm'), ('billing')"),
+        ("rpt_stream_reconciliation", "('crm', 11, 9, 1)"),
+        ("fct_rejected_events", "('crm'), ('crm')"),
+        ("fct_rejected_events", "('crm'), ('billing')"),
     ],
-    "rejects_stay_below_warn_share": [("build_warnings", "('rejects', 'x')")],
+    "rejects_stay_below_warn_share": [("fct_build_warnings", "('rejects', 'x')")],
     "rejects_stay_below_fail_share": [
         ("reject_thresholds", "('crm', 0.09, 0.09)"),
         ("reject_thresholds", "('survey', 1, 1)"),
     ],
-    "drift_stays_below_warn": [("build_warnings", "('drift', 'x')")],
-    "risk_rules_hold_for_few_accounts": [("build_warnings", "('rules', 'x')")],
+    "drift_stays_below_warn": [("fct_build_warnings", "('drift', 'x')")],
+    "risk_rules_hold_for_few_accounts": [("fct_build_warnings", "('rules', 'x')")],
     "drift_stays_below_fail": [
-        ("health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.5, 0.1, 'compared', 'alert', '')"),
+        ("rpt_health_drift", "('v1', 2, 'psi', 'm', 'smb', 0.5, 0.1, 'compared', 'alert', '')"),
         ("drift_thresholds", "('psi', 0.5), ('coverage', 0.9)"),
     ],
-    "volume_has_no_recent_anomaly": [("build_warnings", "('volume', 'x')")],
-    "streams_are_not_silent": [("build_warnings", "('silent_streams', 'x')")],
+    "volume_has_no_recent_anomaly": [("fct_build_warnings", "('volume', 'x')")],
+    "streams_are_not_silent": [("fct_build_warnings", "('silent_streams', 'x')")],
     "driver_points_sum_to_the_score": [
         ("fct_account_health", "('a', 1, 'scored', 'v1', 60.01)"),
         ("fct_account_health", "('a', 2, 'scored', 'v1', 60.00)"),
@@ -126,15 +126,15 @@ BROKEN = {
         ("expansion_indicators", "('x'), ('y'), ('z')"),
     ],
     "explained_points_sum_exactly": [
-        ("health_explained_metrics", "('a', 60.01, 1.00), ('b', 80.00, null)"),
-        ("health_explained_metrics", "('a', 60.00, 1.01), ('b', 80.00, null)"),
-        ("health_explained_metrics", "('a', 60.00, null), ('b', 80.00, null)"),
-        ("health_explained_metrics", "('a', 60.00, 1.00)"),
-        ("health_steps", "('a', 9.98, true, true)"),
-        ("health_steps", "('a', 10.02, true, false)"),
-        ("health_steps", "('a', 10.00, true, true), ('b', 1.00, true, true)"),
+        ("fct_health_explained_metrics", "('a', 60.01, 1.00), ('b', 80.00, null)"),
+        ("fct_health_explained_metrics", "('a', 60.00, 1.01), ('b', 80.00, null)"),
+        ("fct_health_explained_metrics", "('a', 60.00, null), ('b', 80.00, null)"),
+        ("fct_health_explained_metrics", "('a', 60.00, 1.00)"),
+        ("fct_health_steps", "('a', 9.98, true, true)"),
+        ("fct_health_steps", "('a', 10.02, true, false)"),
+        ("fct_health_steps", "('a', 10.00, true, true), ('b', 1.00, true, true)"),
     ],
-    "score_predicts_where_it_can_be_judged": [("build_warnings", "('validation', 'x')")],
+    "score_predicts_where_it_can_be_judged": [("fct_build_warnings", "('validation', 'x')")],
     "signal_register_is_complete": [
         ("signals", f"{REGISTER}, ('x')"),
         ("signals", REGISTER.replace("('arr'), ", "")),
@@ -153,18 +153,18 @@ BROKEN = {
         ("fct_milestones", "('a', 'j', 'M1'), ('b', 'j', 'M1'), ('b', 'k', 'M2')"),
     ],
     "survival_never_rises": [
-        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0), ('c', 5, 0.76, 1, 1, 0, 0)"),
-        ("ttv_survival", "('c', 3, 0.75, 3, 1, 0, 0), ('c', 5, 0.00, 1, 1, 0, 0)"),
-        ("ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0)"),
+        ("rpt_ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0), ('c', 5, 0.76, 1, 1, 0, 0)"),
+        ("rpt_ttv_survival", "('c', 3, 0.75, 3, 1, 0, 0), ('c', 5, 0.00, 1, 1, 0, 0)"),
+        ("rpt_ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0)"),
     ],
     "no_excluded_account_is_published": [
         ("int_account_exclusions", "('a', 'test')"),
         ("base_accounts", "('a', 'a'), ('b', 'a')"),
     ],
     "every_account_has_current_health": [
-        ("current_account_health", "('a', 2)"),
-        ("current_account_health", "('a', 1), ('b', 2)"),
-        ("current_account_health", "('a', 2), ('b', 2), ('c', 2)"),
+        ("fct_current_health", "('a', 2)"),
+        ("fct_current_health", "('a', 1), ('b', 2)"),
+        ("fct_current_health", "('a', 2), ('b', 2), ('c', 2)"),
     ],
 }
 

@@ -16,7 +16,7 @@ import warehouse
 
 AS_OF = datetime.date(2025, 9, 30)
 MODELS = (
-    "dim_accounts", "fct_account_signals", "fct_arr_movements", "arr_waterfall", "revenue_retention", "renewal_rates",
+    "dim_accounts", "fct_account_signals", "fct_arr_movements", "rpt_arr_waterfall", "rpt_revenue_retention", "rpt_renewal_rates",
 )  # fmt: skip
 ORDER = {(row["source"], row["event_type"]): int(row["business_order"]) for row in warehouse.seed_rows()["event_types"]}
 
@@ -690,7 +690,7 @@ def test_movements_end_with_the_arr_of_the_accounts_and_add_up(house):
         "last_movement group by account_id) using (account_id) where (churned_on is not null) <> (last_movement = 'churn')"
     ).fetchone()
     (uneven,) = house.execute(
-        "select count(*) from arr_waterfall where start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr "
+        "select count(*) from rpt_arr_waterfall where start_arr + new_arr + reactivation_arr + expansion_arr - contraction_arr "
         "- churned_arr <> end_arr or start_accounts + new_accounts + reactivated_accounts - churned_accounts <> end_accounts"
     ).fetchone()
     assert (different, churns, uneven) == (0, 0, 0)

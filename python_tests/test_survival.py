@@ -76,7 +76,7 @@ def drawn():
         connection.register("drawn", times_to_value(random.Random(8)))
         connection.execute("create table fct_time_to_value as select * from drawn")
         connection.execute(f"create table milestone_settings as select {MIN_AT_RISK} as min_at_risk")
-        for model in ("ttv_survival", "ttv_cohorts"):
+        for model in ("rpt_ttv_survival", "rpt_ttv_cohorts"):
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
         yield connection
 
@@ -155,7 +155,7 @@ def test_a_gap_is_waited_through():
     with duckdb.connect(":memory:") as connection:
         connection.register("waits", pd.DataFrame(waits, columns=TIMES).convert_dtypes())
         connection.execute("create table fct_time_to_value as from waits")
-        connection.execute(f"create table curve as {warehouse.model_sql('ttv_survival')}")
+        connection.execute(f"create table curve as {warehouse.model_sql('rpt_ttv_survival')}")
         query = "select day, activated_share::double from curve where cohort_key = 'all||primary|all|all'"
         shares = dict(connection.execute(query).fetchall())
     fitter = KaplanMeierFitter().fit([day or 40 for day in days], [day is not None for day in days])
@@ -211,13 +211,13 @@ def known_at(accounts, day, counts_churn):
 
 @pytest.fixture(scope="module", params=["drawn", "dirty_house"])
 def cohorts(request):
-    """Cohorts to compare: the accounts, lifelines' fit, the row of ttv_cohorts and the curve of ttv_survival.
+    """Cohorts to compare: the accounts, lifelines' fit, the row of rpt_ttv_cohorts and the curve of rpt_ttv_survival.
 
     All that no period, segment or category cuts, and a sample of the others.
     """
     connection = request.getfixturevalue(request.param)
-    table = connection.execute("from ttv_cohorts").df().set_index("cohort_key", verify_integrity=True)
-    curves = dict(iter(connection.execute("from ttv_survival order by day").df().groupby("cohort_key")))
+    table = connection.execute("from rpt_ttv_cohorts").df().set_index("cohort_key", verify_integrity=True)
+    curves = dict(iter(connection.execute("from rpt_ttv_survival order by day").df().groupby("cohort_key")))
     expected = cohorts_of(connection.execute("from fct_time_to_value").df())
     keys = {
         (row.cohort_period, None if pd.isna(row.cohort_start) else row.cohort_start, *row[KEY[2:]]): key
@@ -304,28 +304,28 @@ def test_cohort(cohorts):
 
 def test_the_draws_meet_the_edges(drawn):
     queries = {
-        "a single account": "ttv_cohorts where accounts = 1",
-        "all activated": "ttv_cohorts where activated = accounts and accounts > 5",
-        "activated and churned on one day": "ttv_survival where activated > 1 and churned > 1",
-        "nobody waits though some churned": "ttv_survival where waiting_share = 0 and survival > 0",
-        "all censored": "ttv_cohorts where activated = 0 and accounts > 5",
-        "too few at risk": "ttv_cohorts where missing_because like '%too few at risk%' and accounts > 9",
-        "a median and both its bounds": "ttv_cohorts where median_days_upper > median_days_lower",
-        "half of the accounts exactly": "ttv_survival where survival = 0.5",
-        "activated on the first day": "ttv_survival where day = 0 and activated > 0",
-        "activated and censored on one day": "ttv_survival where activated > 1 and censored > 1",
-        "nobody left": "ttv_survival where survival = 0",
+        "a single account": "rpt_ttv_cohorts where accounts = 1",
+        "all activated": "rpt_ttv_cohorts where activated = accounts and accounts > 5",
+        "activated and churned on one day": "rpt_ttv_survival where activated > 1 and churned > 1",
+        "nobody waits though some churned": "rpt_ttv_survival where waiting_share = 0 and survival > 0",
+        "all censored": "rpt_ttv_cohorts where activated = 0 and accounts > 5",
+        "too few at risk": "rpt_ttv_cohorts where missing_because like '%too few at risk%' and accounts > 9",
+        "a median and both its bounds": "rpt_ttv_cohorts where median_days_upper > median_days_lower",
+        "half of the accounts exactly": "rpt_ttv_survival where survival = 0.5",
+        "activated on the first day": "rpt_ttv_survival where day = 0 and activated > 0",
+        "activated and censored on one day": "rpt_ttv_survival where activated > 1 and censored > 1",
+        "nobody left": "rpt_ttv_survival where survival = 0",
         "somebody enters when some have left": """(select at_risk, lag(at_risk - activated - churned - censored) over (
-            partition by cohort_key order by day) as remaining from ttv_survival) where at_risk > remaining""",
+            partition by cohort_key order by day) as remaining from rpt_ttv_survival) where at_risk > remaining""",
         "a curve that ends before all have entered": """(select cohort_key, sum(activated + churned + censored) as accounts
-            from ttv_survival where cohort_key like 'all%|all|all' group by cohort_key) as curves
+            from rpt_ttv_survival where cohort_key like 'all%|all|all' group by cohort_key) as curves
             inner join (select persona, count(*) as accounts from fct_time_to_value
             where followed_days is not null and onboarding_number = 1 group by persona) as waits
             on cohort_key = 'all||' || persona || '|all|all'
             and curves.accounts < waits.accounts""",
         "a cohort without a curve": """(select persona from fct_time_to_value
             where followed_days is not null and onboarding_number = 1 group by persona)
-            where 'all||' || persona || '|all|all' not in (select cohort_key from ttv_survival)""",
+            where 'all||' || persona || '|all|all' not in (select cohort_key from rpt_ttv_survival)""",
     }
     for edge, query in queries.items():
         assert drawn.execute(f"select count(*) from {query}").fetchone()[0] >= 5, edge

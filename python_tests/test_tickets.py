@@ -519,9 +519,9 @@ def test_tickets_that_wait_for_the_customer_are_no_risk():
                 support.append(row(f"r{n}", "ticket_replied", account, at + timedelta(minutes=30), reply))
     product = [row("clock", "session_started", "answered", KNOWN_AT)]
     frames = raw_frames({"crm": crm, "support": support, "product": product})
-    with warehouse.build(frames, needed=("fct_risk_signals",)) as connection:
+    with warehouse.build(frames, needed=("fct_risk_episodes",)) as connection:
         found = connection.execute(
-            "select account_id, first_seen_on from fct_risk_signals where rule_id = 'tickets_piled_up'"
+            "select account_id, first_seen_on from fct_risk_episodes where rule_id = 'tickets_piled_up'"
         ).fetchall()
     assert found == [("waiting", date(2025, 9, 8))]
 

@@ -18,7 +18,7 @@ TOLERANCE = 1e-9  # the marts hold 12 decimals, lift and counts fewer
 Z = 1.959963984540054
 DRAWS = 60
 KEY = ["basis", "model_version", "segment", "horizon_days", "split", "population", "predictor"]
-MARTS = ("health_lift", "health_calibration", "health_validation")
+MARTS = ("rpt_health_lift", "rpt_health_calibration", "rpt_health_validation")
 STEPS = ("cohorts", "members", "left_out", "placements", "areas", "differences", "losses")
 MODELS = ("int_health_predictors", "int_churn_curves", "int_health_predictions")
 MODELS += (*(f"int_validation_{step}" for step in STEPS), *MARTS)
@@ -197,7 +197,7 @@ def near(found, expected):
 
 @pytest.fixture(scope="module", params=["drawn", "dirty_house"])
 def world(request):
-    """The connection, the cohorts by pandas, and the rows of health_validation by the same keys."""
+    """The connection, the cohorts by pandas, and the rows of rpt_health_validation by the same keys."""
     connection = request.getfixturevalue(request.param)
     outcomes = connection.execute("from int_health_outcomes").df().astype({"has_churned": "boolean"})
     drivers = "select account_id, score_date, metric, value_status, normalised from int_health_drivers where track = 'live'"
@@ -208,7 +208,7 @@ def world(request):
     bins = connection.execute(bins + "where track = 'live' and status = 'scored'").df()
     bins = bins.groupby("model_version").bin.agg(list).to_dict()
     expected = expected_cohorts(outcomes, connection.execute(drivers).df(), connection.execute(candidates).df(), bins)
-    rows = {tuple(row[KEY]): row for _, row in connection.execute("from health_validation").df().iterrows()}
+    rows = {tuple(row[KEY]): row for _, row in connection.execute("from rpt_health_validation").df().iterrows()}
     assert expected.keys() <= rows.keys()
     assert all(rows[key].observations == 0 for key in rows.keys() - expected.keys())
     return connection, expected, rows
@@ -384,7 +384,7 @@ def test_probabilities(world):
 
 
 def test_lift(world):
-    lift = {key: table for key, table in world[0].execute("from health_lift order by bucket").df().groupby(KEY)}
+    lift = {key: table for key, table in world[0].execute("from rpt_health_lift order by bucket").df().groupby(KEY)}
     assert lift.keys() == set(filter(is_banded, world[1]))
     for key, table in lift.items():
         cohort = world[1][key]
@@ -401,7 +401,7 @@ def test_lift(world):
 
 
 def test_reliability(world):
-    tables = {key: table for key, table in world[0].execute("from health_calibration").df().groupby(KEY)}
+    tables = {key: table for key, table in world[0].execute("from rpt_health_calibration").df().groupby(KEY)}
     for key, cohort in world[1].items():
         if not is_banded(key) or cohort.probability.isna().any():
             assert key not in tables
@@ -430,7 +430,7 @@ def test_the_draws_meet_the_edges(drawn):
         "nothing labelled": "observations = 0",
     }
     for edge, condition in queries.items():
-        found = drawn.execute(f"select count(*) from health_validation where {condition}").fetchone()[0]
+        found = drawn.execute(f"select count(*) from rpt_health_validation where {condition}").fetchone()[0]
         assert found >= 3, edge
 
 
@@ -671,7 +671,7 @@ def test_what_only_the_contract_term_tells_does_not_predict(is_told, finding):
         validate(connection, outcomes.astype({"has_churned": "boolean", "score": float}), drivers)
         row = connection.execute(
             "select finding, not_at_risk, observations, accounts, (select count(*) from int_health_outcomes where outcome = "
-            "'not_at_risk' and basis = 'restated' and horizon_days = 30) from health_validation where basis = 'restated' "
+            "'not_at_risk' and basis = 'restated' and horizon_days = 30) from rpt_health_validation where basis = 'restated' "
             "and predictor = 'score' and segment = 'all' and split = 'all' and population = 'all' and horizon_days = 30"
         ).fetchone()
     assert row[0].startswith(finding)

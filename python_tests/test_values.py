@@ -117,11 +117,11 @@ def test_tabs_and_line_ends_are_blanks():
         event(4, "account_created", None, "a2", event_id="\t"),
     ]
     frames = warehouse.raw_frames({"crm": rows})
-    with warehouse.build(frames, needed=("stg_crm__accounts", "rejected_events")) as built:
+    with warehouse.build(frames, needed=("stg_crm__accounts", "fct_rejected_events")) as built:
         accounts = built.execute(
             "select account_id, account_name, owner_id, plan, industry from stg_crm__accounts order by industry nulls last"
         ).fetchall()
-        refused = built.execute("select reject_reason from rejected_events order by 1").fetchall()
+        refused = built.execute("select reject_reason from fct_rejected_events order by 1").fetchall()
     assert accounts == [("a1", None, None, None, "\u200bx"), ("a1", "A\tB", None, None, None)]
     assert refused == [("missing_id",), ("no_account",), ("unknown_type",)]
 
@@ -193,7 +193,7 @@ def extreme_house():
 
 
 def test_no_extreme_value_is_refused_and_every_model_takes_it(extreme_house):
-    assert extreme_house.execute("select reject_reason, rejected_key from rejected_events").fetchall() == []
+    assert extreme_house.execute("select reject_reason, rejected_key from fct_rejected_events").fetchall() == []
     assert extreme_house.execute("select max(arr) from fct_account_signals").fetchone()[0] > 10**11
     assert extreme_house.execute("select max(seats) from fct_account_signals").fetchone()[0] > 10**8
     for node in RULES:

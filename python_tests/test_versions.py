@@ -89,12 +89,12 @@ def test_candidates_change_nothing_that_is_live(house, frames):
     with warehouse.build(frames, seeds=live_seeds()) as alone:
         difference = warehouse.difference(marts, warehouse.published(alone))
         assert difference is None, difference
-        assert alone.execute("select count(*) from health_version_comparison").fetchone() == (0,)
+        assert alone.execute("select count(*) from fct_challenger_scores").fetchone() == (0,)
 
 
 def test_the_comparison_shows_who_changes_band(house):
     rows = house.execute(
-        "select track, sum(changes_band::int), sum(abs(score_difference)) from health_version_comparison group by all"
+        "select track, sum(changes_band::int), sum(abs(score_difference)) from fct_challenger_scores group by all"
     ).fetchall()
     found = {track: numbers for track, *numbers in rows}
     assert found["copycat"] == [0, 0]

@@ -7,7 +7,7 @@ import pytest
 import warehouse
 
 DAY = datetime.timedelta(days=1)
-QUERY = "select event_type, kind, since, date_day, observed, is_excluded from volume_anomalies order by all"
+QUERY = "select event_type, kind, since, date_day, observed, is_excluded from fct_volume_anomalies order by all"
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,13 @@ def test_excluded_days_are_marked_and_leave_signals_as_without_such_events(compa
         warehouse.build(cut, **moment) as without,
     ):
         assert {mark for event, *_, mark in rows_of(house) if event == "search_run"} == {True}
-        counted = "select raw_count, staged_count from stream_reconciliation where source = 'product'"
+        counted = "select raw_count, staged_count from rpt_stream_reconciliation where source = 'product'"
         total = len(frames["product"])
         assert rows_of(house, counted) == [(total, total)]
         difference = warehouse.difference(
             warehouse.published(house),
             warehouse.published(without),
-            # stream_coverage counts all accepted events: excluded ones tell that the tracker was alive.
-            skip=("stream_reconciliation", "stream_coverage", "volume_anomalies", "rejected_events"),
+            # fct_stream_coverage counts all accepted events: excluded ones tell that the tracker was alive.
+            skip=("rpt_stream_reconciliation", "fct_stream_coverage", "fct_volume_anomalies", "fct_rejected_events"),
         )
     assert difference is None, difference

@@ -174,7 +174,7 @@ def warehouse(path, observations, horizon=30):
         columns += ["split", "horizon_days"]
         frame = learn.pd.DataFrame(rows, columns=columns)
         con.execute(
-            "create table fct_health_outcomes as select 'restated' as basis, * replace (score_date::date as score_date) "
+            "create table fct_churn_labels as select 'restated' as basis, * replace (score_date::date as score_date) "
             "from frame"
         )
         drivers = frame[["account_id", "score_date"]].assign(**dict(zip(METRICS, observations.x.T.round(6), strict=True)))
@@ -325,13 +325,13 @@ def test_judgements_that_cannot_be_used_are_named(pairs, words, tmp_path, capsys
 def test_the_tool_reads_the_marts_of_a_real_build(tmp_path, dirty_house):
     path = tmp_path / "h.duckdb"
     dirty_house.execute(f"attach '{path}' as copied")
-    for name in ("fct_health_outcomes", "fct_health_drivers", "validation_horizons", "dim_accounts"):
+    for name in ("fct_churn_labels", "fct_health_drivers", "validation_horizons", "dim_accounts"):
         dirty_house.execute(f"create table copied.{name} as from {name}")
     dirty_house.execute("detach copied")
     observations, needs = data.read(path, 30)
     assert needs == data.Needs(1000, 50)
     expected = dirty_house.execute(
-        "select count(*), sum(has_churned::int) from fct_health_outcomes "
+        "select count(*), sum(has_churned::int) from fct_churn_labels "
         "where basis = 'restated' and horizon_days = 30 and has_churned is not null"
     ).fetchone()
     assert (len(observations), observations.churned.sum()) == expected

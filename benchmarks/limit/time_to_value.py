@@ -1,4 +1,4 @@
-"""Time to value: fct_time_to_value, ttv_survival and ttv_cohorts."""
+"""Time to value: fct_time_to_value, rpt_ttv_survival and rpt_ttv_cohorts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def load(session: Session) -> None:
     spread = f"{session.variables['confidence_z']} * sqrt(greenwood) / nullif(abs(log_survival), 0)"
     session.run(
         "time to value",
-        f"""create table ttv_survival as
+        f"""create table rpt_ttv_survival as
         with
 
         of_all as (
@@ -135,7 +135,7 @@ def load(session: Session) -> None:
     )
     session.run(
         "time to value",
-        f"""create table ttv_cohorts as
+        f"""create table rpt_ttv_cohorts as
         select
             {_KEYS},
             max(at_risk) as accounts,
@@ -146,6 +146,6 @@ def load(session: Session) -> None:
             min(day) filter (survival <= 0.50) as median_days,
             min(day) filter (survival <= 0.25) as days_to_75_percent,
             {shares}
-        from ttv_survival
+        from rpt_ttv_survival
         group by {_KEYS}""",
     )

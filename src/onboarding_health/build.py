@@ -42,7 +42,7 @@ def build(options: list[str]) -> None:
     if not finished.success:
         sys.exit("The build has failed, as said above. Once that is mended, run the same command again.")
     for result in finished.result:
-        warned = result.status == "warn" and "model.onboarding_health.build_warnings" not in result.node.depends_on_nodes
+        warned = result.status == "warn" and "model.onboarding_health.fct_build_warnings" not in result.node.depends_on_nodes
         if warned:
             print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")
     # A new process in the place of this one, in which dbt still holds the warehouse open.

@@ -24,21 +24,21 @@ ACCOUNTS = """
         health.owner_id, health.account_id, health.account_name, health.segment, health.arr, health.status,
         health.score, health.band, health.band_reason, health.band_cap_reason, health.override_ends_on, health.change_7d,
         accounts.as_of, accounts.churned_on, explanations.explanation
-    from current_account_health as health
+    from fct_current_health as health
     inner join dim_accounts as accounts using (account_id)
-    inner join health_explanations as explanations using (account_id)
+    inner join fct_health_explanations as explanations using (account_id)
     order by health.score nulls last, health.account_id
 """
 RISKS = """
     select account_id, rule
-    from fct_risk_signals
+    from fct_risk_episodes
     inner join risk_severities using (severity)
     where is_active
     order by account_id, severity_rank desc, first_seen_on, rule_id
 """
 ALERTS = """
     select account_id, alert_kind, alerted_on, ended_on, severity, severity_rank, reason
-    from alerts
+    from fct_alerts
     inner join risk_severities using (severity)
     order by account_id, severity_rank desc, alerted_on desc, alert_id
 """
@@ -188,7 +188,7 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
     for *_, texts in sorted(worse)[:NEWS_SHOWN]:
         lines += [f"- {texts[0]}", *texts[1:]]
     if len(worse) > NEWS_SHOWN:
-        lines.append(f"- and {_count(len(worse) - NEWS_SHOWN, 'more account')} of less ARR or urgency; all of it is in alerts")
+        lines.append(f"- and {_count(len(worse) - NEWS_SHOWN, 'more account')} of less ARR or urgency; all of it is in fct_alerts")
     if better:
         lines += ["", "Better:", "", *better[:NEWS_SHOWN]]
     if len(better) > NEWS_SHOWN:
@@ -223,7 +223,7 @@ def _table(accounts: list[dict], risks: dict[str, list[dict]]) -> list[str]:
         )
     if len(live) > ACCOUNTS_SHOWN:
         hidden = _count(len(live) - ACCOUNTS_SHOWN, "more account")
-        lines += ["", f"{hidden}, none with a lower score, in current_account_health."]
+        lines += ["", f"{hidden}, none with a lower score, in fct_current_health."]
     return lines
 
 

@@ -19,7 +19,7 @@ from .raw_files import STREAMS
 from .warehouse import path_of_warehouse
 
 FIRST_MONDAY = datetime.date(2000, 1, 3)
-RECORDS = ("--select", "+health_score_records", "+audit_log")
+RECORDS = ("--select", "+fct_score_records", "+fct_audit_log")
 
 
 def sampled(first: datetime.date, last: datetime.date) -> list[datetime.date]:

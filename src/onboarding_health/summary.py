@@ -10,14 +10,14 @@ from .warehouse import opened_or_exit, path_of_warehouse
 
 BANDS = """
     select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr
-    from current_account_health
+    from fct_current_health
     where status not in ('churned', 'completed')
     group by all
     order by min(coalesce(score, 101))
 """
 GONE = """
     select status, count(*)
-    from current_account_health
+    from fct_current_health
     where status in ('churned', 'completed')
     group by status
     order by status
@@ -26,20 +26,20 @@ TIME_TO_VALUE = """
     select
         accounts, activated, median_days, median_days_lower, median_days_upper, activated_share_30d,
         missing_because like '%median too few%'
-    from ttv_cohorts
+    from rpt_ttv_cohorts
     where cohort_key = 'all||primary|all|all'
 """
 AT_RISK = """
     select health.account_id, health.account_name, health.score, health.band, advice.label,
         drivers.points_lost, health.arr, health.arr * chances.churn_probability as arr_at_stake
-    from current_account_health as health
+    from fct_current_health as health
     left join fct_health_drivers as drivers
         on health.account_id = drivers.account_id
         and health.score_date = drivers.score_date
         and health.top_driver_down = drivers.metric
     left join metric_advice as advice on health.top_driver_down = advice.metric
     left join health_bands as bands on health.model_version = bands.model_version and health.band = bands.band
-    left join fct_churn_probability as chances
+    left join fct_churn_probabilities as chances
         on health.account_id = chances.account_id
         and chances.horizon_days = (select expected_loss_days from task_settings)
     where health.status = 'scored'
@@ -48,7 +48,7 @@ AT_RISK = """
 """
 EXPECTED_LOSS = """
     select horizon_days, expected_arr_loss, expected_loss_share, change_7d, accounts_at_risk, accounts
-    from expected_losses
+    from rpt_expected_losses
     where segment = 'all' and expected_arr_loss is not null
     qualify score_date = max(score_date) over ()
 """
@@ -57,59 +57,59 @@ TASKS = """
         count(*) filter (status in ('open', 'overdue')), count(*) filter (status = 'overdue'), count(*) filter (status = 'queued')
     from fct_interventions
 """
-HANDOFFS = "select count(*), coalesce(sum(expected_arr), 0) from expansion_handoffs"
+HANDOFFS = "select count(*), coalesce(sum(expected_arr), 0) from fct_expansion_handoffs"
 VERDICTS = """
     select horizon_days, basis, verdict
-    from health_validation
+    from rpt_health_validation
     where predictor = 'score' and segment = 'all' and is_deciding and population = 'all' and finding <> 'not_published'
     order by horizon_days, model_version, basis desc
 """
 WORKS = """
     select 'Tasks: ' || verdict
-    from intervention_outcomes
+    from rpt_play_outcomes
     where play_id = 'all' and segment = 'all'
     union all
     select
         'Rules, within ' || horizon_days || ' days: ' || count(*) filter (finding = 'earns_its_place') || ' of ' || count(*)
         || ' earn their place, ' || count(*) filter (finding = 'too_rare') || ' fire too rarely to tell'
-    from risk_rule_performance
+    from rpt_risk_rules
     where segment = 'all'
     group by horizon_days
     qualify horizon_days = max(horizon_days) over ()
     union all
     select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
-    from expansion_targets
+    from rpt_expansion_targets
     where finding <> 'not_known'
 """
 UNKNOWN = """
     select distinct 'A probability of churn within ' || horizon_days || ' days: ' || missing_because
-    from fct_churn_probability
-    inner join current_account_health using (account_id)
+    from fct_churn_probabilities
+    inner join fct_current_health using (account_id)
     where missing_because is not null and status = 'scored'
     qualify horizon_days = min(horizon_days) over ()
     union all
     select count(*) || ' accounts have too little data for a score'
-    from current_account_health
+    from fct_current_health
     where status = 'too_little_data'
     having count(*) > 0
     union all
     select count(*) || ' scored accounts have no recent note'
-    from current_account_health
+    from fct_current_health
     where status = 'scored' and is_sentiment_stale
     having count(*) > 0
     union all
     select 'Target ' || lower(left(verdict, 1)) || substr(verdict, 2)
-    from expansion_targets
+    from rpt_expansion_targets
     where finding = 'not_known'
 """
 MESSAGES = "select message from build_messages"
 WARNINGS = """
     select place, sentence, mart, count(*) over (partition by topic)
-    from build_warnings
+    from fct_build_warnings
     order by topic_order, place
 """
 SHOWN = 5  # sentences a topic, as the macro say_warnings does it for dbt
-REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from stream_reconciliation"
+REJECTED = "select coalesce(sum(rejected_count), 0), coalesce(sum(raw_count), 0) from rpt_stream_reconciliation"
 
 
 def summary(connection: duckdb.DuckDBPyConnection) -> str:
@@ -152,7 +152,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     (tasks, overdue, queued), (handoffs, arr) = rows(TASKS)[0], rows(HANDOFFS)[0]
     waiting = f", {queued:,} more queued behind them" if queued else ""
     lines += ["", "To do", f"  {tasks:,} tasks, {overdue:,} overdue{waiting}; `make digest` writes a page per owner"]
-    lines.append(f"  {handoffs:,} accounts for sales, expected ARR {arr:,.0f}; see expansion_handoffs")
+    lines.append(f"  {handoffs:,} accounts for sales, expected ARR {arr:,.0f}; see fct_expansion_handoffs")
 
     lines += ["", "Does the score predict churn"]
     lines += [
@@ -164,7 +164,7 @@ def summary(connection: duckdb.DuckDBPyConnection) -> str:
     lines += ["", "What is not known", *(sorted(f"  {sentence}" for (sentence,) in rows(UNKNOWN)) or ["  nothing of this kind"])]
 
     rejected, raw = rows(REJECTED)[0]
-    lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see rejected_events"]
+    lines += ["", f"Refused {rejected:,} of {raw:,} raw rows; see fct_rejected_events"]
 
     lines += ["", "Warnings"]
     warned = [f"  {message}" for (message,) in rows(MESSAGES)]
@@ -186,5 +186,5 @@ def show() -> None:
         except duckdb.CatalogException:
             sys.exit(f"The warehouse {path} holds no whole build of this version: run `make build` or `dbt build` first.")
     head, warnings = said.split("\n\nWarnings\n")
-    print(f"{head}\n\nWarehouse  {path}\nNext       duckdb {path} -c 'from current_account_health'   or   make docs, make test")
+    print(f"{head}\n\nWarehouse  {path}\nNext       duckdb {path} -c 'from fct_current_health'   or   make docs, make test")
     print(f"\nWarnings\n{warnings}")

@@ -1,7 +1,7 @@
 with
 
 drifts as (
-    select * from {{ ref('health_drift') }}
+    select * from {{ ref('rpt_health_drift') }}
     where status = 'compared'
 ),
 

@@ -5,7 +5,7 @@ accounts as (
 ),
 
 current_health as (
-    select * from {{ ref('current_account_health') }}
+    select * from {{ ref('fct_current_health') }}
 ),
 
 compared as (

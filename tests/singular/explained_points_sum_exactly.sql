@@ -1,7 +1,7 @@
 with
 
 explanations as (
-    select * from {{ ref('health_explanations') }}
+    select * from {{ ref('fct_health_explanations') }}
     where status = 'scored'
 ),
 
@@ -10,7 +10,7 @@ explained_metrics as (
         account_id,
         sum(points) as points,
         sum(points_change_7d) as points_change_7d
-    from {{ ref('health_explained_metrics') }}
+    from {{ ref('fct_health_explained_metrics') }}
     group by account_id
 ),
 
@@ -20,7 +20,7 @@ steps as (
         max(case when is_band_within_reach then 1 else 0 end) as is_band_within_reach,
         sum(case when is_needed then step_points else 0 end) as step_points,
         0.01 * count(*) as rounded_off
-    from {{ ref('health_steps') }}
+    from {{ ref('fct_health_steps') }}
     group by account_id
 ),
 

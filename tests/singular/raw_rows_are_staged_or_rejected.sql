@@ -1,14 +1,14 @@
 with
 
 reconciliation as (
-    select * from {{ ref('stream_reconciliation') }}
+    select * from {{ ref('rpt_stream_reconciliation') }}
 ),
 
 rejected as (
     select
         source,
         count(*) as listed_count
-    from {{ ref('rejected_events') }}
+    from {{ ref('fct_rejected_events') }}
     group by source
 ),
 

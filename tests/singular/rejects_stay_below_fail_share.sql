@@ -1,7 +1,7 @@
 with
 
 reconciliation as (
-    select * from {{ ref('stream_reconciliation') }}
+    select * from {{ ref('rpt_stream_reconciliation') }}
 ),
 
 thresholds as (

@@ -1,3 +1,3 @@
 select sentence
-from {{ ref('build_warnings') }}
+from {{ ref('fct_build_warnings') }}
 where topic = 'rules'

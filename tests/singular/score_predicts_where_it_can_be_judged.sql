@@ -1,5 +1,5 @@
 {{ config(severity='warn') }}
 
 select sentence
-from {{ ref('build_warnings') }}
+from {{ ref('fct_build_warnings') }}
 where topic = 'validation'

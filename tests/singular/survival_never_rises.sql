@@ -1,7 +1,7 @@
 with
 
 survival as (
-    select * from {{ ref('ttv_survival') }}
+    select * from {{ ref('rpt_ttv_survival') }}
 ),
 
 followed as (

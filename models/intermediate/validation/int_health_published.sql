@@ -1,7 +1,7 @@
 with
 
 records as (
-    select * from {{ ref('health_score_records') }}
+    select * from {{ ref('fct_score_records') }}
     where
         {{ is_score_weekday('score_date') }}
         and computed_at < {{ day_starts_at(add_days('score_date', 1)) }}

@@ -19,7 +19,7 @@ own_rates as (
         expansion_rate_lower,
         expansion_rate_upper,
         row_number() over (partition by band order by horizon_days) as place
-    from {{ ref('expansion_kpis') }}
+    from {{ ref('rpt_expansion') }}
     where
         population = 'scored'
         and segment = 'all'

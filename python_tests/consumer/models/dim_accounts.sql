@@ -1,1 +1,1 @@
-select account_id, status, band from {{ ref('onboarding_health', 'current_account_health') }}
+select account_id, status, band from {{ ref('onboarding_health', 'fct_current_health') }}

@@ -18,7 +18,7 @@ _DESTINATIONS = """
 _DUE = """
     select outbox.destination, outbox.object_type, outbox.sync_key, outbox.change_id, outbox.sequence_number,
         outbox.payload, outbox.payload_hash, outbox.attempts, moment.known_at, moment.as_of
-    from sync_outbox as outbox cross join base_build_moment as moment
+    from fct_sync_outbox as outbox cross join base_build_moment as moment
     where outbox.is_due and outbox.destination = ?
     order by outbox.attempts, outbox.object_type, outbox.sync_key
 """
@@ -78,7 +78,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class Change:
-    """A row of sync_outbox that is due.
+    """A row of fct_sync_outbox that is due.
 
     payload is JSON text, attempts those of earlier runs, known_at and as_of are of the build that made it.
     """
@@ -127,7 +127,7 @@ class Store:
                 "then run this again. Nothing was sent."
             ) from error
         try:
-            self._connection.execute("select 1 from sync_outbox limit 0")
+            self._connection.execute("select 1 from fct_sync_outbox limit 0")
         except duckdb.CatalogException as error:
             raise CannotRun(f"The warehouse {path} has no outbox. Run make build first.") from error
 

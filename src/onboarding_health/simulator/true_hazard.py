@@ -23,7 +23,7 @@ AREAS = """
             outcomes.has_churned::int as churned,
             outcomes.score,
             weeks.churn_probability
-        from fct_health_outcomes as outcomes
+        from fct_churn_labels as outcomes
         asof inner join read_parquet(?) as weeks
             on outcomes.account_id = weeks.account_id and outcomes.score_date >= weeks.week_on
         where outcomes.has_churned is not null

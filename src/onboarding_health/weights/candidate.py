@@ -67,7 +67,7 @@ def write(folder, opinions, base, version, weights, rationale, is_learned):
             elif name == "health_model_versions":
                 row |= {"track": version, "effective_to": "", "author_role": "weight_training", "rationale": rationale}
                 row |= {"is_learned": str(is_learned).lower()}
-                row |= {"expected_effect": "What health_validation says of the candidate beside the live score"}
+                row |= {"expected_effect": "What rpt_health_validation says of the candidate beside the live score"}
         path = folder / f"{name}.csv"
         with open(path, "w", newline="") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")

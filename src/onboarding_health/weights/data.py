@@ -9,13 +9,13 @@ import pandas as pd
 
 _OBSERVATIONS = """
     select account_id, score_date, compared_stage, model_version, score, has_churned, account_split, split
-    from fct_health_outcomes where basis = 'restated' and horizon_days = ? and has_churned is not null
+    from fct_churn_labels where basis = 'restated' and horizon_days = ? and has_churned is not null
     order by account_id, score_date
 """
 _DRIVERS = """
     select drivers.account_id, drivers.score_date, metric, normalised, value_status = 'observed' as is_observed
     from fct_health_drivers as drivers
-    inner join fct_health_outcomes as outcomes using (account_id, score_date)
+    inner join fct_churn_labels as outcomes using (account_id, score_date)
     where outcomes.basis = 'restated' and outcomes.horizon_days = ? and outcomes.has_churned is not null
 """
 

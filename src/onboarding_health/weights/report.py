@@ -205,7 +205,7 @@ Platt and isotonic calibration are fitted on these same predictions; judge them 
 1. Append the rows to the files of the same name: for each of health_model_versions, health_weights and health_bands
    `tail -n +2 candidate/<file>.csv >> seeds/scoring/<file>.csv` (or the folders that you named). On its own track the version
    is judged beside {base} and changes nothing live.
-2. `dbt build`. health_version_comparison says which accounts change band and the ARR that moves; health_validation has it as
+2. `dbt build`. fct_challenger_scores says which accounts change band and the ARR that moves; rpt_health_validation has it as
    predictor `candidate {version}` beside the score.
 3. To promote it, give its row in health_model_versions.csv the track `live` and the day from which it holds, and let {base} end
    the day before (`effective_to`). History stays as {base} judged it.
@@ -227,7 +227,7 @@ def write_judged(folder, judged, live, base, version):
     path.write_text(f"""# Candidate version {version}
 
 Weights from pairwise judgements (analytic hierarchy process), beside {base}. They say what people hold to matter; whether they
-predict is for health_validation to say once there is history.
+predict is for rpt_health_validation to say once there is history.
 
 {_table(["metric", base, version], rows)}
 

@@ -1,0 +1,107 @@
+with
+
+current_health as (
+    select * from {{ ref('fct_current_health') }}
+    where status = 'scored'
+),
+
+health as (
+    select * from {{ ref('fct_account_health') }}
+    where status = 'scored'
+),
+
+drivers as (
+    select * from {{ ref('fct_health_drivers') }}
+),
+
+earlier_drivers as (
+    select
+        account_id,
+        score_date,
+        metric,
+        points
+    from {{ ref('fct_health_drivers') }}
+),
+
+earlier_dates as (
+    select
+        current_health.account_id,
+        max(health.score_date) as compared_on
+    from current_health
+    inner join health
+        on
+            current_health.account_id = health.account_id
+            and {{ add_days('health.score_date', 7) }} <= current_health.score_date
+    group by current_health.account_id
+),
+
+drivers_now as (
+    select drivers.*
+    from current_health
+    inner join drivers
+        on
+            current_health.account_id = drivers.account_id
+            and current_health.score_date = drivers.score_date
+),
+
+drivers_before as (
+    select
+        earlier_drivers.account_id,
+        earlier_drivers.metric,
+        earlier_drivers.points
+    from earlier_dates
+    inner join earlier_drivers
+        on
+            earlier_dates.account_id = earlier_drivers.account_id
+            and earlier_dates.compared_on = earlier_drivers.score_date
+),
+
+paired as (
+    select
+        coalesce(drivers_now.account_id, drivers_before.account_id) as account_id,
+        coalesce(drivers_now.metric, drivers_before.metric) as metric,
+        drivers_now.value_status,
+        drivers_now.last_seen_on,
+        drivers_now.value,
+        drivers_now.normalised,
+        drivers_now.weight,
+        coalesce(drivers_now.points, 0) as points,
+        coalesce(drivers_now.points_lost, 0) as points_lost,
+        drivers_now.peer_median,
+        coalesce(drivers_before.points, 0) as points_before
+    from drivers_now
+    full outer join drivers_before
+        on
+            drivers_now.account_id = drivers_before.account_id
+            and drivers_now.metric = drivers_before.metric
+),
+
+explained as (
+    select
+        paired.account_id,
+        current_health.score_date,
+        paired.metric,
+        paired.value_status,
+        paired.last_seen_on,
+        paired.value,
+        paired.peer_median,
+        paired.normalised,
+        paired.weight,
+        cast(paired.points as decimal(9, 2)) as points,
+        cast(paired.points_lost as decimal(9, 2)) as points_lost,
+        earlier_dates.compared_on,
+        cast(
+            case
+                when earlier_dates.compared_on is not null
+                    then paired.points - paired.points_before
+            end
+            as decimal(9, 2)
+        ) as points_change_7d
+    from paired
+    inner join current_health
+        on paired.account_id = current_health.account_id
+    left join earlier_dates
+        on paired.account_id = earlier_dates.account_id
+)
+
+select * from explained

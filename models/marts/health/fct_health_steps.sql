@@ -1,0 +1,535 @@
+{#- Steps that lift an account's score towards its next band and that somebody can take: within what
+    the best of its peers have, with the milestones that are open, one answer or a cleared debt.
+    The cheapest come first, until the band is reached. -#}
+{%- set text = dbt.type_string() -%}
+with
+
+current_health as (
+    select * from {{ ref('fct_current_health') }}
+    where status = 'scored'
+),
+
+scores as (
+    select * from {{ ref('int_health_scores') }}
+    where track = 'live' and status = 'scored'
+),
+
+metrics as (
+    select * from {{ ref('int_health_metrics') }}
+    where track = 'live'
+),
+
+health_metrics as (
+    select * from {{ ref('health_metrics') }}
+),
+
+health_model_versions as (
+    select * from {{ ref('health_model_versions') }}
+),
+
+metric_advice as (
+    select * from {{ ref('metric_advice') }}
+),
+
+signals as (
+    select * from {{ ref('signals') }}
+),
+
+account_signals as (
+    select * from {{ ref('fct_account_signals') }}
+),
+
+milestones as (
+    select * from {{ ref('fct_milestones') }}
+),
+
+achievements as (
+    select * from {{ ref('int_milestone_achievements') }}
+),
+
+milestone_settings as (
+    select * from {{ ref('milestone_settings') }}
+),
+
+-- The accounts that have a band above theirs, and the points that they lack to its edge.
+climbing as (
+    select
+        scores.account_id,
+        scores.score_date,
+        scores.model_version,
+        scores.segment,
+        scores.product_category,
+        health_model_versions.min_peers,
+        current_health.points_to_next_band as needed_points
+    from current_health
+    inner join scores
+        on
+            current_health.account_id = scores.account_id
+            and current_health.score_date = scores.score_date
+    inner join health_model_versions
+        on scores.model_version = health_model_versions.model_version
+    where current_health.next_band is not null
+),
+
+-- The description of a metric by its version goes before that of any version.
+described as (
+    select
+        health_model_versions.model_version,
+        health_metrics.metric,
+        health_metrics.direction,
+        health_metrics.method,
+        health_metrics.lower_bound,
+        health_metrics.upper_bound,
+        signals.unit,
+        metric_advice.reach,
+        metric_advice.peer_share,
+        metric_advice.count_signal,
+        metric_advice.effort,
+        metric_advice.step,
+        metric_advice.first_step,
+        row_number() over (
+            partition by health_model_versions.model_version, health_metrics.metric
+            order by case when health_metrics.model_version = 'any' then 1 else 0 end
+        ) as choice
+    from health_metrics
+    inner join health_model_versions
+        on health_metrics.model_version in (health_model_versions.model_version, 'any')
+    inner join metric_advice
+        on health_metrics.metric = metric_advice.metric
+    inner join signals
+        on health_metrics.signal = signals.signal
+    where metric_advice.reach is not null
+),
+
+counted_signals as (
+    select
+        climbing.account_id,
+        metric_advice.metric,
+        {{ signal_value('metric_advice.count_signal') }} as counted
+    from climbing
+    inner join account_signals
+        on
+            climbing.account_id = account_signals.account_id
+            and climbing.score_date = account_signals.date_day
+    inner join metric_advice
+        on metric_advice.count_signal is not null
+),
+
+measured as (
+    select
+        climbing.account_id,
+        climbing.score_date,
+        climbing.segment,
+        climbing.product_category,
+        climbing.min_peers,
+        climbing.needed_points,
+        described.*,
+        case when metrics.value_status = 'observed' then metrics.metric_value end
+            as current_value,
+        metrics.normalised_value as normalised,
+        metrics.used_weight,
+        metrics.total_used_weight,
+        counted_signals.counted
+    from climbing
+    inner join metrics
+        on
+            climbing.account_id = metrics.account_id
+            and climbing.score_date = metrics.score_date
+    inner join described
+        on
+            climbing.model_version = described.model_version
+            and metrics.metric = described.metric
+            and described.choice = 1
+    left join counted_signals
+        on
+            climbing.account_id = counted_signals.account_id
+            and metrics.metric = counted_signals.metric
+    where metrics.used_weight > 0
+),
+
+peer_values as (
+    select
+        scores.score_date,
+        scores.model_version,
+        scores.segment,
+        scores.product_category,
+        metrics.metric,
+        metrics.metric_value,
+        metrics.normalised_value,
+        row_number() over (
+            partition by
+                scores.score_date, scores.model_version, scores.segment, scores.product_category,
+                metrics.metric
+            order by metrics.normalised_value desc, metrics.account_id asc
+        ) as group_place,
+        count(*) over (
+            partition by
+                scores.score_date, scores.model_version, scores.segment, scores.product_category,
+                metrics.metric
+        ) as group_size,
+        row_number() over (
+            partition by scores.score_date, scores.model_version, metrics.metric
+            order by metrics.normalised_value desc, metrics.account_id asc
+        ) as date_place,
+        count(*) over (
+            partition by scores.score_date, scores.model_version, metrics.metric
+        ) as date_size
+    from scores
+    inner join metrics
+        on
+            scores.account_id = metrics.account_id
+            and scores.score_date = metrics.score_date
+            and metrics.value_status = 'observed'
+    where scores.score_date in (select climbing.score_date from climbing)
+),
+
+-- What the best part of the peers has: peer_share of them are there or beyond.
+group_bests as (
+    select
+        peer_values.score_date,
+        peer_values.model_version,
+        peer_values.segment,
+        peer_values.product_category,
+        peer_values.metric,
+        peer_values.group_size,
+        peer_values.metric_value,
+        peer_values.normalised_value
+    from peer_values
+    inner join metric_advice
+        on peer_values.metric = metric_advice.metric
+    where
+        peer_values.group_place
+        = ceil({{ as_double('metric_advice.peer_share') }} * peer_values.group_size)
+),
+
+date_bests as (
+    select
+        peer_values.score_date,
+        peer_values.model_version,
+        peer_values.metric,
+        peer_values.metric_value,
+        peer_values.normalised_value
+    from peer_values
+    inner join metric_advice
+        on peer_values.metric = metric_advice.metric
+    where
+        peer_values.date_place
+        = ceil({{ as_double('metric_advice.peer_share') }} * peer_values.date_size)
+),
+
+peer_bests as (
+    select
+        measured.account_id,
+        measured.metric,
+        case
+            when group_bests.group_size >= measured.min_peers then group_bests.metric_value
+            else date_bests.metric_value
+        end as best_value,
+        case
+            when group_bests.group_size >= measured.min_peers then group_bests.normalised_value
+            else date_bests.normalised_value
+        end as best_normalised
+    from measured
+    inner join date_bests
+        on
+            measured.score_date = date_bests.score_date
+            and measured.model_version = date_bests.model_version
+            and measured.metric = date_bests.metric
+    left join group_bests
+        on
+            measured.score_date = group_bests.score_date
+            and measured.model_version = group_bests.model_version
+            and measured.segment = group_bests.segment
+            and measured.product_category = group_bests.product_category
+            and measured.metric = group_bests.metric
+    where measured.reach = 'peers'
+),
+
+-- People come whole: as many as bring the value to that of the best peers and not beyond.
+peer_reaches as (
+    select
+        measured.*,
+        case
+            when measured.count_signal is null then {{ as_double('peer_bests.best_value') }}
+            else
+                measured.current_value
+                + floor(
+                    {{ as_double('peer_bests.best_value - measured.current_value') }}
+                    * measured.counted + 1e-6
+                ) / nullif({{ as_double('measured.counted') }}, 0)
+        end as reach_value,
+        peer_bests.best_normalised
+    from measured
+    inner join peer_bests
+        on measured.account_id = peer_bests.account_id and measured.metric = peer_bests.metric
+    where measured.current_value is not null
+),
+
+other_reaches as (
+    select
+        measured.*,
+        case
+            when reach = 'one_answer'
+                then {{ as_double('coalesce(current_value, 0) * counted + upper_bound') }}
+                    / (counted + 1)
+            when direction = 'lower' then {{ as_double('lower_bound') }}
+            else {{ as_double('upper_bound') }}
+        end as reach_value,
+        cast(null as decimal(18, 6)) as best_normalised
+    from measured
+    where reach = 'one_answer' or (reach = 'clear' and current_value is not null)
+),
+
+valued_reaches as (
+    select * from peer_reaches
+    union all
+    select * from other_reaches
+),
+
+shared_reaches as (
+    select
+        *,
+        {{ share_of_range('reach_value', 'lower_bound', 'upper_bound') }} as reach_share
+    from valued_reaches
+    where reach_value is not null
+),
+
+-- A reached milestone adds its weight; before its day a part of it is counted already. What
+-- nobody could see being reached is no step.
+milestone_reaches as (
+    select
+        measured.*,
+        milestones.milestone_id,
+        milestones.milestone,
+        {{ days_between('measured.score_date', 'milestones.due_on') }} as days_to_due,
+        milestones.status in ('overdue', 'pending') as is_open,
+        {{ as_double('milestones.weight') }}
+        * case
+            when milestones.status = 'overdue' then 1
+            else 1 - {{ as_double('milestone_settings.not_due_credit') }}
+        end
+        / nullif(
+            sum({{ as_double('milestones.weight') }}) over (
+                partition by measured.account_id, measured.metric
+            ) * {{ as_double('measured.upper_bound - measured.lower_bound') }}, 0
+        ) as gain
+    from measured
+    cross join milestone_settings
+    inner join milestones
+        on measured.account_id = milestones.account_id
+    inner join achievements
+        on
+            milestones.account_id = achievements.account_id
+            and milestones.milestone_id = achievements.milestone_id
+    where
+        measured.reach = 'milestones'
+        and (
+            milestones.achieved_at is not null
+            or (
+                milestones.status in ('overdue', 'pending', 'not_due')
+                and achievements.observed_until >= measured.score_date
+            )
+        )
+),
+
+within_reach as (
+    select
+        account_id,
+        score_date,
+        metric,
+        cast(null as {{ text }}) as milestone_id,
+        cast(null as {{ text }}) as milestone,
+        cast(null as integer) as days_to_due,
+        direction,
+        reach = 'peers' and method = 'bounded' as is_gradual,
+        lower_bound,
+        upper_bound,
+        unit,
+        effort,
+        step,
+        first_step,
+        count_signal,
+        counted,
+        current_value,
+        reach_value,
+        normalised,
+        used_weight,
+        total_used_weight,
+        needed_points,
+        case
+            when method = 'peer' then {{ as_double('best_normalised') }}
+            when direction = 'lower' then 1 - reach_share
+            else reach_share
+        end - normalised as gain
+    from shared_reaches
+    union all
+    select
+        account_id,
+        score_date,
+        metric,
+        milestone_id,
+        milestone,
+        days_to_due,
+        direction,
+        false as is_gradual,
+        lower_bound,
+        upper_bound,
+        unit,
+        effort,
+        step,
+        first_step,
+        count_signal,
+        counted,
+        current_value,
+        {{ as_double('null') }} as reach_value,
+        normalised,
+        used_weight,
+        total_used_weight,
+        needed_points,
+        gain
+    from milestone_reaches
+    where is_open
+),
+
+-- The cheap and likely first; the running sum says what the steps before give together.
+ordered as (
+    select
+        within_reach.*,
+        row_number() over (
+            partition by account_id order by effort, metric, days_to_due, milestone_id
+        ) as step_number,
+        coalesce(
+            sum(used_weight * gain) over (
+                partition by account_id order by effort, metric, days_to_due, milestone_id
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        ) as weight_before,
+        sum(used_weight * gain) over (partition by account_id) as weight_within_reach,
+        needed_points * total_used_weight / 100 as needed_weight
+    from within_reach
+    where gain > 1e-6
+),
+
+chosen as (
+    select
+        ordered.*,
+        weight_before < needed_weight as is_needed,
+        weight_within_reach >= needed_weight as is_band_within_reach,
+        case
+            when
+                is_gradual
+                and weight_before < needed_weight
+                and needed_weight <= weight_within_reach
+                then least(gain, (needed_weight - weight_before) / used_weight)
+            else gain
+        end as wanted_gain
+    from ordered
+),
+
+wanted as (
+    select
+        chosen.*,
+        case
+            when direction = 'lower'
+                then upper_bound - (normalised + wanted_gain) * (upper_bound - lower_bound)
+            else lower_bound + (normalised + wanted_gain) * (upper_bound - lower_bound)
+        end as wanted_value,
+        case when unit = 'ratio' then 100.0 else 10.0 end as written_parts
+    from chosen
+),
+
+-- The value that gives the wanted gain as it is written, in whole people, percent or tenths.
+aimed as (
+    select
+        wanted.*,
+        case
+            when not is_gradual or wanted_gain = gain then reach_value
+            when count_signal is not null
+                then current_value + ceil((wanted_value - current_value) * counted - 1e-6) / counted
+            when direction = 'lower'
+                then
+                    greatest(
+                        floor(wanted_value * written_parts + 1e-6) / written_parts, reach_value
+                    )
+            else least(ceil(wanted_value * written_parts - 1e-6) / written_parts, reach_value)
+        end as target_value
+    from wanted
+),
+
+aimed_shares as (
+    select
+        aimed.*,
+        {{ share_of_range('target_value', 'lower_bound', 'upper_bound') }} as target_share,
+        cast(
+            round(abs(target_value - current_value) * coalesce(counted, 0)) as bigint
+        ) as people
+    from aimed
+),
+
+-- From here on the target is a decimal, which every engine rounds and writes alike.
+gained as (
+    select
+        aimed_shares.*,
+        {{ round_half_up('target_value', 6) }} as target,
+        case
+            when not is_gradual then gain
+            when direction = 'lower' then 1 - target_share - normalised
+            else target_share - normalised
+        end as step_gain
+    from aimed_shares
+),
+
+worded as (
+    select
+        gained.*,
+        {{ number_with_unit('current_value', 'unit') }} as value_text,
+        {{ number_with_unit('target', 'unit') }} as target_text,
+        case
+            when first_step is null then step
+            when current_value is null or (is_gradual and people = 1) then first_step
+            else step
+        end as step_text,
+        case
+            when days_to_due < -1 then 'due ' || cast(-days_to_due as {{ text }}) || ' days ago'
+            when days_to_due = -1 then 'due yesterday'
+            when days_to_due = 0 then 'due today'
+            when days_to_due = 1 then 'due tomorrow'
+            when days_to_due > 1 then 'due in ' || cast(days_to_due as {{ text }}) || ' days'
+        end as due_text
+    from gained
+),
+
+steps as (
+    select
+        account_id,
+        score_date,
+        cast(step_number as bigint) as step_number,
+        metric,
+        milestone_id,
+        cast(current_value as decimal(24, 6)) as value,
+        target as target_value,
+        {{ round_half_up('normalised + step_gain', 6) }} as target_normalised,
+        cast(
+            {{ round_half_up('100 * used_weight * step_gain / total_used_weight', 2) }}
+            as decimal(9, 2)
+        ) as step_points,
+        is_needed,
+        is_band_within_reach,
+        replace(
+            replace(
+                replace(
+                    replace(step_text, '{count}', coalesce(cast(people as {{ text }}), '')),
+                    '{from}', coalesce(value_text, '')
+                ),
+                '{milestone}', coalesce(replace(milestone, '_', ' '), '')
+            ),
+            '{due}', coalesce(due_text, '')
+        )
+        || case
+            when step_text like '%{from}%' or target_text = value_text then ''
+            else coalesce(': ' || target_text || ' instead of ' || value_text, '')
+        end as step
+    from worded
+)
+
+select * from steps

@@ -72,7 +72,8 @@ def test_more_than_five_warnings_of_a_topic_are_counted(work, tmp_path):
             "insert into fct_build_warnings select 'drift', 8, n, 'Drift ' || n, 'rpt_health_drift' from range(1, 9) as t (n)"
         )
     warnings = run(SUMMARY, path).stdout.rpartition("\nWarnings\n")[2]
-    assert warnings.split("\n")[4:6] == ["  Drift 5", "  ... and 3 more like it in rpt_health_drift"] and "Drift 6" not in warnings
+    assert warnings.split("\n")[4:6] == ["  Drift 5", "  ... and 3 more like it in rpt_health_drift"]
+    assert "Drift 6" not in warnings
     with duckdb.connect(str(path)) as connection:
         connection.execute("delete from fct_build_warnings")
     assert run(SUMMARY, path).stdout.endswith("\nWarnings\n  none\n")

@@ -293,7 +293,8 @@ VALUES = {
         (signal("usage_growth_28d", "2025-07-14"), None),
         (signal("usage_growth_28d", "2025-07-15"), 0),
         (
-            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any' order by observed_from limit 1",
+            "select sentence from fct_stream_coverage where source = 'product' and subject = 'any' "
+            "order by observed_from limit 1",
             "Product events stopped on 2025-04-30 and came back on 2025-05-21: nothing is known of use in between.",
         ),
     ],

@@ -10,7 +10,8 @@ import warehouse
 from onboarding_health.simulator import dirt
 
 AWKWARD = ("merges", "movers")
-MONITORING = ("fct_rejected_events", "rpt_stream_reconciliation", "fct_stream_coverage", "fct_account_merges", "fct_build_warnings")
+MONITORING = ("fct_rejected_events", "rpt_stream_reconciliation", "fct_stream_coverage", "fct_account_merges")
+MONITORING += ("fct_build_warnings",)
 
 
 @pytest.fixture(scope="module")

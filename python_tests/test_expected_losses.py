@@ -70,7 +70,8 @@ def test_stakes_and_their_weeks_are_what_plain_python_says():
             connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
         query = "select account_id, score_date, is_at_risk, arr_at_stake, expected_arr_loss, stake_basis from int_expected_losses"
         found = {row[:2]: row[2:] for row in connection.execute(query).fetchall()}
-        query = "select score_date, segment, accounts, accounts_at_risk, unknown_accounts, expected_arr_loss from rpt_expected_losses"
+        query = "select score_date, segment, accounts, accounts_at_risk, unknown_accounts, expected_arr_loss "
+        query += "from rpt_expected_losses"
         weeks = {row[:2]: row[2:] for row in connection.execute(query).fetchall()}
     expected, sums = {}, defaultdict(list)
     for account_id, segment, date, track, status, version, score in scores:

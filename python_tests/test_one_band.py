@@ -127,4 +127,5 @@ def test_an_alert_that_no_longer_holds_says_so(house):
         where alert_kind = 'risk_began' and ended_on is null"""
     active, over = house.execute(risks).fetchone()
     assert active > 0 and over == 0
-    assert house.execute("select count(*) from fct_alerts where alert_kind = 'risk_began' and ended_on is not null").fetchone()[0] > 0
+    ended = "select count(*) from fct_alerts where alert_kind = 'risk_began' and ended_on is not null"
+    assert house.execute(ended).fetchone()[0] > 0

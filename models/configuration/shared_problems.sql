@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of the seeds that all rooms share, of revenue, monitoring and validation must be together.
+-- What no column tells alone: what the rows of the seeds that all rooms share, and of revenue,
+-- monitoring and validation, must be together.
 with
 
 event_schemas as (

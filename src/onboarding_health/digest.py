@@ -188,7 +188,7 @@ def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.d
     for *_, texts in sorted(worse)[:NEWS_SHOWN]:
         lines += [f"- {texts[0]}", *texts[1:]]
     if len(worse) > NEWS_SHOWN:
-        lines.append(f"- and {_count(len(worse) - NEWS_SHOWN, 'more account')} of less ARR or urgency; all of it is in fct_alerts")
+        lines.append(f"- and {_count(len(worse) - NEWS_SHOWN, 'more account')} of less ARR or urgency; see fct_alerts")
     if better:
         lines += ["", "Better:", "", *better[:NEWS_SHOWN]]
     if len(better) > NEWS_SHOWN:

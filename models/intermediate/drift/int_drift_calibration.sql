@@ -1,6 +1,6 @@
 with
 
--- Other accounts and later months are compared with the training split; nobody's probability has seen
+-- Other accounts and later months are compared with the training split; no probability has seen
 -- its own outcome.
 predictions as (
     select

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from tqdm import tqdm
+
+from .summary import show
 
 # What macros say, and a seed that was edited and not loaded; the rest of dbt's lines is the progress.
 SAID = ("JinjaLogInfo", "JinjaLogWarning")
@@ -45,6 +47,6 @@ def build(options: list[str]) -> None:
         warned = result.status == "warn" and "model.onboarding_health.fct_build_warnings" not in result.node.depends_on_nodes
         if warned:
             print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")
-    # A new process in the place of this one, in which dbt still holds the warehouse open.
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "onboarding_health", "summary"])
+    # dbt still holds the warehouse open, for writing.
+    DuckDBConnectionManager.close_all_connections()
+    show()

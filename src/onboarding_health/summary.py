@@ -31,7 +31,7 @@ TIME_TO_VALUE = """
 """
 AT_RISK = """
     select health.account_id, health.account_name, health.score, health.band, advice.label,
-        drivers.points_lost, health.arr, health.arr * chances.churn_probability as arr_at_stake
+        drivers.points_lost, health.arr, health.arr * chances.churn_probability::double as arr_at_stake
     from fct_current_health as health
     left join fct_health_drivers as drivers
         on health.account_id = drivers.account_id

@@ -57,10 +57,13 @@ train-weights: .venv/weights  ## Propose weights learned from the last build, in
 sync: .venv/delivery  ## Show what changed since it was last acknowledged; SEND=yes sends it
 	@$(RUN) sync $(if $(filter yes,$(SEND)),--send)
 
-test test-all: .venv/dev  ## Lint, build a small demo of its own with all dbt tests, run pytest; test-all runs its slow tests too
+test: CHOSEN := -m 'not slow'
+test: test-all  ## Lint, build a small demo of its own with all dbt tests, run pytest but its slow tests
+
+test-all: .venv/dev  ## The same with the slow tests
 	@$(MAKE) --no-print-directory lint
 	@ONBOARDING_HEALTH_WAREHOUSE=test.duckdb $(RUN) demo --accounts 200 --days 365 --raw raw_test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(if $(filter test,$@),-m 'not slow')
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(CHOSEN)
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)
 	@$(BIN)/python -m pytest python_tests/spark

@@ -56,12 +56,12 @@
 {#- Where a model stands: in the schema that it was given. Hooks have no ref. -#}
 {% macro place_of(name) %}{{ return(graph.nodes['model.onboarding_health.' ~ name].relation_name) }}{% endmacro %}
 
-{#- The checksums of what the kept rows were made with. `intake` is what base_events rests on, the rest is what all other kept models
-    do. What judges scores or acts on them is in neither, as no kept row rests on it. -#}
+{#- The checksums of what the rows of incremental models were made with: for `intake` what base_events rests on, else what all other
+    incremental models rest on. What judges scores or acts on them is in neither, as no such row rests on it. -#}
 {% macro definition(checksums, intake) %}
-    {% set kept = own_nodes() | selectattr('config.meta.kept_by', 'defined') | map(attribute='unique_id') %}
+    {% set incremental = own_nodes() | selectattr('config.meta.incremental_by', 'defined') | map(attribute='unique_id') %}
     {% set of_intake = rested_on(['model.onboarding_health.base_events']) %}
-    {% set of_others = rested_on(kept) | reject('in', of_intake) | list %}
+    {% set of_others = rested_on(incremental) | reject('in', of_intake) | list %}
     {% set parts = [] %}
     {% for node in own_nodes() | sort(attribute='name') if node.unique_id in (of_intake if intake else of_others) %}
         {% do parts.append(node.name ~ ':' ~ checksums.get(node.name, node.checksum.checksum[:8])) %}

@@ -1,8 +1,8 @@
-{#- Incremental models forget, in a hook and in the same transaction, what no longer holds, and then add what is missing. -#}
+{#- Incremental models delete, in a hook and in the same transaction, what no longer holds, and then add what is missing. -#}
 
 {#- The first day that a model computes of an account. -#}
 {% macro first_day() -%}
-    {{ 'update_from' if is_incremental() else 'started_on' }}
+    {{ 'recompute_from' if is_incremental() else 'started_on' }}
 {%- endmacro %}
 
 {#- The last moment at which a row can have been loaded: the start of the run, and what a clock may run ahead. -#}
@@ -38,7 +38,7 @@
 {#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
     wins, so a load can only change later ones. A load that lies in the future is judged again, as its time may come; so is
     what has no load, as a line that can't be read may be mended by the next build. -#}
-{% macro forget_changed_loads() -%}
+{% macro delete_changed_loads() -%}
     {%- set condition -%}
     loaded_on = cast('9999-12-31' as date)
     or loaded_on >= (
@@ -63,11 +63,11 @@
             or (select must_reload from {{ ref('base_build_moment') }})
     )
     {%- endset -%}
-    {{ forget(condition) }}
+    {{ delete_rows(condition) }}
 {%- endmacro %}
 
 {#- Says which loads of the last build lack rows now, before what they told is taken back. A build of an earlier moment sees fewer. -#}
-{% macro tell_of_lost_loads() %}
+{% macro log_lost_loads() %}
     {% if not execute or not is_incremental() or var('known_at') or var('as_of') %}{{ return('') }}{% endif %}
     {% for source, loaded_on, row_count, rows_left in run_query(
         'select kept.source, kept.loaded_on, kept.row_count, coalesce(load_days.row_count, 0) from (select source, '
@@ -76,7 +76,7 @@
         ~ 'load_days.source and kept.loaded_on = load_days.loaded_on where coalesce(load_days.row_count, 0) < kept.row_count '
         ~ 'order by kept.source, kept.loaded_on limit 20'
     ).rows %}
-        {% do tell(
+        {% do add_message(
             'The ' ~ source ~ ' load of ' ~ loaded_on ~ ' had ' ~ row_count ~ ' rows at the last build and has ' ~ rows_left
             ~ ' now: the build takes back what the others told. Restore them if that is wrong.'
         ) %}
@@ -84,17 +84,17 @@
 {% endmacro %}
 
 {#- The account-days that int_account_updates has computed again, and those that are none any more. -#}
-{% macro forget_updated_days() -%}
+{% macro delete_recomputed_days() -%}
     {%- set condition -%}
     not exists (
         select 1 from {{ ref('int_account_updates') }} as updates
         where
             updates.account_id = {{ this }}.account_id
             and updates.started_on <= {{ this }}.date_day
-            and updates.update_from > {{ this }}.date_day
+            and updates.recompute_from > {{ this }}.date_day
     )
     {%- endset -%}
-    {{ forget(condition) }}
+    {{ delete_rows(condition) }}
 {%- endmacro %}
 
 {#- One number for all that a score date is judged on. -#}
@@ -124,7 +124,7 @@
 {%- endmacro %}
 
 {#- The score dates that are judged on something else now, or on nothing. -#}
-{% macro forget_differing_dates() -%}
+{% macro delete_differing_dates() -%}
     {%- set condition -%}
     (select must_rebuild from {{ ref('base_build_moment') }})
     or score_date not in (
@@ -137,7 +137,7 @@
                 and kept.fingerprint = fresh.fingerprint
     )
     {%- endset -%}
-    {{ forget(condition) }}
+    {{ delete_rows(condition) }}
 {%- endmacro %}
 
 {#- The score dates that a model computes: all, or those that int_health_dates has this build judge again. -#}
@@ -151,12 +151,12 @@
 {%- endmacro %}
 
 {#- The score dates that int_health_dates has this build judge again, and those that are none any more. -#}
-{% macro forget_changed_dates() -%}
+{% macro delete_changed_dates() -%}
     {%- set condition -%}
     score_date not in (
         select score_date from {{ ref('int_health_dates') }}
         where build_number <= (select last_build_number from {{ ref('base_build_moment') }})
     )
     {%- endset -%}
-    {{ forget(condition) }}
+    {{ delete_rows(condition) }}
 {%- endmacro %}

@@ -17,7 +17,7 @@
 {% endmacro %}
 
 {#- Says something that does not stop the build, and keeps it for whoever reads the build's summary. -#}
-{% macro tell(message) %}
+{% macro add_message(message) %}
     {% do log(message, info=true) %}
     {% do run_query(
         'insert into ' ~ target.schema ~ ".build_messages values ('" ~ message | replace("'", "''") ~ "')"
@@ -241,7 +241,7 @@
             'select file from ' ~ house ~ ".found_files where note = '" ~ note ~ "' order by file"
         ).columns[0].values() %}
         {% if files %}
-            {% do tell(
+            {% do add_message(
                 files[:10] | join(', ') ~ (' and ' ~ (files | length - 10) ~ ' more' if files | length > 10 else '') ~ ': '
                 ~ text
             ) %}
@@ -251,7 +251,7 @@
         "select file, count(*), min_by(place, number), min_by(problem, number) from (select file, place, problem, "
         ~ "split_part(place, ' ', 2)::bigint as number from " ~ house ~ '.unreadable_rows) group by file order by file limit 20'
     ).rows %}
-        {% do tell(
+        {% do add_message(
             file ~ ': ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ " can't be read and "
             ~ ('is' if rows == 1 else 'are') ~ ' refused, the first in ' ~ place ~ ': ' ~ problem ~ '.'
         ) %}
@@ -261,7 +261,7 @@
         ~ '.found_files on read_files.file = found_files.file and found_files.format is not null '
         ~ 'where coalesce(found_files.row_count, -1) < read_files.row_count order by read_files.file limit 20'
     ).rows %}
-        {% do tell(
+        {% do add_message(
             file ~ ' had ' ~ rows ~ (' row' if rows == 1 else ' rows') ~ ' at the last build and '
             ~ ('is gone' if left is none else 'has ' ~ left ~ ' now')
             ~ '. Restore it, unless other files hold its rows: what they told is taken back.'
@@ -447,7 +447,7 @@
     {% for file, row_count, problem in run_query(
         'select file, count(*), min(problem) from ' ~ house ~ '.unreadable_rows group by file order by file limit 20'
     ).rows %}
-        {% do tell(file ~ ': ' ~ row_count ~ " rows can't be read and are refused: " ~ problem ~ '.') %}
+        {% do add_message(file ~ ': ' ~ row_count ~ " rows can't be read and are refused: " ~ problem ~ '.') %}
     {% endfor %}
     {{ return('') }}
 {% endmacro %}

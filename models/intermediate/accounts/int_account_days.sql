@@ -11,7 +11,7 @@ days as (
         account_id,
         started_on,
         ended_on,
-        update_from,
+        recompute_from,
         {{ each_day('started_on', 'ended_on') }} as date_day
     from updates{{ from_each_day('started_on', 'ended_on') }}
 )

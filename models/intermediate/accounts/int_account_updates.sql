@@ -424,7 +424,7 @@ updates as (
         account_id,
         started_on,
         ended_on,
-        greatest(started_on, least(date_day, coalesce(next_day, started_on))) as update_from
+        greatest(started_on, least(date_day, coalesce(next_day, started_on))) as recompute_from
     from changed_from
 )
 

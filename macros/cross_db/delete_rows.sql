@@ -1,17 +1,17 @@
-{#- For a hook of a model that is kept from build to build: deletes its rows that fulfil the condition; one for which it is null stays. -#}
-{% macro forget(condition) %}{{ return(adapter.dispatch('forget')(condition)) }}{% endmacro %}
+{#- For a hook of an incremental model: deletes its rows that fulfil the condition; one for which it is null stays. -#}
+{% macro delete_rows(condition) %}{{ return(adapter.dispatch('delete_rows')(condition)) }}{% endmacro %}
 
-{% macro default__forget(condition) -%}
+{% macro default__delete_rows(condition) -%}
     {%- if is_incremental() -%} delete from {{ this }} where {{ condition }} {%- endif -%}
 {%- endmacro %}
 
 {#- Tables of Delta, the default there, can delete. -#}
-{% macro databricks__forget(condition) %}{{ return(default__forget(condition)) }}{% endmacro %}
+{% macro databricks__delete_rows(condition) %}{{ return(default__delete_rows(condition)) }}{% endmacro %}
 
 {#- Tables of Parquet cannot, but whole months of them can be written anew. Spark has no transactions either: the rows that stay are
     in a table of their own until they are back, and the next build puts them back where this one is killed. What it had not yet
     appended is missing then, as on any engine. -#}
-{% macro spark__forget(condition) %}
+{% macro spark__delete_rows(condition) %}
     {% if not execute %}{{ return('') }}{% endif %}
     {% set aside = this.incorporate(path={'identifier': this.identifier ~ '__aside'}) %}
     {% set was_killed = load_relation(aside) is not none %}
@@ -24,16 +24,16 @@
     {% if not is_incremental() %}{{ return('') }}{% endif %}
 
     {% set months = run_query(
-        'select distinct kept_month from ' ~ this ~ ' where ' ~ condition
+        'select distinct partition_month from ' ~ this ~ ' where ' ~ condition
     ).columns[0].values() %}
     {% if months %}
         {% do run_query(
             'create table ' ~ aside ~ ' as select * from ' ~ this
-            ~ " where kept_month in ('" ~ months | join("', '") ~ "') and not coalesce((" ~ condition ~ '), false)'
+            ~ " where partition_month in ('" ~ months | join("', '") ~ "') and not coalesce((" ~ condition ~ '), false)'
         ) %}
         {% do run_query(
-            'alter table ' ~ this ~ " drop partition (kept_month = '"
-            ~ months | join("'), partition (kept_month = '") ~ "')"
+            'alter table ' ~ this ~ " drop partition (partition_month = '"
+            ~ months | join("'), partition (partition_month = '") ~ "')"
         ) %}
         {% do spark__put_back(aside) %}
         {% do run_query('drop table ' ~ aside) %}
@@ -47,17 +47,17 @@
     {% do run_query('insert overwrite table ' ~ this ~ ' select * from ' ~ aside) %}
 {% endmacro %}
 
-{#- The months of a kept model are those of the date that its meta.kept_by names. A partition per day would be too many small files
+{#- The months of an incremental model are those of the date that its meta.incremental_by names. A partition per day would be too many small files
     for a company of any size that one session builds. -#}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
-    {% if kept_by() %}
-        {% set compiled_code = 'select *, left(cast(' ~ kept_by() ~ ' as string), 7) as kept_month from (\n' ~ compiled_code ~ '\n)' %}
+    {% if incremental_by() %}
+        {% set compiled_code = 'select *, left(cast(' ~ incremental_by() ~ ' as string), 7) as partition_month from (\n' ~ compiled_code ~ '\n)' %}
     {% endif %}
     {{ return(dbt.spark__create_table_as(temporary, relation, compiled_code, language)) }}
 {% endmacro %}
 
 {% macro spark__partition_cols(label, required=false) -%}
-    {%- if kept_by() -%} {{ label }} (kept_month) {%- endif -%}
+    {%- if incremental_by() -%} {{ label }} (partition_month) {%- endif -%}
 {%- endmacro %}
 
-{% macro kept_by() %}{{ return(model.config.meta.get('kept_by') if model.resource_type == 'model') }}{% endmacro %}
+{% macro incremental_by() %}{{ return(model.config.meta.get('incremental_by') if model.resource_type == 'model') }}{% endmacro %}

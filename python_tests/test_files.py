@@ -205,6 +205,12 @@ READ = {
     "a file of pandas without rows": (
         {"a.parquet": as_parquet(pd.DataFrame(columns=list(ENVELOPE))), "b.csv": as_csv(rows(1))}, "e1",
     ),
+    "a column that is null in one file and text in another": (
+        {"a.parquet": as_parquet([row(1, user_id=None)]), "b.parquet": as_parquet([row(2, user_id="u")])}, "e1 e2",
+    ),
+    "whole ids in one file and others in another": (
+        {"a.parquet": as_parquet([row(1, user_id=7)]), "b.parquet": as_parquet([row(2, user_id=7.5)])}, "e1 e2",
+    ),
     "rows whose payload is all null": ({"a.parquet": as_parquet(pd.DataFrame(rows(2)).astype({"payload": object}))}, "e1 e2"),
     "seconds": ({"a.ndjson": as_ndjson(epochs(1)), "b.parquet": as_parquet([row(3)])}, "e1 e2 e3"),
     "thousandths": ({"a.csv": as_csv(epochs(1000))}, "e1 e2"),

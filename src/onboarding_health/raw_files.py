@@ -424,8 +424,11 @@ def _look_at_parquet(files: list[dict]) -> None:
             except CannotRead as problem:
                 file["problem"] = str(problem)
                 continue
-            file["types"] = " ".join(_kind(types[column]) for column in ENVELOPE)
-            alike.setdefault(" ".join(types[column] for column in ENVELOPE), []).append(file)
+            exact = " ".join(types[column] for column in ENVELOPE)
+            # DuckDB reads files together by the types of the first, so only those of the same types are: text is no null.
+            kinds = [_kind(types[column]) for column in ENVELOPE]
+            file["types"] = " ".join([*kinds, hashlib.sha256(exact.encode()).hexdigest()[:8]])
+            alike.setdefault(exact, []).append(file)
         for group in alike.values():
             counts = count([file["path"] for file in group])
             for file in group:

@@ -1,3 +1,5 @@
+-- The accounts as of their last observed day: attributes, lifecycle stage, ARR, arrears and why
+-- they left. One row per account.
 with
 
 build_moment as (
@@ -33,6 +35,7 @@ completions as (
     select * from {{ ref('int_account_completions') }}
 ),
 
+-- Why the subscriptions that ended on the day of churn were cancelled; voluntary goes first below.
 last_ends as (
     select
         accounts.account_id,

@@ -1,10 +1,11 @@
+-- Merges of accounts that the CRM sent and what became of each. One row per merge event.
 with
 
 base_merges as (
     select * from {{ ref('base_merges') }}
 ),
 
-final as (
+merges as (
     select
         event_id,
         account_id,
@@ -16,4 +17,4 @@ final as (
     from base_merges
 )
 
-select * from final
+select * from merges

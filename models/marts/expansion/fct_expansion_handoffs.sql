@@ -1,3 +1,5 @@
+-- Qualified expansion leads for the team that takes them over, with the three indicators that
+-- contribute most. One row per account.
 with
 
 scores as (
@@ -14,7 +16,7 @@ expansion_bands as (
     select * from {{ ref('expansion_bands') }}
 ),
 
-ranked as (
+ranked_indicators as (
     select
         account_id,
         indicator || ' ' || cast({{ round_half_up('value', 2) }} as {{ dbt.type_string() }})
@@ -33,7 +35,7 @@ evidence as (
         max(case when place = 1 then indicator_words end)
         || coalesce('; ' || max(case when place = 2 then indicator_words end), '')
         || coalesce('; ' || max(case when place = 3 then indicator_words end), '') as best_words
-    from ranked
+    from ranked_indicators
     group by account_id
 ),
 

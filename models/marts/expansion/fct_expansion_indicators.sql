@@ -1,3 +1,4 @@
+-- The indicators behind the latest expansion score. One row per account and indicator.
 with
 
 accounts as (

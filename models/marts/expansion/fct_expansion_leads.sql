@@ -1,3 +1,5 @@
+-- What became of an account within each horizon after its first score in a band. One row per
+-- account, population, band and horizon.
 with
 
 accounts as (
@@ -43,7 +45,7 @@ populations as (
     where is_qualified
 ),
 
-by_band as (
+populations_by_band as (
     select
         account_id,
         population,
@@ -65,7 +67,7 @@ first_dates as (
         population,
         band,
         min(score_date) as lead_on
-    from by_band
+    from populations_by_band
     group by account_id, population, band
 ),
 
@@ -86,7 +88,7 @@ windows as (
     cross join expansion_horizons
 ),
 
--- An opportunity that was open before the lead is not its doing.
+-- Only opportunities opened after the lead count: it did not cause the others.
 opened_after as (
     select
         windows.account_id,
@@ -109,7 +111,7 @@ opened_after as (
         windows.horizon_days
 ),
 
-followed as (
+lead_outcomes as (
     select
         windows.*,
         opened_after.won_on,
@@ -166,7 +168,7 @@ leads as (
             when arr_at_end is not null
                 then cast(greatest(arr_at_end - arr_at_lead, 0) as decimal(18, 2))
         end as arr_added
-    from followed
+    from lead_outcomes
 )
 
 select * from leads

@@ -1,3 +1,5 @@
+-- The latest expansion score, its expected ARR and why it is handed over or not. One row per
+-- account.
 with
 
 accounts as (
@@ -12,7 +14,7 @@ expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
--- What became of earlier leads of the band, where there are enough of them.
+-- Expansion rate of earlier leads of the band, at the shortest horizon with enough of them.
 own_rates as (
     select
         band,
@@ -26,7 +28,7 @@ own_rates as (
         and closed_leads >= min_leads
 ),
 
-latest as (
+latest_scores as (
     select
         scores.*,
         accounts.owner_id,
@@ -59,13 +61,13 @@ latest as (
             and own_rates.place = 1
 ),
 
-worded as (
+score_texts as (
     select
-        latest.*,
+        latest_scores.*,
         'at least ' || min_agreeing_words || ' indicators of ' || agree_points_words
         || ' points or more' as agreement_words,
         'score ' || score_words || ' is in band ' || band as band_words
-    from latest
+    from latest_scores
 ),
 
 expansion_scores as (
@@ -127,7 +129,7 @@ expansion_scores as (
                 band_words || '; ' || agreement_words || ' have held for ' || persisted_words
                 || ' days; core indicators give ' || core_share_words || ' of the score'
         end as reason
-    from worded
+    from score_texts
 )
 
 select * from expansion_scores

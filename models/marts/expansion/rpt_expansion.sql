@@ -1,3 +1,5 @@
+-- How often leads expanded, with Wilson intervals, against the rate that the band promises. One row
+-- per population, band, segment and horizon.
 with
 
 leads as (
@@ -12,15 +14,15 @@ expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
-by_segment as (
+leads_by_segment as (
     select leads.*, segment as cohort_segment from leads
     union all
     select leads.*, 'all' as cohort_segment from leads
 ),
 
-closed as (
+closed_leads_by_days as (
     select
-        by_segment.*,
+        leads_by_segment.*,
         row_number() over (
             partition by population, band, cohort_segment, horizon_days
             order by
@@ -29,11 +31,11 @@ closed as (
         count(*) over (
             partition by population, band, cohort_segment, horizon_days
         ) as places
-    from by_segment
+    from leads_by_segment
     where outcome <> 'window_open'
 ),
 
--- The lead at which half have won, counting those that never do; the upper of two middle ones.
+-- Median days to win, with leads that did not win placed last; the later of two middle leads.
 medians as (
     select
         population,
@@ -46,7 +48,7 @@ medians as (
                     then days_to_win
             end
         ) as median_days_to_win
-    from closed
+    from closed_leads_by_days
     group by population, band, cohort_segment, horizon_days
 ),
 
@@ -75,11 +77,11 @@ totals as (
             as arr_at_lead,
         cast(sum(arr_added) as decimal(18, 2)) as arr_added,
         min(window_ends_on) as first_window_ends_on
-    from by_segment
+    from leads_by_segment
     group by population, band, cohort_segment, horizon_days
 ),
 
-measured as (
+measures as (
     select
         totals.*,
         medians.median_days_to_win,
@@ -125,9 +127,9 @@ measured as (
         on totals.band = expansion_bands.band
 ),
 
-found as (
+cohort_findings as (
     select
-        measured.*,
+        measures.*,
         case
             when closed_leads = 0 then 'too_young'
             when closed_leads < min_leads then 'too_few_leads'
@@ -156,7 +158,7 @@ found as (
             {{ round_half_up('100 * ' ~ as_double('expected_expansion_rate'), 1) }}
             as {{ dbt.type_string() }}
         ) || ' %' as expected_words
-    from measured
+    from measures
 ),
 
 kpis as (
@@ -212,7 +214,7 @@ kpis as (
             when 'above_expected' then rate_words || ', more than the ' || expected_words
             else rate_words || ', which agrees with the ' || expected_words
         end as verdict
-    from found
+    from cohort_findings
 )
 
 select * from kpis

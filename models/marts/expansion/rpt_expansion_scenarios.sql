@@ -1,3 +1,5 @@
+-- Expected ARR of expansion under each scenario, and how it moves when one input moves (one-at-a-
+-- time sensitivity). One row per cohort, scenario, input and direction.
 with
 
 scores as (
@@ -17,16 +19,16 @@ arr_scenario_cohorts as (
     select * from {{ ref('arr_scenario_cohorts') }}
 ),
 
-by_segment as (
+scores_by_segment as (
     select scores.*, segment as cohort_segment from scores
     union all
     select scores.*, 'all' as cohort_segment from scores
 ),
 
-by_band as (
-    select by_segment.*, band as cohort_band from by_segment
+scores_by_band as (
+    select scores_by_segment.*, band as cohort_band from scores_by_segment
     union all
-    select by_segment.*, 'all' as cohort_band from by_segment
+    select scores_by_segment.*, 'all' as cohort_band from scores_by_segment
 ),
 
 own_cohorts as (
@@ -38,7 +40,7 @@ own_cohorts as (
         cast(count(*) as bigint) as accounts,
         {{ ratio('sum(arr)', 'count(*)') }} as arr_per_account,
         cast(sum(expected_arr) as decimal(18, 2)) as expected_arr
-    from by_band
+    from scores_by_band
     group by cohort_segment, cohort_band
 ),
 
@@ -75,7 +77,7 @@ variations as (
     from arr_scenario_steps
 ),
 
-moved as (
+scenario_steps as (
     select
         cohorts.*,
         arr_scenarios.scenario,
@@ -95,7 +97,7 @@ moved as (
     cross join variations
 ),
 
-varied as (
+scenario_inputs as (
     select
         cohort_kind,
         cohort,
@@ -112,14 +114,14 @@ varied as (
         cast(greatest(expansion_multiple + multiple_step, 1) as decimal(9, 4))
             as expansion_multiple,
         cast(least(greatest(net_factor + net_step, 0), 1) as decimal(9, 4)) as net_factor
-    from moved
+    from scenario_steps
 ),
 
-computed as (
+scenario_results as (
     select
         cohort_kind || '|' || cohort || '|' || scenario || '|' || varied_input || '|' || variation
             as scenario_key,
-        varied.*,
+        scenario_inputs.*,
         {{ round_half_up('accounts * ' ~ as_double('conversion_rate'), 4) }} as expanding_accounts,
         {{ round_half_up(
             'accounts * ' ~ as_double('conversion_rate') ~ ' * ' ~ as_double('arr_per_account')
@@ -129,7 +131,7 @@ computed as (
             'accounts * ' ~ as_double('conversion_rate') ~ ' * ' ~ as_double('arr_per_account')
             ~ ' * ' ~ as_double('expansion_multiple - 1') ~ ' * ' ~ as_double('net_factor'), 2
         ) }} as net_arr
-    from varied
+    from scenario_inputs
 ),
 
 scenarios as (
@@ -156,7 +158,7 @@ scenarios as (
             ) as decimal(18, 2)
         ) as change_from_base,
         expected_arr
-    from computed
+    from scenario_results
 )
 
 select * from scenarios

@@ -1,3 +1,4 @@
+-- The three targets of expansion, what was measured and whether each is met. One row per target.
 with
 
 expansion_settings as (
@@ -109,7 +110,7 @@ false_alarms as (
         on kpis.band = 'all' and last_horizon.horizon_days = kpis.horizon_days
 ),
 
-judged as (
+target_findings as (
     select
         'expansion_arr_share' as target,
         1 as target_order,
@@ -203,7 +204,7 @@ targets as (
             when 'missed' then 'Missed: '
             else 'Not known yet: '
         end || verdict as verdict
-    from judged
+    from target_findings
 )
 
 select * from targets

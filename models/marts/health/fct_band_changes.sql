@@ -1,3 +1,4 @@
+-- Changes of the band that is shown, as alerts. One row per account and change.
 with
 
 shown_bands as (
@@ -12,7 +13,7 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-followed as (
+band_pairs as (
     select
         shown_bands.*,
         lag(score_date) over (partition by account_id order by score_date) as previous_score_date,
@@ -25,32 +26,32 @@ followed as (
 alerts as (
     select
         {{ id_of(
-            "followed.account_id || '|' || cast(followed.previous_score_date as " ~ dbt.type_string()
-            ~ ") || '|' || followed.previous_band || '|' || followed.band"
+            "band_pairs.account_id || '|' || cast(band_pairs.previous_score_date as "
+            ~ dbt.type_string() ~ ") || '|' || band_pairs.previous_band || '|' || band_pairs.band"
         ) }} as alert_id,
-        followed.account_id,
+        band_pairs.account_id,
         accounts.owner_id,
-        followed.previous_score_date,
-        followed.score_date,
-        followed.previous_band,
-        followed.band,
-        followed.band_reason,
+        band_pairs.previous_score_date,
+        band_pairs.score_date,
+        band_pairs.previous_band,
+        band_pairs.band,
+        band_pairs.band_reason,
         case
-            when followed.model_version <> followed.previous_version then 'new_version'
-            when followed.band_rank < followed.previous_rank then 'worse'
+            when band_pairs.model_version <> band_pairs.previous_version then 'new_version'
+            when band_pairs.band_rank < band_pairs.previous_rank then 'worse'
             else 'better'
         end as direction,
         health.score,
         health.change_7d,
         health.top_driver_down
-    from followed
+    from band_pairs
     inner join health
         on
-            followed.account_id = health.account_id
-            and followed.score_date = health.score_date
+            band_pairs.account_id = health.account_id
+            and band_pairs.score_date = health.score_date
     inner join accounts
-        on followed.account_id = accounts.account_id
-    where followed.band <> followed.previous_band
+        on band_pairs.account_id = accounts.account_id
+    where band_pairs.band <> band_pairs.previous_band
 )
 
 select * from alerts

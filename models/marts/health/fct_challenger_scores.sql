@@ -1,3 +1,5 @@
+-- Champion/challenger: every candidate's score beside the live one. One row per track other than
+-- live, account and date.
 with
 
 scores as (
@@ -17,7 +19,7 @@ current_health as (
     select * from {{ ref('fct_current_health') }}
 ),
 
-compared as (
+score_pairs as (
     select
         candidates.track,
         candidates.account_id,
@@ -54,4 +56,4 @@ compared as (
         and candidates.status not in ('churned', 'completed')
 )
 
-select * from compared
+select * from score_pairs

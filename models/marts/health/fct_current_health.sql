@@ -1,3 +1,5 @@
+-- The latest score and the band to show of every account: an override by hand goes before a cap by
+-- a risk rule, that before the band with hysteresis. One row per account.
 with
 
 accounts as (
@@ -47,20 +49,20 @@ measured_signals as (
     from {{ ref('int_measured_signals') }}
 ),
 
-rules as (
+note_rules as (
     select * from {{ ref('manual_inputs') }}
     where input = 'note_sentiment'
 ),
 
-ranked as (
+ranked_health as (
     select
         health.*,
         row_number() over (partition by account_id order by score_date desc) as recency
     from health
 ),
 
--- The band that was shown last stays with an account that has churned.
-last_shown as (
+-- The latest band that was shown, with the name of the rule that capped it. It stays after churn.
+last_bands as (
     select
         shown_bands.*,
         risk_rules.rule
@@ -86,56 +88,57 @@ current_health as (
         accounts.owner_id,
         accounts.lifecycle_stage,
         accounts.arr,
-        ranked.score_date,
-        ranked.model_version,
-        ranked.status,
-        ranked.score,
-        case when ranked.score is null then overrides.band else last_shown.band end as band,
+        ranked_health.score_date,
+        ranked_health.model_version,
+        ranked_health.status,
+        ranked_health.score,
+        case when ranked_health.score is null then overrides.band else last_bands.band end as band,
         case
-            when ranked.score is not null then last_shown.band_reason
+            when ranked_health.score is not null then last_bands.band_reason
             when overrides.band is not null then 'overridden'
         end as band_reason,
-        ranked.band as measured_band,
-        case when ranked.score is not null then last_shown.steady_band end as steady_band,
-        case when ranked.status = 'scored' then last_shown.band_cap end as band_cap,
-        case when ranked.status = 'scored' then last_shown.rule end as band_cap_reason,
+        ranked_health.band as measured_band,
+        case when ranked_health.score is not null then last_bands.steady_band end as steady_band,
+        case when ranked_health.status = 'scored' then last_bands.band_cap end as band_cap,
+        case when ranked_health.status = 'scored' then last_bands.rule end as band_cap_reason,
         overrides.band as override_band,
         overrides.ends_on as override_ends_on,
-        coalesce(measured_signals.days_since_note > rules.stale_after_days, true)
+        coalesce(measured_signals.days_since_note > note_rules.stale_after_days, true)
             as is_sentiment_stale,
         case when measured.next_edge > shown.lower_edge then measured.next_band end as next_band,
         cast(
             case
-                when measured.next_edge > shown.lower_edge then measured.next_edge - ranked.score
+                when measured.next_edge > shown.lower_edge
+                    then measured.next_edge - ranked_health.score
             end
             as decimal(9, 2)
         ) as points_to_next_band,
-        ranked.coverage,
-        ranked.change_7d,
-        ranked.change_30d,
-        ranked.top_driver_up,
-        ranked.top_driver_down
+        ranked_health.coverage,
+        ranked_health.change_7d,
+        ranked_health.change_30d,
+        ranked_health.top_driver_up,
+        ranked_health.top_driver_down
     from accounts
-    inner join ranked
-        on accounts.account_id = ranked.account_id and ranked.recency = 1
-    cross join rules
+    inner join ranked_health
+        on accounts.account_id = ranked_health.account_id and ranked_health.recency = 1
+    cross join note_rules
     inner join measured_signals
         on
-            ranked.account_id = measured_signals.account_id
-            and ranked.score_date = measured_signals.date_day
-    left join last_shown
-        on ranked.account_id = last_shown.account_id
+            ranked_health.account_id = measured_signals.account_id
+            and ranked_health.score_date = measured_signals.date_day
+    left join last_bands
+        on ranked_health.account_id = last_bands.account_id
     left join band_steps as shown
         on
-            ranked.status = 'scored'
-            and ranked.model_version = shown.model_version
-            and last_shown.band = shown.band
+            ranked_health.status = 'scored'
+            and ranked_health.model_version = shown.model_version
+            and last_bands.band = shown.band
     left join band_steps as measured
         on
-            ranked.model_version = measured.model_version
-            and ranked.band = measured.band
+            ranked_health.model_version = measured.model_version
+            and ranked_health.band = measured.band
     left join overrides
-        on ranked.account_id = overrides.account_id
+        on ranked_health.account_id = overrides.account_id
 )
 
 select * from current_health

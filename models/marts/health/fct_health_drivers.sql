@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
 
+-- The metrics behind every live score. One row per account, date and metric.
 with
 
 drivers as (

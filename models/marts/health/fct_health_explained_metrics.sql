@@ -1,3 +1,5 @@
+-- The metrics behind the current score beside those of the last score at least a week earlier. One
+-- row per account and metric.
 with
 
 current_health as (
@@ -56,7 +58,7 @@ drivers_before as (
             and earlier_dates.compared_on = earlier_drivers.score_date
 ),
 
-paired as (
+driver_pairs as (
     select
         coalesce(drivers_now.account_id, drivers_before.account_id) as account_id,
         coalesce(drivers_now.metric, drivers_before.metric) as metric,
@@ -76,32 +78,32 @@ paired as (
             and drivers_now.metric = drivers_before.metric
 ),
 
-explained as (
+explained_metrics as (
     select
-        paired.account_id,
+        driver_pairs.account_id,
         current_health.score_date,
-        paired.metric,
-        paired.value_status,
-        paired.last_seen_on,
-        paired.value,
-        paired.peer_median,
-        paired.normalised,
-        paired.weight,
-        cast(paired.points as decimal(9, 2)) as points,
-        cast(paired.points_lost as decimal(9, 2)) as points_lost,
+        driver_pairs.metric,
+        driver_pairs.value_status,
+        driver_pairs.last_seen_on,
+        driver_pairs.value,
+        driver_pairs.peer_median,
+        driver_pairs.normalised,
+        driver_pairs.weight,
+        cast(driver_pairs.points as decimal(9, 2)) as points,
+        cast(driver_pairs.points_lost as decimal(9, 2)) as points_lost,
         earlier_dates.compared_on,
         cast(
             case
                 when earlier_dates.compared_on is not null
-                    then paired.points - paired.points_before
+                    then driver_pairs.points - driver_pairs.points_before
             end
             as decimal(9, 2)
         ) as points_change_7d
-    from paired
+    from driver_pairs
     inner join current_health
-        on paired.account_id = current_health.account_id
+        on driver_pairs.account_id = current_health.account_id
     left join earlier_dates
-        on paired.account_id = earlier_dates.account_id
+        on driver_pairs.account_id = earlier_dates.account_id
 )
 
-select * from explained
+select * from explained_metrics

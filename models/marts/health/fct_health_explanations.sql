@@ -1,4 +1,5 @@
 {%- set text = dbt.type_string() -%}
+-- The current score, its change and the way to the next band as text. One row per account.
 with
 
 current_health as (
@@ -35,7 +36,7 @@ units as (
     group by health_metrics.metric
 ),
 
-ranked as (
+ranked_metrics as (
     select
         explained_metrics.*,
         metric_advice.label,
@@ -61,7 +62,7 @@ ranked as (
         on explained_metrics.metric = units.metric
 ),
 
-summarised as (
+driver_summaries as (
     select
         account_id,
         max(compared_on) as compared_on,
@@ -99,11 +100,11 @@ summarised as (
                         ) || '.'
             end
         ) as loss
-    from ranked
+    from ranked_metrics
     group by account_id
 ),
 
-stepped as (
+step_sums as (
     select
         account_id,
         max(case when is_band_within_reach then 1 else 0 end) as is_band_within_reach,
@@ -117,23 +118,23 @@ stepped as (
     group by account_id
 ),
 
-explained as (
+explanations as (
     select
         current_health.account_id,
         current_health.score_date,
         current_health.status,
         current_health.score,
         current_health.band,
-        summarised.compared_on,
+        driver_summaries.compared_on,
         current_health.change_7d,
-        summarised.most_risen,
-        summarised.most_fallen,
+        driver_summaries.most_risen,
+        driver_summaries.most_fallen,
         current_health.next_band,
         current_health.points_to_next_band,
         case
             when current_health.status <> 'scored' then null
             when current_health.next_band is null then 0
-            when stepped.is_band_within_reach = 1 then stepped.steps_to_next_band
+            when step_sums.is_band_within_reach = 1 then step_sums.steps_to_next_band
         end as steps_to_next_band,
         case
             when current_health.status = 'churned'
@@ -170,40 +171,41 @@ explained as (
                 || ')' || coalesce(
                     ', ' || case when current_health.change_7d >= 0 then '+' else '' end
                     || {{ number_text('current_health.change_7d') }}
-                    || ' since ' || cast(summarised.compared_on as {{ text }})
-                    || coalesce(': ' || summarised.fall, '')
+                    || ' since ' || cast(driver_summaries.compared_on as {{ text }})
+                    || coalesce(': ' || driver_summaries.fall, '')
                     || case
-                        when summarised.rise is null then ''
-                        when summarised.fall is null then ': ' || summarised.rise
-                        else ', ' || summarised.rise
+                        when driver_summaries.rise is null then ''
+                        when driver_summaries.fall is null then ': ' || driver_summaries.rise
+                        else ', ' || driver_summaries.rise
                     end,
                     ''
                 )
-                || '.' || coalesce(summarised.loss, '')
+                || '.' || coalesce(driver_summaries.loss, '')
                 || case
                     when current_health.next_band is null then ''
-                    when stepped.account_id is null
+                    when step_sums.account_id is null
                         then ' Nothing within reach leads to ' || current_health.next_band || '.'
-                    when stepped.is_band_within_reach = 1
+                    when step_sums.is_band_within_reach = 1
                         then
                             ' To reach ' || current_health.next_band || ' at '
                             || {{ number_text(
                                 'cast(current_health.score + current_health.points_to_next_band'
                                 ~ ' as decimal(9, 2))'
                             ) }} || ': '
-                            || stepped.steps || '.'
+                            || step_sums.steps || '.'
                     else
-                        ' What is within reach gives ' || {{ number_text('stepped.step_points') }}
+                        ' What is within reach gives ' || {{ number_text('step_sums.step_points') }}
                         || ' of the '
                         || {{ number_text('current_health.points_to_next_band') }}
-                        || ' points to ' || current_health.next_band || ': ' || stepped.steps || '.'
+                        || ' points to ' || current_health.next_band || ': '
+                        || step_sums.steps || '.'
                 end
         end as explanation
     from current_health
-    left join summarised
-        on current_health.account_id = summarised.account_id
-    left join stepped
-        on current_health.account_id = stepped.account_id
+    left join driver_summaries
+        on current_health.account_id = driver_summaries.account_id
+    left join step_sums
+        on current_health.account_id = step_sums.account_id
 )
 
-select * from explained
+select * from explanations

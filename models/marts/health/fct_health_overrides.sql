@@ -1,10 +1,11 @@
+-- Bands set by hand and what happened afterwards. One row per override.
 with
 
 overrides as (
     select * from {{ ref('int_health_overrides') }}
 ),
 
-audited as (
+override_audit as (
     select
         override_id,
         account_id,
@@ -23,4 +24,4 @@ audited as (
     from overrides
 )
 
-select * from audited
+select * from override_audit

@@ -1,7 +1,7 @@
-{#- Steps that lift an account's score towards its next band and that somebody can take: within what
-    the best of its peers have, with the milestones that are open, one answer or a cleared debt.
-    The cheapest come first, until the band is reached. -#}
 {%- set text = dbt.type_string() -%}
+-- The actions that lift a score to the next band, cheapest first. Reach is bounded: by what the
+-- best peers have, by open milestones, one more answer or a cleared debt. One row per account and
+-- step.
 with
 
 current_health as (
@@ -51,8 +51,8 @@ milestone_settings as (
     select * from {{ ref('milestone_settings') }}
 ),
 
--- The accounts that have a band above theirs, and the points that they lack to its edge.
-climbing as (
+-- Accounts below a better band, with the points that they lack to its edge.
+accounts_below_band as (
     select
         scores.account_id,
         scores.score_date,
@@ -71,8 +71,8 @@ climbing as (
     where current_health.next_band is not null
 ),
 
--- The description of a metric by its version goes before that of any version.
-described as (
+-- A metric's row for its own version goes before the one for any version.
+metric_rules as (
     select
         health_model_versions.model_version,
         health_metrics.metric,
@@ -101,49 +101,49 @@ described as (
     where metric_advice.reach is not null
 ),
 
-counted_signals as (
+people_counts as (
     select
-        climbing.account_id,
+        accounts_below_band.account_id,
         metric_advice.metric,
         {{ signal_value('metric_advice.count_signal') }} as counted
-    from climbing
+    from accounts_below_band
     inner join account_signals
         on
-            climbing.account_id = account_signals.account_id
-            and climbing.score_date = account_signals.date_day
+            accounts_below_band.account_id = account_signals.account_id
+            and accounts_below_band.score_date = account_signals.date_day
     inner join metric_advice
         on metric_advice.count_signal is not null
 ),
 
-measured as (
+own_metrics as (
     select
-        climbing.account_id,
-        climbing.score_date,
-        climbing.segment,
-        climbing.product_category,
-        climbing.min_peers,
-        climbing.needed_points,
-        described.*,
+        accounts_below_band.account_id,
+        accounts_below_band.score_date,
+        accounts_below_band.segment,
+        accounts_below_band.product_category,
+        accounts_below_band.min_peers,
+        accounts_below_band.needed_points,
+        metric_rules.*,
         case when metrics.value_status = 'observed' then metrics.metric_value end
             as current_value,
         metrics.normalised_value as normalised,
         metrics.used_weight,
         metrics.total_used_weight,
-        counted_signals.counted
-    from climbing
+        people_counts.counted
+    from accounts_below_band
     inner join metrics
         on
-            climbing.account_id = metrics.account_id
-            and climbing.score_date = metrics.score_date
-    inner join described
+            accounts_below_band.account_id = metrics.account_id
+            and accounts_below_band.score_date = metrics.score_date
+    inner join metric_rules
         on
-            climbing.model_version = described.model_version
-            and metrics.metric = described.metric
-            and described.choice = 1
-    left join counted_signals
+            accounts_below_band.model_version = metric_rules.model_version
+            and metrics.metric = metric_rules.metric
+            and metric_rules.choice = 1
+    left join people_counts
         on
-            climbing.account_id = counted_signals.account_id
-            and metrics.metric = counted_signals.metric
+            accounts_below_band.account_id = people_counts.account_id
+            and metrics.metric = people_counts.metric
     where metrics.used_weight > 0
 ),
 
@@ -180,10 +180,10 @@ peer_values as (
             scores.account_id = metrics.account_id
             and scores.score_date = metrics.score_date
             and metrics.value_status = 'observed'
-    where scores.score_date in (select climbing.score_date from climbing)
+    where scores.score_date in (select accounts_below_band.score_date from accounts_below_band)
 ),
 
--- What the best part of the peers has: peer_share of them are there or beyond.
+-- The value that the best peer_share of the peers reach or exceed: in the group, and on the date.
 group_bests as (
     select
         peer_values.score_date,
@@ -219,55 +219,55 @@ date_bests as (
 
 peer_bests as (
     select
-        measured.account_id,
-        measured.metric,
+        own_metrics.account_id,
+        own_metrics.metric,
         case
-            when group_bests.group_size >= measured.min_peers then group_bests.metric_value
+            when group_bests.group_size >= own_metrics.min_peers then group_bests.metric_value
             else date_bests.metric_value
         end as best_value,
         case
-            when group_bests.group_size >= measured.min_peers then group_bests.normalised_value
+            when group_bests.group_size >= own_metrics.min_peers then group_bests.normalised_value
             else date_bests.normalised_value
         end as best_normalised
-    from measured
+    from own_metrics
     inner join date_bests
         on
-            measured.score_date = date_bests.score_date
-            and measured.model_version = date_bests.model_version
-            and measured.metric = date_bests.metric
+            own_metrics.score_date = date_bests.score_date
+            and own_metrics.model_version = date_bests.model_version
+            and own_metrics.metric = date_bests.metric
     left join group_bests
         on
-            measured.score_date = group_bests.score_date
-            and measured.model_version = group_bests.model_version
-            and measured.segment = group_bests.segment
-            and measured.product_category = group_bests.product_category
-            and measured.metric = group_bests.metric
-    where measured.reach = 'peers'
+            own_metrics.score_date = group_bests.score_date
+            and own_metrics.model_version = group_bests.model_version
+            and own_metrics.segment = group_bests.segment
+            and own_metrics.product_category = group_bests.product_category
+            and own_metrics.metric = group_bests.metric
+    where own_metrics.reach = 'peers'
 ),
 
--- People come whole: as many as bring the value to that of the best peers and not beyond.
+-- A metric that counts people rises by whole people, at most to the value of the best peers.
 peer_reaches as (
     select
-        measured.*,
+        own_metrics.*,
         case
-            when measured.count_signal is null then {{ as_double('peer_bests.best_value') }}
+            when own_metrics.count_signal is null then {{ as_double('peer_bests.best_value') }}
             else
-                measured.current_value
+                own_metrics.current_value
                 + floor(
-                    {{ as_double('peer_bests.best_value - measured.current_value') }}
-                    * measured.counted + 1e-6
-                ) / nullif({{ as_double('measured.counted') }}, 0)
+                    {{ as_double('peer_bests.best_value - own_metrics.current_value') }}
+                    * own_metrics.counted + 1e-6
+                ) / nullif({{ as_double('own_metrics.counted') }}, 0)
         end as reach_value,
         peer_bests.best_normalised
-    from measured
+    from own_metrics
     inner join peer_bests
-        on measured.account_id = peer_bests.account_id and measured.metric = peer_bests.metric
-    where measured.current_value is not null
+        on own_metrics.account_id = peer_bests.account_id and own_metrics.metric = peer_bests.metric
+    where own_metrics.current_value is not null
 ),
 
 other_reaches as (
     select
-        measured.*,
+        own_metrics.*,
         case
             when reach = 'one_answer'
                 then {{ as_double('coalesce(current_value, 0) * counted + upper_bound') }}
@@ -276,7 +276,7 @@ other_reaches as (
             else {{ as_double('upper_bound') }}
         end as reach_value,
         cast(null as decimal(18, 6)) as best_normalised
-    from measured
+    from own_metrics
     where reach = 'one_answer' or (reach = 'clear' and current_value is not null)
 ),
 
@@ -294,14 +294,14 @@ shared_reaches as (
     where reach_value is not null
 ),
 
--- A reached milestone adds its weight; before its day a part of it is counted already. What
--- nobody could see being reached is no step.
+-- The gain of reaching a milestone is its weight, less the part that counts already before it is
+-- due. Milestones whose streams are not observed now are no steps.
 milestone_reaches as (
     select
-        measured.*,
+        own_metrics.*,
         milestones.milestone_id,
         milestones.milestone,
-        {{ days_between('measured.score_date', 'milestones.due_on') }} as days_to_due,
+        {{ days_between('own_metrics.score_date', 'milestones.due_on') }} as days_to_due,
         milestones.status in ('overdue', 'pending') as is_open,
         {{ as_double('milestones.weight') }}
         * case
@@ -310,29 +310,29 @@ milestone_reaches as (
         end
         / nullif(
             sum({{ as_double('milestones.weight') }}) over (
-                partition by measured.account_id, measured.metric
-            ) * {{ as_double('measured.upper_bound - measured.lower_bound') }}, 0
+                partition by own_metrics.account_id, own_metrics.metric
+            ) * {{ as_double('own_metrics.upper_bound - own_metrics.lower_bound') }}, 0
         ) as gain
-    from measured
+    from own_metrics
     cross join milestone_settings
     inner join milestones
-        on measured.account_id = milestones.account_id
+        on own_metrics.account_id = milestones.account_id
     inner join achievements
         on
             milestones.account_id = achievements.account_id
             and milestones.milestone_id = achievements.milestone_id
     where
-        measured.reach = 'milestones'
+        own_metrics.reach = 'milestones'
         and (
             milestones.achieved_at is not null
             or (
                 milestones.status in ('overdue', 'pending', 'not_due')
-                and achievements.observed_until >= measured.score_date
+                and achievements.observed_until >= own_metrics.score_date
             )
         )
 ),
 
-within_reach as (
+possible_steps as (
     select
         account_id,
         score_date,
@@ -391,10 +391,10 @@ within_reach as (
     where is_open
 ),
 
--- The cheap and likely first; the running sum says what the steps before give together.
-ordered as (
+-- Steps by effort. The running sum is the weight that the steps before it give together.
+steps_by_effort as (
     select
-        within_reach.*,
+        possible_steps.*,
         row_number() over (
             partition by account_id order by effort, metric, days_to_due, milestone_id
         ) as step_number,
@@ -406,13 +406,13 @@ ordered as (
         ) as weight_before,
         sum(used_weight * gain) over (partition by account_id) as weight_within_reach,
         needed_points * total_used_weight / 100 as needed_weight
-    from within_reach
+    from possible_steps
     where gain > 1e-6
 ),
 
-chosen as (
+step_gains as (
     select
-        ordered.*,
+        steps_by_effort.*,
         weight_before < needed_weight as is_needed,
         weight_within_reach >= needed_weight as is_band_within_reach,
         case
@@ -423,25 +423,25 @@ chosen as (
                 then least(gain, (needed_weight - weight_before) / used_weight)
             else gain
         end as wanted_gain
-    from ordered
+    from steps_by_effort
 ),
 
-wanted as (
+wanted_values as (
     select
-        chosen.*,
+        step_gains.*,
         case
             when direction = 'lower'
                 then upper_bound - (normalised + wanted_gain) * (upper_bound - lower_bound)
             else lower_bound + (normalised + wanted_gain) * (upper_bound - lower_bound)
         end as wanted_value,
         case when unit = 'ratio' then 100.0 else 10.0 end as written_parts
-    from chosen
+    from step_gains
 ),
 
--- The value that gives the wanted gain as it is written, in whole people, percent or tenths.
-aimed as (
+-- Target values rounded to how they are written: whole people, percent or tenths.
+target_values as (
     select
-        wanted.*,
+        wanted_values.*,
         case
             when not is_gradual or wanted_gain = gain then reach_value
             when count_signal is not null
@@ -453,35 +453,35 @@ aimed as (
                     )
             else least(ceil(wanted_value * written_parts - 1e-6) / written_parts, reach_value)
         end as target_value
-    from wanted
+    from wanted_values
 ),
 
-aimed_shares as (
+target_shares as (
     select
-        aimed.*,
+        target_values.*,
         {{ share_of_range('target_value', 'lower_bound', 'upper_bound') }} as target_share,
         cast(
             round(abs(target_value - current_value) * coalesce(counted, 0)) as bigint
         ) as people
-    from aimed
+    from target_values
 ),
 
--- From here on the target is a decimal, which every engine rounds and writes alike.
-gained as (
+-- The target becomes a decimal here, which every engine rounds and writes alike.
+final_gains as (
     select
-        aimed_shares.*,
+        target_shares.*,
         {{ round_half_up('target_value', 6) }} as target,
         case
             when not is_gradual then gain
             when direction = 'lower' then 1 - target_share - normalised
             else target_share - normalised
         end as step_gain
-    from aimed_shares
+    from target_shares
 ),
 
-worded as (
+step_texts as (
     select
-        gained.*,
+        final_gains.*,
         {{ number_with_unit('current_value', 'unit') }} as value_text,
         {{ number_with_unit('target', 'unit') }} as target_text,
         case
@@ -496,7 +496,7 @@ worded as (
             when days_to_due = 1 then 'due tomorrow'
             when days_to_due > 1 then 'due in ' || cast(days_to_due as {{ text }}) || ' days'
         end as due_text
-    from gained
+    from final_gains
 ),
 
 steps as (
@@ -529,7 +529,7 @@ steps as (
             when step_text like '%{from}%' or target_text = value_text then ''
             else coalesce(': ' || target_text || ' instead of ' || value_text, '')
         end as step
-    from worded
+    from step_texts
 )
 
 select * from steps

@@ -1,3 +1,5 @@
+-- Inputs given by hand, such as the sentiment of a note, and whether favourable ones came
+-- suspiciously close before a score date. One row per input.
 with
 
 inputs as (
@@ -8,7 +10,7 @@ rules as (
     select * from {{ ref('manual_inputs') }}
 ),
 
-placed as (
+inputs_before_scores as (
     select
         inputs.event_id,
         inputs.input,
@@ -27,4 +29,4 @@ placed as (
         on inputs.input = rules.input
 )
 
-select * from placed
+select * from inputs_before_scores

@@ -1,3 +1,4 @@
+-- Health of a parent account and all its descendants, weighted by ARR. One row per parent account.
 with
 
 build_moment as (
@@ -67,7 +68,7 @@ ranked_members as (
     from members
 ),
 
-rolled_up as (
+group_totals as (
     select
         parent_account_id,
         count(*) as accounts,
@@ -100,22 +101,22 @@ band_ranges as (
         and coalesce(build_moment.as_of <= versions.effective_to, true)
 ),
 
-banded as (
+group_bands as (
     select
-        rolled_up.parent_account_id,
-        cast(rolled_up.accounts as bigint) as accounts,
-        cast(rolled_up.scored_accounts as bigint) as scored_accounts,
-        cast(rolled_up.arr as decimal(38, 2)) as arr,
-        cast(rolled_up.scored_arr as decimal(38, 2)) as scored_arr,
-        cast(rolled_up.score as decimal(9, 2)) as score,
+        group_totals.parent_account_id,
+        cast(group_totals.accounts as bigint) as accounts,
+        cast(group_totals.scored_accounts as bigint) as scored_accounts,
+        cast(group_totals.arr as decimal(38, 2)) as arr,
+        cast(group_totals.scored_arr as decimal(38, 2)) as scored_arr,
+        cast(group_totals.score as decimal(9, 2)) as score,
         band_ranges.band,
-        rolled_up.weakest_account_id,
-        cast(rolled_up.weakest_score as decimal(9, 2)) as weakest_score
-    from rolled_up
+        group_totals.weakest_account_id,
+        cast(group_totals.weakest_score as decimal(9, 2)) as weakest_score
+    from group_totals
     left join band_ranges
         on
-            rolled_up.score >= band_ranges.lower_edge
-            and coalesce(rolled_up.score < band_ranges.upper_edge, true)
+            group_totals.score >= band_ranges.lower_edge
+            and coalesce(group_totals.score < band_ranges.upper_edge, true)
 )
 
-select * from banded
+select * from group_bands

@@ -1,10 +1,12 @@
+-- Status of each milestone on the account's last observed day. The order of the cases decides where
+-- several hold. One row per account and milestone of its journey.
 with
 
 achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
-judged as (
+milestones_with_status as (
     select
         achievements.*,
         case
@@ -44,7 +46,7 @@ milestones as (
         end as days_late,
         evidence,
         evidence_event_id
-    from judged
+    from milestones_with_status
 )
 
 select * from milestones

@@ -1,3 +1,4 @@
+-- Everything that the latest build warns of, as sentences. One row per warning.
 with
 
 build_moment as (
@@ -8,7 +9,7 @@ reconciliation as (
     select * from {{ ref('rpt_stream_reconciliation') }}
 ),
 
-rejected as (
+rejected_events as (
     select * from {{ ref('fct_rejected_events') }}
 ),
 
@@ -62,7 +63,7 @@ reason_counts as (
         source,
         reject_reason,
         count(*) as row_count
-    from rejected
+    from rejected_events
     group by source, reject_reason
 ),
 
@@ -124,23 +125,23 @@ merge_warnings as (
     group by outcome
 ),
 
-silent as (
+silent_subjects as (
     select * from coverage
     where is_silent
 ),
 
--- Of a stream that is silent one row is enough.
+-- A silent stream is one warning; its subjects are not listed as well.
 silence_warnings as (
     select
         'silent_streams' as topic,
         2 as topic_order,
         'fct_stream_coverage' as mart,
         0 as weight,
-        silent.sentence
-    from silent
-    left join silent as streams
-        on silent.source = streams.source and streams.subject = 'any'
-    where silent.subject = 'any' or streams.source is null
+        silent_subjects.sentence
+    from silent_subjects
+    left join silent_subjects as streams
+        on silent_subjects.source = streams.source and streams.subject = 'any'
+    where silent_subjects.subject = 'any' or streams.source is null
 ),
 
 connection_warnings as (
@@ -282,7 +283,7 @@ all_warnings as (
     select * from rule_warnings
 ),
 
-placed as (
+ordered_warnings as (
     select
         topic,
         cast(topic_order as bigint) as topic_order,
@@ -294,4 +295,4 @@ placed as (
     from all_warnings
 )
 
-select * from placed
+select * from ordered_warnings

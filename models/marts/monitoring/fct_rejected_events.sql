@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
 
+-- Raw rows that staging rejected, and why. One row per rejected row.
 with
 
 events as (
@@ -7,7 +8,7 @@ events as (
     where reject_reason is not null
 ),
 
-rejected as (
+rejected_events as (
     select
         source,
         event_id,
@@ -22,4 +23,4 @@ rejected as (
     from events
 )
 
-select * from rejected
+select * from rejected_events

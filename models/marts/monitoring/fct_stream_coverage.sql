@@ -1,3 +1,5 @@
+-- From when to when each stream, and each kind of its events, can be relied upon. One row per
+-- source, subject and stretch.
 with
 
 build_moment as (
@@ -73,7 +75,7 @@ counts as (
     group by stretches.source, stretches.subject, stretches.observed_from
 ),
 
-counted as (
+stretches_with_counts as (
     select
         stretches.*,
         counts.last_event_on,
@@ -113,7 +115,7 @@ counted as (
             and stretches.observed_from = counts.observed_from
 ),
 
-described as (
+stretch_descriptions as (
     select
         source,
         subject,
@@ -155,7 +157,7 @@ described as (
                     else ''
                 end || '.'
         end as sentence
-    from counted
+    from stretches_with_counts
 )
 
-select * from described
+select * from stretch_descriptions

@@ -1,3 +1,5 @@
+-- Days on which an event type came far more or less often than expected: a robust z-score against
+-- the median of the same weekday. One row per source, event type and day.
 with
 
 event_counts as (
@@ -49,7 +51,7 @@ days as (
     where first_day <= last_day
 ),
 
-daily as (
+daily_counts as (
     select
         days.source,
         days.event_type,
@@ -73,33 +75,33 @@ daily as (
             and days.date_day = excluded_days.date_day
 ),
 
--- A day without an event is compared with what came before the silence, however long that lasts.
-anchored as (
+-- A day without events is compared with the weeks before the silence, however long that lasts.
+anchored_days as (
     select
-        daily.*,
+        daily_counts.*,
         case
             when event_count = 0 then {{ add_days('last_seen_on', 1) }} else date_day
         end as anchor_day
-    from daily
+    from daily_counts
 ),
 
--- The same weekday of the weeks before; a day that is excluded is no example.
+-- The same weekday of the weeks before, without excluded days.
 references_of_days as (
     select
-        anchored.source,
-        anchored.event_type,
-        anchored.date_day,
+        anchored_days.source,
+        anchored_days.event_type,
+        anchored_days.date_day,
         reference.event_count
-    from anchored
+    from anchored_days
     inner join volume_rules
-        on anchored.source = volume_rules.source
-    inner join daily as reference
+        on anchored_days.source = volume_rules.source
+    inner join daily_counts as reference
         on
-            anchored.source = reference.source
-            and anchored.event_type = reference.event_type
-            and anchored.weekday = reference.weekday
-            and anchored.anchor_day > reference.date_day
-            and {{ add_days('anchored.anchor_day', '-7 * volume_rules.reference_weeks') }}
+            anchored_days.source = reference.source
+            and anchored_days.event_type = reference.event_type
+            and anchored_days.weekday = reference.weekday
+            and anchored_days.anchor_day > reference.date_day
+            and {{ add_days('anchored_days.anchor_day', '-7 * volume_rules.reference_weeks') }}
             <= reference.date_day
     where not reference.is_excluded
 ),
@@ -133,25 +135,25 @@ deviations as (
         references_of_days.source, references_of_days.event_type, references_of_days.date_day
 ),
 
--- 1.4826 makes the median absolute deviation a standard deviation; counts spread at least as much
--- as chance lets them, the square root of what is expected, and by one event.
+-- 1.4826 times the median absolute deviation estimates a standard deviation. The spread is at least
+-- that of a Poisson count (the square root of the expected count), and one event.
 expected_days as (
     select
-        anchored.*,
+        anchored_days.*,
         expectations.expected,
         {{ round_half_up(
-            '(anchored.event_count - expectations.expected) / greatest('
+            '(anchored_days.event_count - expectations.expected) / greatest('
             ~ '1.4826 * ' ~ as_double('deviations.deviation') ~ ', '
             ~ 'sqrt(' ~ as_double('expectations.expected') ~ '), 1)', 2
         ) }} as robust_z
-    from anchored
+    from anchored_days
     inner join volume_rules
-        on anchored.source = volume_rules.source
+        on anchored_days.source = volume_rules.source
     left join expectations
         on
-            anchored.source = expectations.source
-            and anchored.event_type = expectations.event_type
-            and anchored.date_day = expectations.date_day
+            anchored_days.source = expectations.source
+            and anchored_days.event_type = expectations.event_type
+            and anchored_days.date_day = expectations.date_day
             and volume_rules.min_reference_weeks <= expectations.reference_count
     left join deviations
         on
@@ -172,7 +174,7 @@ silences as (
     group by source, event_type, anchor_day
 ),
 
-judged as (
+days_by_kind as (
     select
         expected_days.source,
         expected_days.event_type,
@@ -206,14 +208,14 @@ judged as (
             and expected_days.anchor_day = silences.anchor_day
 ),
 
--- Days that follow one another keep the distance to their own number.
-numbered as (
+-- Gaps and islands: date less row number is the same for all days of one uninterrupted run.
+numbered_days as (
     select
-        judged.*,
+        days_by_kind.*,
         row_number() over (
             partition by source, event_type, kind order by date_day
         ) as day_number
-    from judged
+    from days_by_kind
     where kind is not null
 ),
 
@@ -230,7 +232,7 @@ anomalies as (
         cast(expected as decimal(18, 2)) as expected,
         cast(robust_z as decimal(18, 2)) as robust_z,
         is_excluded
-    from numbered
+    from numbered_days
 )
 
 select * from anomalies

@@ -1,3 +1,4 @@
+-- Where the raw rows of each stream ended up, so that none is lost unnoticed. One row per source.
 with
 
 event_counts as (

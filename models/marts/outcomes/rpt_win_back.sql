@@ -1,6 +1,8 @@
-{%- set untreated_returned = '(counted.away_returned_count - counted.treated_returned_count)' -%}
-{%- set untreated = '(counted.away_count - counted.treated_count)' -%}
+{%- set untreated_returned = '(counts.away_returned_count - counts.treated_returned_count)' -%}
+{%- set untreated = '(counts.away_count - counts.treated_count)' -%}
 
+-- How many accounts that had left came back, treated or not, by a landmark analysis with Wilson
+-- intervals. One row per segment.
 with
 
 build_moment as (
@@ -28,7 +30,7 @@ size_classes as (
     select * from {{ ref('size_classes') }}
 ),
 
--- Whose days are over, so that who may still come back counts on neither side.
+-- Only episodes whose window is over: the others may still come back.
 left_accounts as (
     select
         churn_episodes.churn_episode_id,
@@ -49,9 +51,9 @@ left_accounts as (
         <= build_moment.as_of
 ),
 
--- A landmark settles who was treated: who is treated later has stayed away until then, and who is
--- back by it is compared with nobody.
-asked as (
+-- Landmark: treated means treated by then. It avoids immortal time, since later treatments happen
+-- only to accounts that stayed away. Accounts back by the landmark are in neither arm.
+asked_episodes as (
     select
         left_accounts.churn_episode_id,
         max(
@@ -72,17 +74,17 @@ asked as (
     group by left_accounts.churn_episode_id
 ),
 
-followed as (
+episodes as (
     select
         left_accounts.churn_episode_id,
         left_accounts.segment,
         left_accounts.has_returned,
-        case when asked.churn_episode_id is null then 0 else 1 end as is_asked,
+        case when asked_episodes.churn_episode_id is null then 0 else 1 end as is_asked,
         case when left_accounts.cleared_on > left_accounts.landmark_on then 1 else 0 end as is_away,
-        coalesce(asked.is_treated, 0) as is_treated
+        coalesce(asked_episodes.is_treated, 0) as is_treated
     from left_accounts
-    left join asked
-        on left_accounts.churn_episode_id = asked.churn_episode_id
+    left join asked_episodes
+        on left_accounts.churn_episode_id = asked_episodes.churn_episode_id
 ),
 
 scopes as (
@@ -91,49 +93,49 @@ scopes as (
     select segment, 'all' as segment_scope from size_classes
 ),
 
-counted as (
+counts as (
     select
         scopes.segment_scope as segment,
-        count(followed.churn_episode_id) as left_count,
-        coalesce(sum(followed.is_asked), 0) as asked_count,
-        coalesce(sum(followed.has_returned), 0) as returned_count,
-        coalesce(sum(followed.is_away), 0) as away_count,
-        coalesce(sum(followed.is_away * followed.is_treated), 0) as treated_count,
-        coalesce(sum(followed.is_away * followed.has_returned), 0) as away_returned_count,
-        coalesce(sum(followed.is_away * followed.is_treated * followed.has_returned), 0)
+        count(episodes.churn_episode_id) as left_count,
+        coalesce(sum(episodes.is_asked), 0) as asked_count,
+        coalesce(sum(episodes.has_returned), 0) as returned_count,
+        coalesce(sum(episodes.is_away), 0) as away_count,
+        coalesce(sum(episodes.is_away * episodes.is_treated), 0) as treated_count,
+        coalesce(sum(episodes.is_away * episodes.has_returned), 0) as away_returned_count,
+        coalesce(sum(episodes.is_away * episodes.is_treated * episodes.has_returned), 0)
             as treated_returned_count
     from scopes
-    left join followed
-        on scopes.segment = followed.segment
+    left join episodes
+        on scopes.segment = episodes.segment
     group by scopes.segment_scope
 ),
 
 outcomes as (
     select
-        counted.segment,
+        counts.segment,
         task_settings.win_back_days,
         task_settings.win_back_landmark_days,
-        cast(counted.left_count as bigint) as left_count,
-        cast(counted.asked_count as bigint) as asked_count,
-        cast(counted.returned_count as bigint) as returned_count,
-        cast(counted.away_count as bigint) as away_count,
-        cast(counted.treated_count as bigint) as treated_count,
-        cast(counted.away_returned_count as bigint) as away_returned_count,
-        cast(counted.treated_returned_count as bigint) as treated_returned_count,
-        {{ ratio('counted.treated_returned_count', 'counted.treated_count') }}
+        cast(counts.left_count as bigint) as left_count,
+        cast(counts.asked_count as bigint) as asked_count,
+        cast(counts.returned_count as bigint) as returned_count,
+        cast(counts.away_count as bigint) as away_count,
+        cast(counts.treated_count as bigint) as treated_count,
+        cast(counts.away_returned_count as bigint) as away_returned_count,
+        cast(counts.treated_returned_count as bigint) as treated_returned_count,
+        {{ ratio('counts.treated_returned_count', 'counts.treated_count') }}
             as treated_reactivation_rate,
         {{ round_half_up(
-            wilson_bound('counted.treated_returned_count', 'counted.treated_count', '-'), 6
+            wilson_bound('counts.treated_returned_count', 'counts.treated_count', '-'), 6
         ) }} as treated_reactivation_lower,
         {{ round_half_up(
-            wilson_bound('counted.treated_returned_count', 'counted.treated_count', '+'), 6
+            wilson_bound('counts.treated_returned_count', 'counts.treated_count', '+'), 6
         ) }} as treated_reactivation_upper,
         {{ ratio(untreated_returned, untreated) }} as untreated_reactivation_rate,
         {{ round_half_up(wilson_bound(untreated_returned, untreated, '-'), 6) }}
             as untreated_reactivation_lower,
         {{ round_half_up(wilson_bound(untreated_returned, untreated, '+'), 6) }}
             as untreated_reactivation_upper
-    from counted
+    from counts
     cross join task_settings
 )
 

@@ -1,3 +1,5 @@
+-- The tasks of customer success managers: why, by when, status, result and place in the owner's
+-- queue, as of the build. One row per opened task.
 with
 
 build_moment as (
@@ -66,14 +68,14 @@ stakes as (
             and last_dates.score_date = expected_losses.score_date
 ),
 
-now as (
+present as (
     select
         as_of,
         least(known_at, as_of_ends_at) as now_at
     from build_moment
 ),
 
-followed as (
+task_states as (
     select
         tasks.*,
         case when tasks.trigger_type = 'rule' then tasks.trigger_id end as risk_signal_id,
@@ -90,11 +92,11 @@ followed as (
         accounts.owner_id,
         due_times.opened_at,
         due_times.due_at,
-        now.now_at,
+        present.now_at,
         case
             when tasks.completed_at is not null then 'completed'
-            when tasks.over_on <= now.as_of then tasks.over_by
-            when due_times.due_at < now.now_at then 'overdue'
+            when tasks.over_on <= present.as_of then tasks.over_by
+            when due_times.due_at < present.now_at then 'overdue'
             else 'open'
         end as status,
         case
@@ -104,10 +106,10 @@ followed as (
                         tasks.over_on,
                         greatest({{ day_of('tasks.completed_at') }}, tasks.opens_on)
                     )
-            when tasks.over_on <= now.as_of then tasks.over_on
+            when tasks.over_on <= present.as_of then tasks.over_on
         end as closed_on
     from tasks
-    cross join now
+    cross join present
     inner join due_times
         on tasks.task_id = due_times.task_id
     inner join accounts
@@ -116,9 +118,9 @@ followed as (
         on tasks.play_id = playbooks.play_id
 ),
 
-ranked as (
+ranked_tasks as (
     select
-        followed.task_id,
+        task_states.task_id,
         stakes.arr_at_stake,
         case
             when stakes.arr_at_stake is null
@@ -126,52 +128,52 @@ ranked as (
             else stakes.stake_basis
         end as rank_basis,
         row_number() over (
-            partition by followed.owner_id
+            partition by task_states.owner_id
             order by
-                coalesce(stakes.arr_at_stake, 0) desc, followed.priority desc,
-                followed.due_at asc, followed.task_id asc
+                coalesce(stakes.arr_at_stake, 0) desc, task_states.priority desc,
+                task_states.due_at asc, task_states.task_id asc
         ) as priority_rank
-    from followed
+    from task_states
     left join stakes
-        on followed.account_id = stakes.account_id
-    where followed.status in ('open', 'overdue')
+        on task_states.account_id = stakes.account_id
+    where task_states.status in ('open', 'overdue')
 ),
 
--- What is beyond a week's work is not asked.
-asked as (
+-- Tasks of a rank beyond what one owner is asked to do at once are queued.
+queue as (
     select
-        followed.*,
-        ranked.priority_rank,
-        ranked.arr_at_stake,
-        ranked.rank_basis,
+        task_states.*,
+        ranked_tasks.priority_rank,
+        ranked_tasks.arr_at_stake,
+        ranked_tasks.rank_basis,
         case
-            when ranked.priority_rank > task_settings.open_tasks_per_owner then 'queued'
-            else followed.status
+            when ranked_tasks.priority_rank > task_settings.open_tasks_per_owner then 'queued'
+            else task_states.status
         end as asked_status
-    from followed
+    from task_states
     cross join task_settings
-    left join ranked
-        on followed.task_id = ranked.task_id
+    left join ranked_tasks
+        on task_states.task_id = ranked_tasks.task_id
 ),
 
 interventions as (
     select
-        asked.task_id,
-        asked.account_id,
-        asked.segment,
-        asked.play_id,
-        asked.play_name,
-        asked.tier,
-        asked.audience,
-        asked.channel,
-        asked.script_name,
-        asked.owner_role,
-        asked.owner_id,
-        asked.trigger_type,
-        asked.trigger_name,
+        queue.task_id,
+        queue.account_id,
+        queue.segment,
+        queue.play_id,
+        queue.play_name,
+        queue.tier,
+        queue.audience,
+        queue.channel,
+        queue.script_name,
+        queue.owner_role,
+        queue.owner_id,
+        queue.trigger_type,
+        queue.trigger_name,
         risk_signals.risk_signal_id,
-        cast(asked.trigger_count as bigint) as trigger_count,
-        asked.is_high_risk,
+        cast(queue.trigger_count as bigint) as trigger_count,
+        queue.is_high_risk,
         coalesce(
             risk_signals.reason,
             'Left on ' || cast(churn_episodes.first_seen_on as {{ dbt.type_string() }}),
@@ -186,13 +188,13 @@ interventions as (
             '{"band": "' || band_episodes.band || '", "score": '
             || cast(band_episodes.score as {{ dbt.type_string() }}) || '}'
         ) as evidence,
-        asked.wanted_on,
-        asked.opens_on as opened_on,
-        asked.opened_at,
-        asked.due_at,
-        asked.asked_status as status,
-        asked.closed_on,
-        case asked.asked_status
+        queue.wanted_on,
+        queue.opens_on as opened_on,
+        queue.opened_at,
+        queue.due_at,
+        queue.asked_status as status,
+        queue.closed_on,
+        case queue.asked_status
             when 'completed' then 'Somebody did it'
             when 'withdrawn' then 'Its reason no longer holds'
             when 'value_realised' then 'The account realised value'
@@ -205,48 +207,48 @@ interventions as (
             when 'account_completed' then 'The account completed what it bought'
             when 'done_before' then 'The same play was done under another task'
         end as close_reason,
-        asked.completed_at,
-        asked.outcome,
+        queue.completed_at,
+        queue.outcome,
         case
-            when asked.status = 'completed'
+            when queue.status = 'completed'
                 then coalesce(task_outcomes.is_intervention, true)
         end as is_treated,
         case
-            when asked.completed_at <= asked.opened_at then cast(0 as decimal(18, 2))
+            when queue.completed_at <= queue.opened_at then cast(0 as decimal(18, 2))
             else
                 {{ round_half_up(
-                    microseconds_between('asked.opened_at', 'asked.completed_at')
+                    microseconds_between('queue.opened_at', 'queue.completed_at')
                     ~ ' / 3600000000.0', 2
                 ) }}
         end as hours_to_action,
         case
-            when asked.completed_at is not null then asked.completed_at > asked.due_at
-            when asked.asked_status = 'queued' then null
-            when asked.due_at < asked.now_at
+            when queue.completed_at is not null then queue.completed_at > queue.due_at
+            when queue.asked_status = 'queued' then null
+            when queue.due_at < queue.now_at
                 then
                     coalesce(
-                        {{ day_starts_at('asked.closed_on') }} > asked.due_at, true
+                        {{ day_starts_at('queue.closed_on') }} > queue.due_at, true
                     )
-            when asked.closed_on is not null then false
+            when queue.closed_on is not null then false
         end as is_late,
-        asked.impact,
-        asked.effort,
-        cast(asked.arr as decimal(18, 2)) as arr,
-        cast(asked.risk as decimal(9, 2)) as risk,
-        cast(asked.priority as decimal(9, 2)) as priority,
-        cast(asked.priority_rank as bigint) as priority_rank,
-        cast(asked.arr_at_stake as decimal(18, 2)) as arr_at_stake,
-        asked.rank_basis,
-        asked.expected_effect
-    from asked
+        queue.impact,
+        queue.effort,
+        cast(queue.arr as decimal(18, 2)) as arr,
+        cast(queue.risk as decimal(9, 2)) as risk,
+        cast(queue.priority as decimal(9, 2)) as priority,
+        cast(queue.priority_rank as bigint) as priority_rank,
+        cast(queue.arr_at_stake as decimal(18, 2)) as arr_at_stake,
+        queue.rank_basis,
+        queue.expected_effect
+    from queue
     left join task_outcomes
-        on asked.outcome = task_outcomes.outcome
+        on queue.outcome = task_outcomes.outcome
     left join risk_signals
-        on asked.risk_signal_id = risk_signals.risk_signal_id
+        on queue.risk_signal_id = risk_signals.risk_signal_id
     left join band_episodes
-        on asked.band_episode_id = band_episodes.band_episode_id
+        on queue.band_episode_id = band_episodes.band_episode_id
     left join churn_episodes
-        on asked.churn_episode_id = churn_episodes.churn_episode_id
+        on queue.churn_episode_id = churn_episodes.churn_episode_id
 )
 
 select * from interventions

@@ -1,3 +1,5 @@
+-- Changes of scores, milestones, overrides and configuration from build to build (append only). One
+-- row per subject and change.
 with
 
 build_moment as (
@@ -92,9 +94,9 @@ last_log as (
         and coalesce(earlier_changes.as_of <= {{ day_of('build_moment.latest_load_at') }}, true)
 ),
 
--- A build that replays the past or is ahead of the clock logs nothing, nor does one without any
--- event; what one that was ahead had logged does not hold up the next.
-logging as (
+-- No row, so nothing is logged, where the build replays the past, is ahead of the clock or has no
+-- event. What an earlier build logged ahead of the clock is ignored in this comparison.
+log_moment as (
     select
         build_moment.known_at,
         least(build_moment.as_of, {{ day_of('build_moment.known_at') }}) as as_of
@@ -126,7 +128,7 @@ last_changes as (
             and last_numbers.change_number = earlier_changes.change_number
 ),
 
-compared as (
+pairings as (
     select
         coalesce(states.kind, last_changes.kind) as kind,
         coalesce(states.subject, last_changes.subject) as subject,
@@ -142,22 +144,22 @@ compared as (
 changes as (
     select
         {{ id_of(
-            "compared.kind || '|' || compared.subject || '|' || cast(compared.change_number as "
+            "pairings.kind || '|' || pairings.subject || '|' || cast(pairings.change_number as "
             ~ dbt.type_string() ~ ")"
         ) }} as audit_id,
-        compared.kind,
-        compared.subject,
-        compared.account_id,
-        cast(compared.change_number as bigint) as change_number,
-        compared.before_value,
-        compared.after_value,
-        logging.known_at,
-        logging.as_of
-    from compared
-    cross join logging
+        pairings.kind,
+        pairings.subject,
+        pairings.account_id,
+        cast(pairings.change_number as bigint) as change_number,
+        pairings.before_value,
+        pairings.after_value,
+        log_moment.known_at,
+        log_moment.as_of
+    from pairings
+    cross join log_moment
     where
-        coalesce(compared.before_value <> compared.after_value, false)
-        or (compared.before_value is null) <> (compared.after_value is null)
+        coalesce(pairings.before_value <> pairings.after_value, false)
+        or (pairings.before_value is null) <> (pairings.after_value is null)
 )
 
 select * from changes

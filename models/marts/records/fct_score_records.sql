@@ -1,3 +1,5 @@
+-- Append-only record of every score as it was published, point in time: a new revision where a
+-- build changes it, and the cause. One row per account, score date and revision.
 with
 
 build_moment as (
@@ -54,7 +56,7 @@ earlier_records as (
     {%- endif %}
 ),
 
--- What a clock that was wrong, or an as_of of the future, had published is ahead of the run.
+-- Records of a wrong clock, or of an as_of in the future, are ahead of this run.
 placed_records as (
     select
         earlier_records.*,
@@ -75,7 +77,7 @@ last_publication as (
     where not is_ahead
 ),
 
--- The last build that was no replay of the past: what the records were made with.
+-- The last build that did not replay the past: the one that the records come from.
 last_builds as (
     select max(completed_builds.build_number) as build_number
     from completed_builds
@@ -88,7 +90,7 @@ last_builds as (
         and coalesce(completed_builds.as_of <= {{ day_of('build_moment.latest_load_at') }}, true)
 ),
 
--- A build that replays the past publishes nothing, nor does one of a moment that is ahead.
+-- No row, so nothing is published, where the build replays the past or is ahead of the clock.
 publication as (
     select
         build_moment.known_at,
@@ -122,7 +124,7 @@ judged_dates as (
         on health_dates.build_number > publication.last_build_number
 ),
 
--- Components are only compared where they are made again.
+-- Components are compared only on the dates that this build computed again.
 earlier_components as (
     {% if is_incremental() -%}
     select
@@ -194,7 +196,7 @@ latest_records as (
             and latest_revisions.scored_revision = scored.revision
 ),
 
-changed as (
+changed_scores as (
     select
         health.account_id,
         health.score_date,
@@ -244,10 +246,10 @@ changed as (
         )
 ),
 
--- An account and date that was published and is no more: merged away, excluded, or outside of the
--- account's days. The last day of a build that is no score weekday is passed over as days go on,
--- and only withdrawn with its account, or where it was published ahead of its time.
-withdrawn as (
+-- Published scores that no longer exist: the account was merged or excluded, or the date is not
+-- one of its days any more. A date other than a score weekday exists only while it is the last
+-- day, so that it is withdrawn only with its account, or where it was published ahead of the clock.
+withdrawn_scores as (
     select
         latest_records.account_id,
         latest_records.score_date,
@@ -282,24 +284,23 @@ withdrawn as (
         )
 ),
 
-revised as (
-    select * from changed
+revisions as (
+    select * from changed_scores
     union all
-    select * from withdrawn
+    select * from withdrawn_scores
 ),
 
--- What a new configuration and new data did in one build cannot be told apart: what the seeds said
--- before is gone.
-explained as (
+-- New data and a new configuration in one build cannot be told apart, as the former seeds are gone.
+revisions_with_cause as (
     select
-        revised.*,
+        revisions.*,
         case
             when is_reconfigured and is_more_known then 'both'
             when is_reconfigured then 'configuration'
             when was_day_open then 'behaviour'
             else 'late_data'
         end as cause
-    from revised
+    from revisions
 ),
 
 records as (
@@ -328,7 +329,7 @@ records as (
         cast(
             case when cause = 'both' then difference else 0 * difference end as decimal(9, 2)
         ) as unsplit_change
-    from explained
+    from revisions_with_cause
 )
 
 select * from records

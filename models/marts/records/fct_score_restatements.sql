@@ -1,6 +1,8 @@
+-- Scores that changed after they were first published, split by cause. One row per account and
+-- score date with more than one revision.
 with
 
-revised as (
+revised_dates as (
     select distinct
         account_id,
         score_date
@@ -11,13 +13,13 @@ revised as (
 records as (
     select records.*
     from {{ ref('fct_score_records') }} as records
-    inner join revised
+    inner join revised_dates
         on
-            records.account_id = revised.account_id
-            and records.score_date = revised.score_date
+            records.account_id = revised_dates.account_id
+            and records.score_date = revised_dates.score_date
 ),
 
-ranked as (
+ranked_records as (
     select
         records.*,
         row_number() over (
@@ -29,7 +31,7 @@ ranked as (
     from records
 ),
 
-restated as (
+first_and_last as (
     select
         account_id,
         score_date,
@@ -48,18 +50,18 @@ restated as (
         sum(configuration_change) as configuration_change,
         sum(late_data_change) as late_data_change,
         sum(coalesce(unsplit_change, 0)) as unsplit_change
-    from ranked
+    from ranked_records
     group by account_id, score_date
 ),
 
-differing as (
+differences as (
     select
-        restated.*,
+        first_and_last.*,
         restated_score - recorded_score as difference
-    from restated
+    from first_and_last
 ),
 
-explained as (
+restatements as (
     select
         account_id,
         score_date,
@@ -83,7 +85,7 @@ explained as (
             as late_data_change,
         cast(case when difference is not null then unsplit_change end as decimal(9, 2))
             as unsplit_change
-    from differing
+    from differences
 )
 
-select * from explained
+select * from restatements

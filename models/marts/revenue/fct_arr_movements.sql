@@ -1,3 +1,4 @@
+-- What each account's ARR did in each month. One row per account and month from its first ARR on.
 with
 
 accounts as (
@@ -20,7 +21,8 @@ billing_settings as (
     select * from {{ ref('billing_settings') }}
 ),
 
-edges as (
+-- The ARR at the end of a month is also that at the start of the next: one row for either edge.
+month_edges as (
     select
         account_id,
         month_number,
@@ -57,11 +59,11 @@ account_months as (
         cast(sum(variable_revenue_annual) as decimal(18, 2)) as variable_revenue_annual,
         sum(start_terms) as start_terms,
         sum(end_terms) as end_terms
-    from edges
+    from month_edges
     group by account_id, month_number
 ),
 
--- Terms without ARR before the first ARR are no revenue yet; after it they are a pause.
+-- Months without ARR before the first ARR are left out; after it they are a pause.
 account_months_with_first as (
     select
         account_months.*,
@@ -71,7 +73,7 @@ account_months_with_first as (
     from account_months
 ),
 
-named as (
+moves as (
     select
         account_months_with_first.*,
         case
@@ -88,65 +90,65 @@ named as (
 
 movements as (
     select
-        named.account_id,
+        moves.account_id,
         months.month_start,
         months.month_end,
         months.is_complete,
         accounts.segment,
         accounts.product_category,
         first_months.month_start as cohort_month,
-        named.month_number - named.first_month_number as months_since_first,
-        named.movement,
-        named.start_arr,
-        cast(case when named.movement = 'new' then named.end_arr else 0 end as decimal(18, 2))
+        moves.month_number - moves.first_month_number as months_since_first,
+        moves.movement,
+        moves.start_arr,
+        cast(case when moves.movement = 'new' then moves.end_arr else 0 end as decimal(18, 2))
             as new_arr,
         cast(
-            case when named.movement = 'reactivation' then named.end_arr else 0 end
+            case when moves.movement = 'reactivation' then moves.end_arr else 0 end
             as decimal(18, 2)
         ) as reactivation_arr,
         cast(
-            case when named.movement = 'expansion' then named.end_arr - named.start_arr else 0 end
+            case when moves.movement = 'expansion' then moves.end_arr - moves.start_arr else 0 end
             as decimal(18, 2)
         ) as expansion_arr,
         cast(
-            case when named.movement = 'contraction' then named.start_arr - named.end_arr else 0 end
+            case when moves.movement = 'contraction' then moves.start_arr - moves.end_arr else 0 end
             as decimal(18, 2)
         ) as contraction_arr,
-        cast(case when named.movement = 'churn' then named.start_arr else 0 end as decimal(18, 2))
+        cast(case when moves.movement = 'churn' then moves.start_arr else 0 end as decimal(18, 2))
             as churned_arr,
-        named.end_arr,
-        named.reported_start_arr,
+        moves.end_arr,
+        moves.reported_start_arr,
         cast(
-            named.reported_end_arr - named.reported_start_arr - (named.end_arr - named.start_arr)
+            moves.reported_end_arr - moves.reported_start_arr - (moves.end_arr - moves.start_arr)
             as decimal(18, 2)
         ) as fx_arr,
-        named.reported_end_arr,
+        moves.reported_end_arr,
         cast(
             case
                 when billing_signals.days_overdue > billing_settings.unpaid_after_days
-                    then named.end_arr
+                    then moves.end_arr
                 else 0
             end as decimal(18, 2)
         ) as unpaid_arr,
         cast(
             case
                 when billing_signals.days_overdue > billing_settings.long_unpaid_after_days
-                    then named.end_arr
+                    then moves.end_arr
                 else 0
             end as decimal(18, 2)
         ) as long_unpaid_arr,
-        named.variable_revenue_annual
-    from named
+        moves.variable_revenue_annual
+    from moves
     cross join billing_settings
     inner join accounts
-        on named.account_id = accounts.account_id
+        on moves.account_id = accounts.account_id
     inner join months
-        on named.month_number = months.month_number
+        on moves.month_number = months.month_number
     inner join months as first_months
-        on named.first_month_number = first_months.month_number
+        on moves.first_month_number = first_months.month_number
     left join billing_signals
         on
-            named.account_id = billing_signals.account_id
+            moves.account_id = billing_signals.account_id
             and months.month_end = billing_signals.date_day
 )
 

@@ -1,3 +1,4 @@
+-- Open invoices of the build's day by age. One row per invoice.
 with
 
 build_moment as (

@@ -1,3 +1,5 @@
+-- What became of each subscription term that came up for renewal. One row per subscription and
+-- term.
 with
 
 build_moment as (
@@ -16,7 +18,8 @@ cancellations as (
     select * from {{ ref('stg_billing__cancellations') }}
 ),
 
-followed as (
+-- Every part of a term with the part that follows it; recency 1 is the last part of the term.
+term_parts as (
     select
         subscription_terms.*,
         min(starts_on) over (partition by document, term_number) as term_starts_on,
@@ -31,8 +34,8 @@ followed as (
     from subscription_terms
 ),
 
--- What a change after the end made of the terms was not up for renewal.
-due as (
+-- The ARR up for renewal is that of the last part that began by the end of the term.
+due_parts as (
     select
         document,
         term_number,
@@ -46,37 +49,37 @@ due as (
 
 terms as (
     select
-        followed.*,
-        due.arr as due_arr,
+        term_parts.*,
+        due_parts.arr as due_arr,
         case
-            when followed.lapsed_on is not null then 'lapsed'
-            when followed.is_cancelled and followed.ends_on <= build_moment.as_of then 'churned'
-            when followed.is_cancelled then 'notice_given'
-            when followed.ends_on is null then 'open'
-            when followed.next_decided_on < followed.term_ends_on then 'renewed_early'
+            when term_parts.lapsed_on is not null then 'lapsed'
+            when term_parts.is_cancelled and term_parts.ends_on <= build_moment.as_of then 'churned'
+            when term_parts.is_cancelled then 'notice_given'
+            when term_parts.ends_on is null then 'open'
+            when term_parts.next_decided_on < term_parts.term_ends_on then 'renewed_early'
             when
-                followed.next_decided_on <= {{ add_days('followed.term_ends_on', 1) }}
+                term_parts.next_decided_on <= {{ add_days('term_parts.term_ends_on', 1) }}
                 then 'renewed_on_time'
             else 'renewed_late'
         end as outcome
-    from followed
-    inner join due
+    from term_parts
+    inner join due_parts
         on
-            followed.document = due.document
-            and followed.term_number = due.term_number
-            and due.recency = 1
+            term_parts.document = due_parts.document
+            and term_parts.term_number = due_parts.term_number
+            and due_parts.recency = 1
     cross join build_moment
     where
-        followed.recency = 1
-        and followed.term_starts_on <= build_moment.as_of
+        term_parts.recency = 1
+        and term_parts.term_starts_on <= build_moment.as_of
         and (
-            followed.lapsed_on is not null
-            or followed.is_cancelled
-            or coalesce(followed.next_term_ends_on > followed.term_ends_on, true)
+            term_parts.lapsed_on is not null
+            or term_parts.is_cancelled
+            or coalesce(term_parts.next_term_ends_on > term_parts.term_ends_on, true)
         )
 ),
 
-named as (
+outcomes as (
     select
         terms.*,
         outcome in ('renewed_early', 'renewed_on_time', 'renewed_late') as is_renewed
@@ -85,38 +88,38 @@ named as (
 
 renewals as (
     select
-        named.document || '|' || cast(named.term_starts_on as {{ dbt.type_string() }})
+        outcomes.document || '|' || cast(outcomes.term_starts_on as {{ dbt.type_string() }})
             as renewal_key,
-        named.account_id,
+        outcomes.account_id,
         accounts.segment,
-        named.subscription_id,
-        named.term_starts_on,
-        named.term_ends_on,
-        named.outcome,
-        named.due_arr as arr_up_for_renewal,
-        case when named.is_renewed then named.next_decided_on end as renewed_on,
-        case when named.is_renewed then named.next_starts_on end as renewed_from,
-        case when named.is_renewed then named.next_arr end as renewed_arr,
+        outcomes.subscription_id,
+        outcomes.term_starts_on,
+        outcomes.term_ends_on,
+        outcomes.outcome,
+        outcomes.due_arr as arr_up_for_renewal,
+        case when outcomes.is_renewed then outcomes.next_decided_on end as renewed_on,
+        case when outcomes.is_renewed then outcomes.next_starts_on end as renewed_from,
+        case when outcomes.is_renewed then outcomes.next_arr end as renewed_arr,
         case
-            when not named.is_renewed then null
-            when named.next_arr > named.due_arr then 'up'
-            when named.next_arr < named.due_arr then 'down'
+            when not outcomes.is_renewed then null
+            when outcomes.next_arr > outcomes.due_arr then 'up'
+            when outcomes.next_arr < outcomes.due_arr then 'down'
             else 'flat'
         end as repricing,
-        named.term_notice_on as notice_on,
+        outcomes.term_notice_on as notice_on,
         case
-            when named.outcome = 'lapsed' then named.lapsed_on
-            when named.outcome in ('churned', 'notice_given') then named.ends_on
+            when outcomes.outcome = 'lapsed' then outcomes.lapsed_on
+            when outcomes.outcome in ('churned', 'notice_given') then outcomes.ends_on
         end as ends_on,
         case
-            when named.outcome in ('churned', 'notice_given', 'lapsed')
+            when outcomes.outcome in ('churned', 'notice_given', 'lapsed')
                 then coalesce(cancellations.churn_kind, 'unknown')
         end as churn_kind
-    from named
+    from outcomes
     inner join accounts
-        on named.account_id = accounts.account_id
+        on outcomes.account_id = accounts.account_id
     left join cancellations
-        on named.cancellation_id = cancellations.event_id and named.lapsed_on is null
+        on outcomes.cancellation_id = cancellations.event_id and outcomes.lapsed_on is null
 )
 
 select * from renewals

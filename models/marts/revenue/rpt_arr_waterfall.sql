@@ -1,10 +1,12 @@
+-- ARR at the start and end of each month and the movements between them. One row per segment and
+-- month.
 with
 
 movements as (
     select * from {{ ref('fct_arr_movements') }}
 ),
 
-by_segment as (
+movements_by_segment as (
     select movements.*, segment as cohort_segment from movements
     union all
     select movements.*, 'all' as cohort_segment from movements
@@ -41,7 +43,7 @@ waterfall as (
         {{ ratio(
             'sum(end_arr)', "sum(case when movement = 'churn' then 0 else 1 end)"
         ) }} as arpa_annual
-    from by_segment
+    from movements_by_segment
     group by cohort_segment, month_start, month_end, is_complete
 )
 

@@ -1,3 +1,5 @@
+-- ARR that the onboarding retained: accounts with and without it, with Newcombe intervals, times an
+-- assumed causal share. One row per comparison, segment and assumption.
 with
 
 retention as (
@@ -29,7 +31,7 @@ totals as (
     group by comparison, is_randomised, cohort_segment
 ),
 
-over_accounts as (
+closed_accounts as (
     select
         by_segment.*,
         sum(start_arr) over (partition by comparison, cohort_segment, onboarding) as arm_arr,
@@ -38,10 +40,10 @@ over_accounts as (
     where is_over
 ),
 
--- Each account as a share of its arm's ARR: its weight, and how far it is off what the arm kept.
-weighted as (
+-- Each account as a share of its arm's ARR: its weight, and its residual from the arm's kept share.
+account_weights as (
     select
-        over_accounts.*,
+        closed_accounts.*,
         {{ round_half_up(
             as_double('start_arr') ~ ' / nullif(' ~ as_double('arm_arr') ~ ', 0)', 12
         ) }} as arr_share,
@@ -50,7 +52,7 @@ weighted as (
             ~ as_double('arm_kept_arr') ~ ' / nullif(' ~ as_double('arm_arr') ~ ', 0)) / nullif('
             ~ as_double('arm_arr') ~ ', 0)', 12
         ) }} as residual_share
-    from over_accounts
+    from closed_accounts
 ),
 
 arms as (
@@ -67,13 +69,13 @@ arms as (
             as gross_share,
         {{ as_double('sum(arr_share * arr_share)') }} as squared_shares,
         {{ as_double('sum(residual_share * residual_share)') }} as variance
-    from weighted
+    from account_weights
     group by comparison, cohort_segment, onboarding
 ),
 
--- As many accounts of one size as would tell as much (Kish, Survey Sampling, 1965), or fewer where
--- the linearised variance of the ratio is larger (Korn and Graubard, 1998).
-effective as (
+-- Effective sample size after Kish (Survey Sampling, 1965), or a smaller one where the linearised
+-- variance of the ratio is larger (Korn and Graubard, 1998).
+arms_with_effective_size as (
     select
         arms.*,
         case
@@ -84,7 +86,7 @@ effective as (
     from arms
 ),
 
-compared as (
+comparisons as (
     select
         totals.comparison,
         totals.is_randomised,
@@ -101,46 +103,46 @@ compared as (
         {%- endfor %}
         totals.first_window_ends_on
     from totals
-    left join effective as with_arms
+    left join arms_with_effective_size as with_arms
         on
             totals.comparison = with_arms.comparison
             and totals.cohort_segment = with_arms.cohort_segment
             and with_arms.onboarding = 'with'
-    left join effective as without_arms
+    left join arms_with_effective_size as without_arms
         on
             totals.comparison = without_arms.comparison
             and totals.cohort_segment = without_arms.cohort_segment
             and without_arms.onboarding = 'without'
 ),
 
-assumed as (
+scenarios as (
     select
-        compared.*,
+        comparisons.*,
         assumptions.assumption,
         assumptions.causal_share,
         assumptions.baseline_annual_arr_loss
-    from compared
+    from comparisons
     cross join onboarding_retention_assumptions as assumptions
-    where not compared.is_randomised
+    where not comparisons.is_randomised
     union all
     select
-        compared.*,
+        comparisons.*,
         'randomised' as assumption,
         cast(1 as decimal(9, 6)) as causal_share,
         cast(null as decimal(9, 6)) as baseline_annual_arr_loss
-    from compared
-    where compared.is_randomised
+    from comparisons
+    where comparisons.is_randomised
 ),
 
 proportions as (
     select
-        assumed.*,
+        scenarios.*,
         settings.min_weight_share,
         settings.by_day,
         settings.follow_up_days,
         settings.min_accounts,
         case
-            when assumed.is_randomised then settings.by_day + settings.follow_up_days
+            when scenarios.is_randomised then settings.by_day + settings.follow_up_days
             else settings.follow_up_days
         end as followed_days,
         {%- for onboarding in ('with', 'without') %}
@@ -160,12 +162,12 @@ proportions as (
             1 - {{ as_double('baseline_annual_arr_loss') }},
             {{ as_double('settings.follow_up_days') }} / 365
         ) as baseline_share
-    from assumed
+    from scenarios
     cross join settings
 ),
 
--- R. G. Newcombe, Interval estimation for the difference between independent proportions (1998),
--- method 10; of the kept ARR as of the logos, by the accounts that count.
+-- Interval of a difference of proportions from two Wilson intervals: R. G. Newcombe, Interval
+-- estimation for the difference between independent proportions (1998), method 10.
 differences as (
     select
         {%- for weighting in ('logo', 'gross') %}
@@ -187,7 +189,7 @@ differences as (
     from proportions
 ),
 
-attributed as (
+attributions as (
     select
         differences.*,
         coalesce(baseline_share, without_gross) as counterfactual_share,
@@ -208,9 +210,9 @@ attributed as (
     from differences
 ),
 
-priced as (
+retained_arrs as (
     select
-        attributed.*,
+        attributions.*,
         {{ round_half_up('attributed_difference * ' ~ as_double('with_arr'), 2) }}
             as retained_arr,
         {{ round_half_up('attributed_lower * ' ~ as_double('with_arr'), 2) }}
@@ -225,10 +227,10 @@ priced as (
             when attributed_upper < 0 then 'loses'
             else 'no_clear_difference'
         end as finding
-    from attributed
+    from attributions
 ),
 
-retained as (
+onboarding_effects as (
     select
         comparison || '|' || cohort_segment || '|' || assumption as retained_arr_key,
         comparison,
@@ -297,7 +299,7 @@ retained as (
                 || cast(with_arr as {{ dbt.type_string() }}) || ' in '
                 || cast(followed_days as {{ dbt.type_string() }}) || ' days'
         end as verdict
-    from priced
+    from retained_arrs
 )
 
-select * from retained
+select * from onboarding_effects

@@ -1,3 +1,5 @@
+-- Net, gross and logo renewal rates of the terms that end in a quarter. One row per segment and
+-- quarter.
 with
 
 build_moment as (
@@ -11,13 +13,13 @@ renewals as (
     from {{ ref('fct_renewals') }} as fct_renewals
 ),
 
-by_segment as (
+renewals_by_segment as (
     select renewals.*, segment as cohort_segment from renewals
     union all
     select renewals.*, 'all' as cohort_segment from renewals
 ),
 
-by_account as (
+account_renewals as (
     select
         cohort_segment,
         quarter_start,
@@ -39,7 +41,7 @@ by_account as (
                 else 0
             end
         ) as involuntary_arr
-    from by_segment
+    from renewals_by_segment
     group by cohort_segment, quarter_start, account_id
 ),
 
@@ -59,11 +61,11 @@ totals as (
         cast(sum(least(arr_up_for_renewal, renewed_arr)) as decimal(18, 2)) as kept_arr,
         cast(sum(voluntary_arr) as decimal(18, 2)) as voluntary_churned_arr,
         cast(sum(involuntary_arr) as decimal(18, 2)) as involuntary_churned_arr
-    from by_account
+    from account_renewals
     group by cohort_segment, quarter_start
 ),
 
-completed as (
+totals_with_state as (
     select
         totals.*,
         totals.quarter_end <= build_moment.over_on and totals.open_terms = 0 as is_complete
@@ -98,7 +100,7 @@ rates as (
         case
             when is_complete then {{ ratio('renewed_accounts', 'accounts') }}
         end as logo_renewal_rate
-    from completed
+    from totals_with_state
 )
 
 select * from rates

@@ -1,3 +1,5 @@
+-- How the ARR waterfall summed over a window leads to the retention of the same window. One row per
+-- segment, cohort, window and month.
 with
 
 movements as (
@@ -20,7 +22,7 @@ retention as (
     select * from {{ ref('rpt_revenue_retention') }}
 ),
 
-numbered as (
+monthly_arr as (
     select
         movements.account_id,
         movements.segment,
@@ -36,30 +38,31 @@ numbered as (
 
 account_windows as (
     select
-        numbered.account_id,
-        numbered.segment,
-        numbered.cohort,
+        monthly_arr.account_id,
+        monthly_arr.segment,
+        monthly_arr.cohort,
         retention_windows.window_months,
         ends.month_number,
-        sum(numbered.gained_arr) as gained_arr,
-        sum(numbered.lost_arr) as lost_arr
-    from numbered
+        sum(monthly_arr.gained_arr) as gained_arr,
+        sum(monthly_arr.lost_arr) as lost_arr
+    from monthly_arr
     cross join retention_windows
     inner join months as ends
         on
-            numbered.month_number <= ends.month_number
-            and numbered.month_number > ends.month_number - retention_windows.window_months
-    where numbered.gained_arr <> 0 or numbered.lost_arr <> 0
+            monthly_arr.month_number <= ends.month_number
+            and monthly_arr.month_number > ends.month_number - retention_windows.window_months
+    where monthly_arr.gained_arr <> 0 or monthly_arr.lost_arr <> 0
     group by
-        numbered.account_id,
-        numbered.segment,
-        numbered.cohort,
+        monthly_arr.account_id,
+        monthly_arr.segment,
+        monthly_arr.cohort,
         retention_windows.window_months,
         ends.month_number
 ),
 
--- What an account of the retention's cohort lost and won back within the window, it kept.
-judged as (
+-- Retention compares the ends of a window, so ARR lost and won back within it nets to zero.
+-- Accounts without ARR at its start are not part of the retention.
+windows_with_netting as (
     select
         account_windows.*,
         case
@@ -75,16 +78,16 @@ judged as (
             and account_windows.month_number - account_windows.window_months = starts.month_number
 ),
 
-judged_by_segment as (
-    select judged.*, segment as cohort_segment from judged
+windows_by_segment as (
+    select windows_with_netting.*, segment as cohort_segment from windows_with_netting
     union all
-    select judged.*, 'all' as cohort_segment from judged
+    select windows_with_netting.*, 'all' as cohort_segment from windows_with_netting
 ),
 
-judged_by_cohort as (
-    select judged_by_segment.*, cohort as cohort_name from judged_by_segment
+windows_by_cohort as (
+    select windows_by_segment.*, cohort as cohort_name from windows_by_segment
     union all
-    select judged_by_segment.*, 'all' as cohort_name from judged_by_segment
+    select windows_by_segment.*, 'all' as cohort_name from windows_by_segment
 ),
 
 window_totals as (
@@ -98,20 +101,20 @@ window_totals as (
         sum(netted_arr) as netted_arr,
         sum(others_gained_arr) as others_gained_arr,
         sum(others_lost_arr) as others_lost_arr
-    from judged_by_cohort
+    from windows_by_cohort
     group by cohort_segment, cohort_name, window_months, month_number
 ),
 
-numbered_by_segment as (
-    select numbered.*, segment as cohort_segment from numbered
+monthly_arr_by_segment as (
+    select monthly_arr.*, segment as cohort_segment from monthly_arr
     union all
-    select numbered.*, 'all' as cohort_segment from numbered
+    select monthly_arr.*, 'all' as cohort_segment from monthly_arr
 ),
 
-numbered_by_cohort as (
-    select numbered_by_segment.*, cohort as cohort_name from numbered_by_segment
+monthly_arr_by_cohort as (
+    select monthly_arr_by_segment.*, cohort as cohort_name from monthly_arr_by_segment
     union all
-    select numbered_by_segment.*, 'all' as cohort_name from numbered_by_segment
+    select monthly_arr_by_segment.*, 'all' as cohort_name from monthly_arr_by_segment
 ),
 
 month_totals as (
@@ -120,7 +123,7 @@ month_totals as (
         cohort_name,
         month_number,
         sum(end_arr) as end_arr
-    from numbered_by_cohort
+    from monthly_arr_by_cohort
     group by cohort_segment, cohort_name, month_number
 ),
 

@@ -1,6 +1,8 @@
 {%- set churned = '(churned_accounts - completed_accounts)' -%}
 {%- set at_risk = '(start_accounts - completed_accounts)' -%}
 
+-- Net and gross revenue retention and churn over windows that end in each month. One row per
+-- segment, cohort, window and month.
 with
 
 accounts as (
@@ -70,22 +72,22 @@ windows as (
     where arr_months.arr > 0
 ),
 
-by_segment as (
+windows_by_segment as (
     select windows.*, segment as cohort_segment from windows
     union all
     select windows.*, 'all' as cohort_segment from windows
 ),
 
-by_cohort as (
+windows_by_cohort as (
     select
-        by_segment.*,
+        windows_by_segment.*,
         cast(cohort_month as {{ dbt.type_string() }}) as cohort
-    from by_segment
+    from windows_by_segment
     union all
     select
-        by_segment.*,
+        windows_by_segment.*,
         'all' as cohort
-    from by_segment
+    from windows_by_segment
 ),
 
 totals as (
@@ -104,7 +106,7 @@ totals as (
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
         cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr
-    from by_cohort
+    from windows_by_cohort
     group by cohort_segment, cohort, window_months, month_start, month_end, is_complete
 ),
 

@@ -1,4 +1,6 @@
 {%- set text = dbt.type_string() -%}
+-- Everything that somebody is to be told of: changed bands, risk episodes begun or cleared,
+-- overrides that expire, with severity and route. One row per alert.
 with
 
 accounts as (
@@ -182,7 +184,7 @@ crossings as (
     select * from override_crossings
 ),
 
-ranked as (
+alerts_by_kind as (
     select
         crossings.*,
         accounts.segment,
@@ -206,22 +208,22 @@ ranked as (
             )
 ),
 
-routed as (
+alerts_by_route as (
     select
-        ranked.*,
+        alerts_by_kind.*,
         alert_routes.channel,
         alert_routes.within_hours,
         alert_routes.also_to_role,
         row_number() over (
-            partition by ranked.alert_id
+            partition by alerts_by_kind.alert_id
             order by case when alert_routes.segment = 'any' then 1 else 0 end
         ) as route_choice
-    from ranked
+    from alerts_by_kind
     inner join alert_routes
         on
-            ranked.severity = alert_routes.severity
-            and alert_routes.segment in (ranked.segment, 'any')
-    where ranked.choice = 1
+            alerts_by_kind.severity = alert_routes.severity
+            and alert_routes.segment in (alerts_by_kind.segment, 'any')
+    where alerts_by_kind.choice = 1
 ),
 
 alerts as (
@@ -243,7 +245,7 @@ alerts as (
         rule_id,
         source_id,
         reason
-    from routed
+    from alerts_by_route
     where route_choice = 1
 )
 

@@ -1,3 +1,4 @@
+-- Spells in which a risk rule held for an account, with the evidence in words. One row per episode.
 with
 
 accounts as (

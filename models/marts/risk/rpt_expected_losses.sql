@@ -1,3 +1,4 @@
+-- ARR expected to be lost, by week. One row per segment, horizon and score weekday.
 with
 
 losses as (
@@ -5,7 +6,7 @@ losses as (
     where {{ is_score_weekday('score_date') }}
 ),
 
-by_segment as (
+losses_by_segment as (
     select losses.*, segment as cohort_segment from losses
     union all
     select losses.*, 'all' as cohort_segment from losses
@@ -21,18 +22,18 @@ weeks as (
         cast(sum(case when expected_arr_loss is null then 1 else 0 end) as bigint)
             as unknown_accounts,
         cast(sum(arr) as decimal(18, 2)) as arr,
-        -- The 0 of those who are bound says nothing where nothing is known of those who can leave.
+        -- Null where nothing is known of the accounts that can leave; those bound by terms add 0.
         case
             when
                 count(case when is_at_risk then expected_arr_loss end) > 0
                 or sum(case when is_at_risk then 1 else 0 end) = 0
                 then cast(sum(expected_arr_loss) as decimal(18, 2))
         end as expected_arr_loss
-    from by_segment
+    from losses_by_segment
     group by score_date, cohort_segment, horizon_days
 ),
 
-compared as (
+weeks_with_change as (
     select
         weeks.*,
         {{ ratio('weeks.expected_arr_loss', 'weeks.arr') }} as expected_loss_share,
@@ -45,4 +46,4 @@ compared as (
             and before.score_date = {{ add_days('weeks.score_date', -7) }}
 )
 
-select * from compared
+select * from weeks_with_change

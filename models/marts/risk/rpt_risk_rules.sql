@@ -1,3 +1,5 @@
+-- Whether each risk rule finds accounts that leave: precision, recall and lift, with Wilson
+-- intervals at the effective sample size. One row per rule, segment and horizon.
 with
 
 outcomes as (
@@ -43,7 +45,7 @@ segment_scopes as (
     select distinct segment_scope from scopes
 ),
 
-asked as (
+rule_cohorts as (
     select
         rules.rule_id,
         rules.rule,
@@ -65,7 +67,7 @@ books as (
     group by scopes.segment_scope, outcomes.horizon_days
 ),
 
--- The dates of an account say much the same: it is one cluster.
+-- The dates of one account are not independent, so an account is a cluster.
 account_counts as (
     select
         flags.rule_id,
@@ -110,12 +112,12 @@ counts as (
     group by flags.rule_id, scopes.segment_scope, flags.horizon_days
 ),
 
-counted as (
+rule_counts as (
     select
-        asked.rule_id,
-        asked.rule,
-        asked.segment_scope as segment,
-        asked.horizon_days,
+        rule_cohorts.rule_id,
+        rule_cohorts.rule,
+        rule_cohorts.segment_scope as segment,
+        rule_cohorts.horizon_days,
         risk_settings.min_flagged,
         coalesce(books.book_count, 0) as book_count,
         coalesce(counts.applicable_count, 0) as applicable_count,
@@ -128,29 +130,29 @@ counted as (
         clusters.caught_flagged,
         clusters.flagged_squared,
         {{ as_double('counts.caught_count') }} / nullif(counts.flagged_count, 0) as caught_share
-    from asked
+    from rule_cohorts
     cross join risk_settings
     left join books
         on
-            asked.segment_scope = books.segment_scope
-            and asked.horizon_days = books.horizon_days
+            rule_cohorts.segment_scope = books.segment_scope
+            and rule_cohorts.horizon_days = books.horizon_days
     left join counts
         on
-            asked.rule_id = counts.rule_id
-            and asked.segment_scope = counts.segment_scope
-            and asked.horizon_days = counts.horizon_days
+            rule_cohorts.rule_id = counts.rule_id
+            and rule_cohorts.segment_scope = counts.segment_scope
+            and rule_cohorts.horizon_days = counts.horizon_days
     left join clusters
         on
-            asked.rule_id = clusters.rule_id
-            and asked.segment_scope = clusters.segment_scope
-            and asked.horizon_days = clusters.horizon_days
+            rule_cohorts.rule_id = clusters.rule_id
+            and rule_cohorts.segment_scope = clusters.segment_scope
+            and rule_cohorts.horizon_days = clusters.horizon_days
 ),
 
--- Kish's design effect: the variance by accounts over that of as many independent ones. Where all
--- or none left there is no variance, and an account counts as what its share of the dates allows.
-designed as (
+-- Kish's design effect: the variance between clusters over that of as many independent dates. Where
+-- all or none churned there is no variance, and the effect follows from the cluster sizes alone.
+rules_with_design_effect as (
     select
-        counted.*,
+        rule_counts.*,
         case
             when flagged_accounts = 1 or caught_count in (0, flagged_count)
                 then flagged_squared / nullif(flagged_count, 0)
@@ -163,22 +165,22 @@ designed as (
                 * (flagged_count - 1)
                 / ({{ as_double('caught_count') }} * (flagged_count - caught_count))
         end as design_effect
-    from counted
+    from rule_counts
 ),
 
-weighed as (
+rules_with_effective_size as (
     select
-        designed.*,
+        rules_with_design_effect.*,
         case
             when design_effect > 1 then flagged_count / design_effect
             else {{ as_double('flagged_count') }}
         end as flagged_effective
-    from designed
+    from rules_with_design_effect
 ),
 
-rated as (
+rule_rates as (
     select
-        weighed.*,
+        rules_with_effective_size.*,
         {{ ratio('flagged_count', 'book_count') }} as flagged_share,
         {{ ratio('churned_count', 'applicable_count') }} as base_rate,
         {{ ratio('caught_count', 'flagged_count') }} as precision_rate,
@@ -191,18 +193,18 @@ rated as (
         {{ ratio(
             'caught_count * applicable_count', 'flagged_count * churned_count'
         ) }} as lift
-    from weighed
+    from rules_with_effective_size
 ),
 
-found as (
+rule_findings as (
     select
-        rated.*,
+        rule_rates.*,
         case
             when flagged_accounts < min_flagged then 'too_rare'
             when precision_lower > base_rate then 'earns_its_place'
             else 'no_better_than_chance'
         end as finding
-    from rated
+    from rule_rates
 ),
 
 {%- set percent = 'cast(' ~ round_half_up('100 * {}', 1) ~ ' as ' ~ dbt.type_string() ~ ')' %}
@@ -246,7 +248,7 @@ performance as (
                 || {{ percent.format('precision_upper') }} || '), '
                 || {{ percent.format('base_rate') }} || ' % of all it could name'
         end as verdict
-    from found
+    from rule_findings
 )
 
 select * from performance

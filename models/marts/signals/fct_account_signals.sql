@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
 
+-- Every signal of every account and day, those of milestones included. One row per account and day.
 with
 
 measured_signals as (
@@ -10,7 +11,7 @@ milestone_signals as (
     select * from {{ ref('int_milestone_signals') }}
 ),
 
-joined as (
+account_signals as (
     select
         measured_signals.account_id,
         measured_signals.date_day,
@@ -22,4 +23,4 @@ joined as (
             and measured_signals.date_day = milestone_signals.date_day
 )
 
-select * from joined
+select * from account_signals

@@ -1,3 +1,5 @@
+-- The health of every account, with the payload that destinations get and its hash. One row per
+-- account.
 with
 
 health as (
@@ -8,7 +10,7 @@ metric_advice as (
     select * from {{ ref('metric_advice') }}
 ),
 
-labelled as (
+labelled_health as (
     select
         health.*,
         raising.label as label_up,
@@ -33,7 +35,7 @@ current_objects as (
         label_up as top_driver_up,
         label_down as top_driver_down,
         score_date as updated_on
-    from labelled
+    from labelled_health
 ),
 
 payloads as (
@@ -43,7 +45,7 @@ payloads as (
     from current_objects
 ),
 
-hashed as (
+hashed_payloads as (
     select
         sync_key,
         account_id,
@@ -60,4 +62,4 @@ hashed as (
     from payloads
 )
 
-select * from hashed
+select * from hashed_payloads

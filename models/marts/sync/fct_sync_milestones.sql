@@ -1,3 +1,5 @@
+-- The milestones of every account, with the payload that destinations get and its hash. One row per
+-- account and milestone.
 with
 
 milestones as (
@@ -31,7 +33,7 @@ payloads as (
     from current_objects
 ),
 
-hashed as (
+hashed_payloads as (
     select
         sync_key,
         account_id,
@@ -49,4 +51,4 @@ hashed as (
     from payloads
 )
 
-select * from hashed
+select * from hashed_payloads

@@ -1,3 +1,5 @@
+-- What each destination should hold beside what it acknowledged, so that only differences are sent.
+-- One row per destination and object.
 with
 
 account_health as (
@@ -78,7 +80,7 @@ current_objects as (
         on active_routes.object_type = all_objects.object_type
 ),
 
--- What a destination may hold although the object is no longer there.
+-- Objects that a destination may still hold and that no longer exist.
 gone_keys as (
     select
         changes.destination,
@@ -107,7 +109,7 @@ withdrawals as (
     from gone_keys
 ),
 
-wanted as (
+wanted_objects as (
     select
         destination,
         object_type,
@@ -149,14 +151,14 @@ last_sent as (
     group by destination
 ),
 
--- The chain goes on from what was last attempted, acknowledged or not: a lost answer may hide that
--- it was applied, so going back to an earlier payload is a change of its own. The moment of the
--- build tells changes apart where the record of those before was lost.
-compared as (
+-- A change follows the last attempted one, acknowledged or not: the answer may have been lost after
+-- the change was applied, so that going back to an earlier payload is a change too. The build's
+-- moment is in the id, in case the record of earlier changes is lost.
+object_states as (
     select
-        wanted.*,
+        wanted_objects.*,
         build_moment.known_at,
-        coalesce(latest.payload_hash = wanted.payload_hash, false) as is_latest,
+        coalesce(latest.payload_hash = wanted_objects.payload_hash, false) as is_latest,
         latest.change_id as latest_change_id,
         coalesce(latest.sequence_number, 0) as latest_sequence_number,
         latest.attempts as latest_attempts,
@@ -168,21 +170,21 @@ compared as (
             last_sent.known_at > build_moment.known_at or last_sent.as_of > build_moment.as_of,
             false
         ) as is_of_the_past
-    from wanted
+    from wanted_objects
     cross join build_moment
     left join last_sent
-        on wanted.destination = last_sent.destination
+        on wanted_objects.destination = last_sent.destination
     left join changes as latest
         on
-            wanted.destination = latest.destination
-            and wanted.object_type = latest.object_type
-            and wanted.sync_key = latest.sync_key
+            wanted_objects.destination = latest.destination
+            and wanted_objects.object_type = latest.object_type
+            and wanted_objects.sync_key = latest.sync_key
             and latest.recency = 1
     left join last_acknowledged
         on
-            wanted.destination = last_acknowledged.destination
-            and wanted.object_type = last_acknowledged.object_type
-            and wanted.sync_key = last_acknowledged.sync_key
+            wanted_objects.destination = last_acknowledged.destination
+            and wanted_objects.object_type = last_acknowledged.object_type
+            and wanted_objects.sync_key = last_acknowledged.sync_key
     left join changes as acknowledged
         on
             last_acknowledged.destination = acknowledged.destination
@@ -191,7 +193,7 @@ compared as (
             and last_acknowledged.sequence_number = acknowledged.sequence_number
 ),
 
-judged as (
+objects_by_state as (
     select
         *,
         case
@@ -209,7 +211,7 @@ judged as (
                 ~ " || '|' || destination || '|' || object_type || '|' || sync_key"
             ) }}
         end as change_id
-    from compared
+    from object_states
 ),
 
 outbox as (
@@ -229,7 +231,7 @@ outbox as (
         case when is_latest then latest_attempts else 0 end as attempts,
         last_acknowledged_hash,
         last_acknowledged_at
-    from judged
+    from objects_by_state
     where
         not (is_withdrawn and state = 'unchanged')
         and not (is_unasked and latest_change_id is null)

@@ -1,3 +1,4 @@
+-- The tasks, with the payload that destinations get and its hash. One row per task.
 with
 
 interventions as (
@@ -35,7 +36,7 @@ payloads as (
     from current_objects
 ),
 
-hashed as (
+hashed_payloads as (
     select
         sync_key,
         account_id,
@@ -60,4 +61,4 @@ hashed as (
     from payloads
 )
 
-select * from hashed
+select * from hashed_payloads

@@ -1,3 +1,5 @@
+-- Deliveries by day and their share of success against the service level. One row per destination,
+-- object type and day.
 with
 
 changes as (

@@ -1,3 +1,5 @@
+-- How long each onboarding waited for first value, left-truncated where tracking began later and
+-- right-censored. One row per account, onboarding and persona.
 with
 
 build_moment as (
@@ -52,9 +54,9 @@ waits as (
             and activation_milestones.milestone_id = milestones.milestone_id
 ),
 
--- An onboarding is followed from the first day on which its milestone is observed to the last one,
--- the last day that is over, or the day on which its milestone was waived. A gap between two
--- stretches is waited through: who reached it in the gap is seen after it, on a later day.
+-- An onboarding is followed from the first day on which its milestone is observed to the last, at
+-- most to the last complete day or the day of a waiver. Gaps between stretches of coverage are
+-- bridged: a milestone reached in a gap is seen after it, on a later day.
 stretches as (
     select
         waits.account_id,
@@ -79,8 +81,8 @@ stretches as (
     group by waits.account_id, waits.onboarding_number, waits.persona, waits.started_on
 ),
 
--- Nobody knows how many reached it before they were observed, so who did is not followed.
-followed as (
+-- Milestones reached before they were observed are left out: nobody knows how many there are.
+waits_with_stretches as (
     select
         waits.*,
         stretches.entered_on,
@@ -99,7 +101,7 @@ followed as (
             and waits.persona = stretches.persona
 ),
 
-decided as (
+wait_outcomes as (
     select
         account_id,
         onboarding_number,
@@ -129,7 +131,7 @@ decided as (
             when churned_on <= followed_to then 'churned'
             else 'censored'
         end as outcome
-    from followed
+    from waits_with_stretches
 ),
 
 times as (
@@ -148,7 +150,7 @@ times as (
         {{ days_between('started_on', 'activated_on') }} as days_to_value,
         entered_after_days,
         followed_days
-    from decided
+    from wait_outcomes
 )
 
 select * from times

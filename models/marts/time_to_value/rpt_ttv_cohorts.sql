@@ -1,13 +1,17 @@
 {%- set horizons = [14, 30, 90] %}
 {%- set quartiles = {'days_to_25_percent': 0.75, 'median_days': 0.50, 'days_to_75_percent': 0.25} %}
 
+-- Quartiles of the time to value and shares activated by day 14, 30 and 90, read off the curves of
+-- rpt_ttv_survival: Kaplan-Meier (as if nobody churned) and cumulative incidence. One row per
+-- cohort.
 with
 
 milestone_settings as (
     select * from {{ ref('milestone_settings') }}
 ),
 
--- Who ended before a day counts on: what it became is known. If all had stayed, who churned is not.
+-- `known` counts the accounts at risk on a day and those that activated or churned before it, by
+-- running sums; `known_if_all_stayed` leaves out those that churned.
 survival as (
     select
         rpt_ttv_survival.*,
@@ -48,7 +52,7 @@ curves as (
         max({{ column }}) as {{ column }},
         max(case when day = {{ column }} then known_if_all_stayed end) as known_{{ column }},
         {%- endfor %}
-        -- Brookmeyer and Crowley: the days on which the interval of the curve holds a half.
+        -- Brookmeyer-Crowley: the days whose interval of survival holds 0.5 bound the median.
         min(case when survival_lower <= 0.5 or survival = 0 then day end) as median_days_lower,
         min(case when survival_upper <= 0.5 or survival = 0 then day end) as median_days_upper,
         {%- for days in horizons %}
@@ -86,7 +90,7 @@ curves as (
         followed_days
 ),
 
-settled as (
+curves_with_settings as (
     select
         curves.*,
         milestone_settings.min_at_risk
@@ -94,9 +98,9 @@ settled as (
     cross join milestone_settings
 ),
 
-judged as (
+cohorts_with_gaps as (
     select
-        settled.*,
+        curves_with_settings.*,
         {%- for days in horizons %}
         case
             when followed_days < {{ days }} and lowest_waiting_share > 0
@@ -112,7 +116,7 @@ judged as (
             when median_days is null then 'not reached so far'
             when known_median_days < min_at_risk then 'too few at risk'
         end as missing_median
-    from settled
+    from curves_with_settings
 ),
 
 cohorts as (
@@ -161,7 +165,7 @@ cohorts as (
             )
             || {% endfor %}coalesce('; median ' || missing_median, ''), 3
         ), '') as missing_because
-    from judged
+    from cohorts_with_gaps
 )
 
 select * from cohorts

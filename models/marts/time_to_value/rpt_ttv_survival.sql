@@ -1,7 +1,10 @@
+-- Curves of the time to value: Kaplan-Meier with log-log Greenwood intervals, and Aalen-Johansen
+-- cumulative incidence with churn as competing risk. One row per cohort and day on which anybody
+-- leaves.
 with
 
 -- First value on a day that is not over lies after the days that are followed, and counts later.
--- Who is onboarded again knows the product, so each account counts by its first onboarding.
+-- Only first onboardings: accounts that are onboarded again know the product.
 times_to_value as (
     select
         persona,
@@ -17,7 +20,7 @@ times_to_value as (
     where followed_days is not null and onboarding_number = 1
 ),
 
-by_persona as (
+times_by_persona as (
     select
         persona,
         segment,
@@ -42,7 +45,7 @@ by_persona as (
     where is_primary
 ),
 
-by_segment as (
+times_by_segment as (
     select
         persona,
         segment,
@@ -52,7 +55,7 @@ by_segment as (
         followed_days,
         is_event,
         is_churn
-    from by_persona
+    from times_by_persona
     union all
     select
         persona,
@@ -63,10 +66,10 @@ by_segment as (
         followed_days,
         is_event,
         is_churn
-    from by_persona
+    from times_by_persona
 ),
 
-by_category as (
+times_by_category as (
     select
         persona,
         segment,
@@ -76,7 +79,7 @@ by_category as (
         followed_days,
         is_event,
         is_churn
-    from by_segment
+    from times_by_segment
     union all
     select
         persona,
@@ -87,7 +90,7 @@ by_category as (
         followed_days,
         is_event,
         is_churn
-    from by_segment
+    from times_by_segment
 ),
 
 members as (
@@ -101,7 +104,7 @@ members as (
         followed_days,
         is_event,
         is_churn
-    from by_category
+    from times_by_category
     {% for period in ['month', 'week'] -%}
     union all
     select
@@ -114,11 +117,11 @@ members as (
         followed_days,
         is_event,
         is_churn
-    from by_category
+    from times_by_category
     {% endfor %}
 ),
 
--- An account is at risk from the day on which it enters to the day on which it leaves.
+-- Interval sums: +1 on the day an account enters, -1 after the day it leaves (both days at risk).
 changes as (
     select
         cohort_period,
@@ -165,7 +168,7 @@ days as (
     group by cohort_period, cohort_start, persona, segment, product_category, day
 ),
 
-counted as (
+days_with_risk_sets as (
     select
         days.*,
         sum(entering - leaving) over (partition by cohort_key order by day) + leaving as at_risk,
@@ -174,27 +177,27 @@ counted as (
     from days
 ),
 
--- The first day on which nobody is at risk although somebody enters later.
-gaps as (
+-- The first day with an empty risk set although accounts enter later: the curve ends there.
+days_with_gaps as (
     select
-        counted.*,
+        days_with_risk_sets.*,
         min(
             case
                 when first_day > 0 then 0
                 when at_risk = leaving and next_day > day + 1 then day + 1
             end
         ) over (partition by cohort_key) as gap_day
-    from counted
+    from days_with_risk_sets
 ),
 
-at_risk as (
-    select * from gaps
+days_at_risk as (
+    select * from days_with_gaps
     where leaving > 0 and coalesce(day < gap_day, true)
 ),
 
-accumulated as (
+log_sums as (
     select
-        at_risk.*,
+        days_at_risk.*,
         sum(
             case
                 when
@@ -225,20 +228,20 @@ accumulated as (
         max(case when activated + churned = at_risk then 1 else 0 end) over (
             partition by cohort_key order by day
         ) as is_over
-    from at_risk
+    from days_at_risk
 ),
 
--- Who churned can no longer activate, and is not censored here: of those who were still waiting
--- before the day, so many activated on it (Aalen and Johansen).
+-- Aalen-Johansen: churn is a competing risk, not censoring. The increment of a day is the share
+-- that still waited before it times the share of the risk set that activated on it.
 incidences as (
     select
-        accumulated.*,
+        log_sums.*,
         case when is_over = 1 then 0 else exp(log_waiting) end as waiting_share,
         case
             when lag(is_over, 1, 0) over (partition by cohort_key order by day) = 1 then 0
             else exp(lag(log_waiting, 1, 0) over (partition by cohort_key order by day))
         end as waited_before
-    from accumulated
+    from log_sums
 ),
 
 shares as (
@@ -250,7 +253,7 @@ shares as (
     from incidences
 ),
 
--- The terms of the variance of that share (Marubini and Valsecchi 1995, 10.12).
+-- Terms of the variance of the cumulative incidence (Marubini and Valsecchi 1995, 10.12).
 variance_terms as (
     select
         shares.*,
@@ -268,7 +271,7 @@ variance_terms as (
     from shares
 ),
 
--- The square is multiplied out, so that one sum over the days serves each of them.
+-- The squares are multiplied out, so that running sums give the variance of every day.
 variances as (
     select
         variance_terms.*,
@@ -281,7 +284,7 @@ variances as (
     from variance_terms
 ),
 
-estimated as (
+spreads as (
     select
         variances.*,
         case
@@ -330,7 +333,7 @@ survival as (
             when log_survival = 0 then 1
             else {{ round_half_up('power(survival_estimate, exp(-spread))', 10) }}
         end as survival_upper
-    from estimated
+    from spreads
 )
 
 select * from survival

@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+-- Churn labels of sampled scores: did the account leave within the window after the lead gap? One
+-- row per basis, account, score date and horizon.
 with
 
 outcomes as (

@@ -1,3 +1,5 @@
+-- Probability of churn of the current score, from the isotonic curve of its version. One row per
+-- account and horizon.
 with
 
 current_health as (
@@ -13,7 +15,7 @@ churn_curves as (
     where basis = 'restated' and predictor = 'score' and left_out_fold = 0
 ),
 
-asked as (
+scores_by_horizon as (
     select
         current_health.account_id,
         current_health.score_date,
@@ -30,9 +32,9 @@ asked as (
     cross join validation_horizons
 ),
 
-found as (
+scores_with_curves as (
     select
-        asked.*,
+        scores_by_horizon.*,
         churn_curves.training_churners,
         churn_curves.training_observations,
         churn_curves.base_rate,
@@ -40,23 +42,23 @@ found as (
         churn_curves.probability_lower,
         churn_curves.probability_upper,
         case
-            when asked.status = 'churned' then 'the account has left'
-            when asked.status = 'completed' then 'the account has completed'
-            when asked.status <> 'scored' then 'the account has no score'
-            when coalesce(churn_curves.training_churners, 0) < asked.min_churners
+            when scores_by_horizon.status = 'churned' then 'the account has left'
+            when scores_by_horizon.status = 'completed' then 'the account has completed'
+            when scores_by_horizon.status <> 'scored' then 'the account has no score'
+            when coalesce(churn_curves.training_churners, 0) < scores_by_horizon.min_churners
                 then
                     'too few churners to learn from: '
                     || cast(
                         coalesce(churn_curves.training_churners, 0) as {{ dbt.type_string() }}
                     )
-                    || ', needs ' || cast(asked.min_churners as {{ dbt.type_string() }})
+                    || ', needs ' || cast(scores_by_horizon.min_churners as {{ dbt.type_string() }})
         end as missing_because
-    from asked
+    from scores_by_horizon
     left join churn_curves
         on
-            asked.horizon_days = churn_curves.horizon_days
-            and asked.model_version = churn_curves.model_version
-            and asked.bin = churn_curves.bin
+            scores_by_horizon.horizon_days = churn_curves.horizon_days
+            and scores_by_horizon.model_version = churn_curves.model_version
+            and scores_by_horizon.bin = churn_curves.bin
 ),
 
 probabilities as (
@@ -74,7 +76,7 @@ probabilities as (
         training_churners,
         base_rate,
         missing_because
-    from found
+    from scores_with_curves
 )
 
 select * from probabilities

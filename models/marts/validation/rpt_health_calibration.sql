@@ -1,3 +1,5 @@
+-- Predicted and observed churn rates by score bin, with Wilson intervals. One row per validation
+-- cohort and bin.
 with
 
 members as (
@@ -27,7 +29,7 @@ bins as (
         predictor, bin, probability_bins
 ),
 
--- Wilson's interval.
+-- Centre and half width of Wilson's interval.
 intervals as (
     select
         bins.*,

@@ -1,3 +1,5 @@
+-- Lift of each bucket of the book from the worst scores to the best; a tie over an edge is split
+-- between the buckets. One row per validation cohort and bucket.
 with
 
 members as (
@@ -33,7 +35,8 @@ scores as (
         predictor, score_date, compared_stage, predictor_value
 ),
 
-positioned as (
+-- Running sums give the last position of every score within its date and stage.
+score_positions as (
     select
         scores.*,
         sum(tied) over (
@@ -45,21 +48,21 @@ positioned as (
     from scores
 ),
 
-crossed as (
+positions_by_bucket as (
     select
-        positioned.*,
+        score_positions.*,
         lift_targets.bucket,
         lift_targets.published_lift,
         bucket_counts.buckets
-    from positioned
+    from score_positions
     cross join lift_targets
     cross join bucket_counts
 ),
 
--- Positions times the number of buckets, so that the edges are whole numbers.
-cut as (
+-- Positions are multiplied by the number of buckets, so that the edges are whole numbers.
+bucket_shares as (
     select
-        crossed.*,
+        positions_by_bucket.*,
         {{ round_half_up(
             as_double(
                 'greatest('
@@ -68,7 +71,7 @@ cut as (
                 ~ ')'
             ) ~ ' / (buckets * tied)', 12
         ) }} as share_inside
-    from crossed
+    from positions_by_bucket
 ),
 
 buckets as (
@@ -89,14 +92,14 @@ buckets as (
         max(score) as highest_score,
         sum(cast(tied as decimal(18, 0)) * share_inside) as bucket_observations,
         sum(cast(tied_churners as decimal(18, 0)) * share_inside) as bucket_churners
-    from cut
+    from bucket_shares
     where share_inside > 0
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population,
         predictor, bucket, published_lift, observations, churners
 ),
 
-accumulated as (
+buckets_with_running_sums as (
     select
         buckets.*,
         sum(bucket_churners) over (
@@ -105,14 +108,14 @@ accumulated as (
     from buckets
 ),
 
-measured as (
+bucket_lifts as (
     select
-        accumulated.*,
+        buckets_with_running_sums.*,
         {{ round_half_up(
             as_double('bucket_churners') ~ ' / ' ~ as_double('bucket_observations')
             ~ ' * observations / nullif(churners, 0)', 8
         ) }} as lift
-    from accumulated
+    from buckets_with_running_sums
 ),
 
 -- Above the base rate a target is a floor, below it a ceiling.
@@ -142,7 +145,7 @@ lift as (
             when published_lift >= 1 then lift >= published_lift
             else lift <= published_lift
         end as meets_target
-    from measured
+    from bucket_lifts
 )
 
 select * from lift

@@ -1,3 +1,5 @@
+-- Whether the score, and each metric, predicts churn: AUC with its interval and p value (adjusted
+-- after Benjamini-Hochberg), recall, calibration and a verdict. One row per validation cohort.
 with
 
 cohorts as (
@@ -46,7 +48,7 @@ learned_predictors as (
     where track <> 'live' and is_learned
 ),
 
--- Lifts that nobody published share equally what the published ones leave.
+-- The lifts of all buckets sum to their number; buckets without a published lift share the rest.
 lift_sums as (
     select
         count(*) as buckets,
@@ -81,7 +83,7 @@ missed_lifts as (
     group by cohort_key
 ),
 
-measured as (
+measures as (
     select
         cohorts.*,
         coalesce(areas.observations, 0) as observations,
@@ -138,42 +140,43 @@ measured as (
         )
 {%- endset %}
 
--- A part of the book holds at most as many churners as it has accounts.
+-- The recall wanted of a share of the book: its lifts added up (a bucket in part counts in part),
+-- but no more churners than the share has observations.
 wanted_recalls as (
     select
-        measured.cohort_key,
+        measures.cohort_key,
         least(
-            sum({{ part.format('measured.worst_share') }}),
-            max(measured.worst_share / nullif(measured.base_rate, 0))
+            sum({{ part.format('measures.worst_share') }}),
+            max(measures.worst_share / nullif(measures.base_rate, 0))
         ) as wanted_recall,
-        max(measured.high_risk_observations / {{ as_double('measured.observations') }})
+        max(measures.high_risk_observations / {{ as_double('measures.observations') }})
             as high_risk_share,
         case
-            when max(measured.high_risk_observations) is not null
+            when max(measures.high_risk_observations) is not null
                 then
                     least(
                         sum({{ part.format(
-                            'measured.high_risk_observations / '
-                            ~ as_double('measured.observations')
+                            'measures.high_risk_observations / '
+                            ~ as_double('measures.observations')
                         ) }}),
-                        max({{ as_double('measured.high_risk_observations') }} / measured.churners)
+                        max({{ as_double('measures.high_risk_observations') }} / measures.churners)
                     )
         end as wanted_high_risk_recall
-    from measured
+    from measures
     cross join wanted_lifts
-    where measured.churners > 0
-    group by measured.cohort_key
+    where measures.churners > 0
+    group by measures.cohort_key
 ),
 
-asked as (
+cohorts_with_targets as (
     select
-        measured.*,
+        measures.*,
         wanted_recalls.wanted_recall,
         wanted_recalls.high_risk_share,
         wanted_recalls.wanted_high_risk_recall
-    from measured
+    from measures
     left join wanted_recalls
-        on measured.cohort_key = wanted_recalls.cohort_key
+        on measures.cohort_key = wanted_recalls.cohort_key
 ),
 
 {%- set percent = 'floor(100 * {} + 0.500001)' %}
@@ -181,9 +184,9 @@ asked as (
     ~ ') || \' %\'' %}
 {%- set whole_word = 'cast({} as ' ~ dbt.type_string() ~ ')' %}
 
-worded as (
+cohorts_with_words as (
     select
-        asked.*,
+        cohorts_with_targets.*,
         'AUC ' || {{ number_word.format(round_half_up('auc', 2)) }}
         || ' (' || {{ number_word.format(round_half_up('auc_lower', 2)) }}
         || ' to ' || {{ number_word.format(round_half_up('auc_upper', 2)) }} || ')' as auc_words,
@@ -232,13 +235,13 @@ worded as (
             else ''
         end
         || coalesce(missed_lift_words, '') as also_missed
-    from asked
+    from cohorts_with_targets
 ),
 
--- Two-sided, and null where nothing can be judged.
-tested as (
+-- Two-sided normal test of AUC = 0.5; null where there are too few observations.
+cohorts_with_p_values as (
     select
-        worded.*,
+        cohorts_with_words.*,
         case
             when coalesce(few_churners, few_retained, few_observations) is not null then null
             when auc_standard_error > 0
@@ -247,12 +250,12 @@ tested as (
             when auc_standard_error = 0 and auc = 0.5 then 1
             when auc_standard_error = 0 then 0
         end as p_value
-    from worded
+    from cohorts_with_words
 ),
 
-placed as (
+cohorts_by_p_value as (
     select
-        tested.*,
+        cohorts_with_p_values.*,
         row_number() over (
             partition by basis, horizon_days, split, population, p_value is null
             order by p_value, cohort_key
@@ -260,25 +263,25 @@ placed as (
         count(*) over (
             partition by basis, horizon_days, split, population, p_value is null
         ) as family
-    from tested
+    from cohorts_with_p_values
 ),
 
--- Benjamini and Hochberg (1995): of the cohorts of a family that are said to predict, right or
--- wrong way round, one in twenty at most is expected not to.
-corrected as (
+-- Benjamini-Hochberg: the adjusted p value is the running minimum of p * family / place from the
+-- largest p down, so that at most 5 % of the cohorts of a family found to predict do not.
+cohorts_with_adjusted_p_values as (
     select
-        placed.*,
+        cohorts_by_p_value.*,
         min(p_value * family / place) over (
             partition by basis, horizon_days, split, population, p_value is null
             order by place desc
             rows between unbounded preceding and current row
         ) as adjusted_p_value
-    from placed
+    from cohorts_by_p_value
 ),
 
-found as (
+cohorts_with_findings as (
     select
-        corrected.*,
+        cohorts_with_adjusted_p_values.*,
         case
             when observations = 0 and left_out > 0 then 'not_published'
             when
@@ -296,7 +299,7 @@ found as (
             when missed <> '' then 'predicts_weakly'
             else 'predicts'
         end as finding
-    from corrected
+    from cohorts_with_adjusted_p_values
 ),
 
 validation as (
@@ -384,7 +387,7 @@ validation as (
                 end, 3
             ), ''
         ) as warnings
-    from found
+    from cohorts_with_findings
 )
 
 select * from validation

@@ -5,7 +5,7 @@ base_merges as (
     select * from {{ ref('base_merges') }}
 ),
 
-merges as (
+account_merges as (
     select
         event_id,
         account_id,
@@ -17,4 +17,4 @@ merges as (
     from base_merges
 )
 
-select * from merges
+select * from account_merges

@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of seeds/catalog must be together.
+-- Rows of seeds/catalog that contradict each other, which no check of a column finds. One row per
+-- problem.
 with
 
 journeys as (

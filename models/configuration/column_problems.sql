@@ -1,3 +1,5 @@
+-- Cells of the seeds that break a check of column_checks, keys that stand twice, and values that no
+-- row has. One row per problem.
 with
 
 cells as (
@@ -8,7 +10,7 @@ column_checks as (
     select * from {{ ref('column_checks') }}
 ),
 
--- Some values are written behind a word elsewhere, as a role is in a criterion.
+-- Elsewhere some values are written with a prefix, as a role is in a criterion.
 known_values as (
     select distinct
         seed || '.' || column_name as reference,

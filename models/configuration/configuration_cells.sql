@@ -19,7 +19,7 @@
     'metric_advice', 'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}
 
--- One row per cell of the seeds: the long form in which column_checks can say what a cell may hold.
+-- The seeds in long form, so that column_checks can say what a cell may hold. One row per cell.
 with
 
 checked_columns as (

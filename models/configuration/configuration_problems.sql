@@ -1,10 +1,12 @@
+-- All contradictions within the seeds, with their remedies; one row stops the build. One row per
+-- problem.
 with
 
 column_problems as (
     select * from {{ ref('column_problems') }}
 ),
 
--- A cell that is wrong makes rows wrong together, so it is said first.
+-- A wrong cell makes its row contradict others, so problems of columns come first.
 problems as (
     select
         precedence,

@@ -1,3 +1,5 @@
+-- Values of the health score's seeds as text, and the checksum of each seed, for the audit log. One
+-- row per subject.
 with
 
 health_model_versions as (

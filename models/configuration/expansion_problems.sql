@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of seeds/expansion, and of retention, must be together.
+-- Rows of seeds/expansion and of retention that contradict each other, which no check of a column
+-- finds. One row per problem.
 -- noqa: disable=RF02
 with
 

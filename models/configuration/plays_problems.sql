@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of seeds/plays, and business hours, must be together.
+-- Rows of seeds/plays and of business hours that contradict each other, which no check of a column
+-- finds. One row per problem.
 -- noqa: disable=RF02
 with
 

@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of seeds/scoring must be together.
+-- Rows of seeds/scoring that contradict each other, which no check of a column finds. One row per
+-- problem.
 with
 
 health_model_versions as (

@@ -1,5 +1,5 @@
--- What no column tells alone: what the rows of the seeds that all rooms share, and of revenue,
--- monitoring and validation, must be together.
+-- Rows of the seeds that all rooms share, and of revenue, monitoring and validation that contradict
+-- each other, which no check of a column finds. One row per problem.
 with
 
 event_schemas as (
@@ -63,7 +63,8 @@ computed_signals as (
     {% endfor %}
 ),
 
--- What can be summed over thousands of documents and annualised, and days of every engine.
+-- Bounds within which thousands of documents can be summed and annualised, and dates that every
+-- engine knows.
 judged_bounds as (
     select
         'shared/event_schemas.csv' as file_path,

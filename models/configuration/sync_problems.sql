@@ -1,4 +1,5 @@
--- What no column tells alone: what the rows of seeds/sync must be together.
+-- Rows of seeds/sync that contradict each other, which no check of a column finds. One row per
+-- problem.
 -- noqa: disable=RF02
 with
 

@@ -1,3 +1,5 @@
+-- Indicators of the expansion score with their points and since when they agree. One row per
+-- account, score date and indicator.
 with
 
 measured_signals as (
@@ -8,7 +10,7 @@ expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
--- Numbers in place of texts, as all that is compared below is compared by them.
+-- Numbers in place of texts, as joins and sorts below are by account.
 accounts as (
     select
         account_id,
@@ -66,7 +68,7 @@ rubric_steps as (
     group by signals.signal_number, rubrics.from_value, rubrics.to_value
 ),
 
--- A day is read for its own score date and for the one that looks back at it.
+-- A day is used for its own score date and for the later ones that look back at it.
 read_days as (
     select
         measured_signals.*,
@@ -120,7 +122,7 @@ earlier_values as (
     where lookback_days > 0
 ),
 
-compared as (
+measures as (
     select
         current_values.account_number,
         current_values.score_date,
@@ -144,57 +146,57 @@ compared as (
             and current_values.signal_number = earlier_values.signal_number
 ),
 
--- The first signal that is observed, or the first.
-preferred as (
+-- The indicator's first signal that is observed; the first of all if none is.
+preferred_signals as (
     select
         account_number,
         score_date,
         coalesce(
             min(case when indicator_value is not null then signal_number end), min(signal_number)
         ) as signal_number
-    from compared
+    from measures
     group by account_number, score_date, indicator_number
 ),
 
-pointed as (
+indicator_points as (
     select
-        compared.account_number,
-        compared.score_date,
-        compared.indicator_number,
-        compared.signal_number,
-        compared.indicator_value,
-        compared.is_rising,
-        case when compared.is_rising then rubric_steps.rising_points else rubric_steps.points end
+        measures.account_number,
+        measures.score_date,
+        measures.indicator_number,
+        measures.signal_number,
+        measures.indicator_value,
+        measures.is_rising,
+        case when measures.is_rising then rubric_steps.rising_points else rubric_steps.points end
             as points
-    from compared
-    inner join preferred
+    from measures
+    inner join preferred_signals
         on
-            compared.account_number = preferred.account_number
-            and compared.score_date = preferred.score_date
-            and compared.signal_number = preferred.signal_number
+            measures.account_number = preferred_signals.account_number
+            and measures.score_date = preferred_signals.score_date
+            and measures.signal_number = preferred_signals.signal_number
     left join rubric_steps
         on
-            compared.signal_number = rubric_steps.signal_number
-            and compared.indicator_value >= rubric_steps.from_value
-            and compared.indicator_value < rubric_steps.to_value
+            measures.signal_number = rubric_steps.signal_number
+            and measures.indicator_value >= rubric_steps.from_value
+            and measures.indicator_value < rubric_steps.to_value
 ),
 
-agreeing as (
+indicators_with_agreement as (
     select
-        pointed.*,
-        coalesce(pointed.points >= expansion_settings.agree_points, false) as agrees,
-        case when pointed.points is not null then indicators.weight else 0 end
+        indicator_points.*,
+        coalesce(indicator_points.points >= expansion_settings.agree_points, false) as agrees,
+        case when indicator_points.points is not null then indicators.weight else 0 end
             as observed_weight,
-        coalesce(indicators.weight * pointed.points, 0) as weighted_points
-    from pointed
+        coalesce(indicators.weight * indicator_points.points, 0) as weighted_points
+    from indicator_points
     inner join indicators
-        on pointed.indicator_number = indicators.indicator_number
+        on indicator_points.indicator_number = indicators.indicator_number
     cross join expansion_settings
 ),
 
-preceded as (
+indicators_with_previous as (
     select
-        agreeing.*,
+        indicators_with_agreement.*,
         coalesce(
             lag(agrees) over (partition by account_number, indicator_number order by score_date),
             false
@@ -205,12 +207,13 @@ preceded as (
             partition by account_number, score_date order by indicator_number
             rows between unbounded preceding and current row
         ) as points_so_far
-    from agreeing
+    from indicators_with_agreement
 ),
 
-held as (
+-- Gaps and islands: the latest date up to now on which the indicator began to agree.
+indicators_held as (
     select
-        preceded.*,
+        indicators_with_previous.*,
         case
             when agrees
                 then
@@ -219,44 +222,45 @@ held as (
                         rows between unbounded preceding and current row
                     )
         end as held_since
-    from preceded
+    from indicators_with_previous
 ),
 
--- Running totals are rounded and not each indicator, so that the contributions sum to the score.
-scored as (
+-- Running sums are rounded and not each indicator, so that the contributions sum to the score.
+scored_indicators as (
     select
         accounts.account_id,
-        held.score_date,
+        indicators_held.score_date,
         indicators.indicator,
         signals.signal,
-        held.indicator_value,
-        held.is_rising,
-        held.points,
+        indicators_held.indicator_value,
+        indicators_held.is_rising,
+        indicators_held.points,
         indicators.weight,
         indicators.is_core,
-        held.agrees,
-        held.held_since,
-        {{ days_between('held.held_since', 'held.score_date') }} as days_held,
-        held.total_observed_weight,
+        indicators_held.agrees,
+        indicators_held.held_since,
+        {{ days_between('indicators_held.held_since', 'indicators_held.score_date') }} as days_held,
+        indicators_held.total_observed_weight,
         {{ round_half_up(
-            as_double('held.total_observed_weight') ~ ' / indicators.total_weight', 4
+            as_double('indicators_held.total_observed_weight') ~ ' / indicators.total_weight', 4
         ) }} as coverage,
         cast(
             {{ round_half_up(
-                as_double('held.points_so_far') ~ ' / nullif(held.total_observed_weight, 0)', 2
+                as_double('indicators_held.points_so_far')
+                ~ ' / nullif(indicators_held.total_observed_weight, 0)', 2
             ) }}
             - {{ round_half_up(
-                as_double('held.points_so_far - held.weighted_points')
-                ~ ' / nullif(held.total_observed_weight, 0)', 2
+                as_double('indicators_held.points_so_far - indicators_held.weighted_points')
+                ~ ' / nullif(indicators_held.total_observed_weight, 0)', 2
             ) }} as decimal(9, 2)
         ) as contribution
-    from held
+    from indicators_held
     inner join accounts
-        on held.account_number = accounts.account_number
+        on indicators_held.account_number = accounts.account_number
     inner join indicators
-        on held.indicator_number = indicators.indicator_number
+        on indicators_held.indicator_number = indicators.indicator_number
     inner join signals
-        on held.signal_number = signals.signal_number
+        on indicators_held.signal_number = signals.signal_number
 )
 
-select * from scored
+select * from scored_indicators

@@ -1,3 +1,5 @@
+-- Opportunities as their last change left them. One row per opportunity of a kind that
+-- opportunity_stages lists.
 with
 
 accounts as (
@@ -50,34 +52,34 @@ changes as (
         on opportunities.currency = exchange_rates.currency
 ),
 
-latest as (
+latest_changes as (
     select * from changes
     where recency = 1
 ),
 
-ended as (
+opportunity_outcomes as (
     select
-        latest.account_id,
-        latest.opportunity_id,
-        latest.kind,
-        latest.outcome,
-        latest.amount,
+        latest_changes.account_id,
+        latest_changes.opportunity_id,
+        latest_changes.kind,
+        latest_changes.outcome,
+        latest_changes.amount,
         {{ day_of('min(changes.occurred_at)') }} as opened_on,
         min(
             case
-                when latest.outcome <> 'open' and changes.outcome = latest.outcome
+                when latest_changes.outcome <> 'open' and changes.outcome = latest_changes.outcome
                     then {{ day_of('changes.occurred_at') }}
             end
         ) as closed_on
-    from latest
+    from latest_changes
     inner join changes
-        on latest.opportunity_id = changes.opportunity_id
+        on latest_changes.opportunity_id = changes.opportunity_id
     group by
-        latest.account_id,
-        latest.opportunity_id,
-        latest.kind,
-        latest.outcome,
-        latest.amount
+        latest_changes.account_id,
+        latest_changes.opportunity_id,
+        latest_changes.kind,
+        latest_changes.outcome,
+        latest_changes.amount
 )
 
-select * from ended
+select * from opportunity_outcomes

@@ -1,3 +1,5 @@
+-- The expansion score, its band and whether the account qualified for a hand-over to sales. One row
+-- per account and score date.
 with
 
 accounts as (
@@ -72,7 +74,7 @@ triggers as (
     group by account_id, score_date
 ),
 
-ranked as (
+ranked_indicators as (
     select
         account_id,
         score_date,
@@ -84,14 +86,16 @@ ranked as (
     where days_held is not null
 ),
 
+-- Days for which at least `min_agreeing` indicators have agreed: those of the one that is so
+-- many-th by days.
 persistence as (
     select
-        ranked.account_id,
-        ranked.score_date,
-        ranked.days_held as days_persisted
-    from ranked
+        ranked_indicators.account_id,
+        ranked_indicators.score_date,
+        ranked_indicators.days_held as days_persisted
+    from ranked_indicators
     inner join expansion_settings
-        on ranked.holding_rank = expansion_settings.min_agreeing
+        on ranked_indicators.holding_rank = expansion_settings.min_agreeing
 ),
 
 totals as (
@@ -120,7 +124,7 @@ totals as (
     group by indicators.account_id, indicators.score_date
 ),
 
-judged as (
+dates_with_status as (
     select
         score_days.account_id,
         score_days.date_day as score_date,
@@ -166,7 +170,7 @@ judged as (
             and score_days.date_day = triggers.score_date
 ),
 
-scored as (
+dates_with_score as (
     select
         account_id,
         score_date,
@@ -182,37 +186,38 @@ scored as (
             as core_share,
         case when status = 'scored' then {{ ratio('held_points', 'weighted_score') }} end
             as held_share
-    from judged
+    from dates_with_status
 ),
 
-banded as (
+scores_with_band as (
     select
-        scored.*,
+        dates_with_score.*,
         expansion_bands.band,
         expansion_bands.hands_over,
         expansion_bands.expected_expansion_rate,
         expansion_bands.expected_uplift_share,
         case
-            when scored.status <> 'scored' then scored.status
+            when dates_with_score.status <> 'scored' then dates_with_score.status
             when not expansion_bands.hands_over then 'low_band'
-            when scored.indicators_agreeing < expansion_settings.min_agreeing then 'too_few_agree'
-            when coalesce(scored.days_persisted, 0) < expansion_settings.min_days_held
+            when dates_with_score.indicators_agreeing < expansion_settings.min_agreeing
+                then 'too_few_agree'
+            when coalesce(dates_with_score.days_persisted, 0) < expansion_settings.min_days_held
                 then 'not_held'
-            when coalesce(scored.held_share, 0) < expansion_settings.min_held_share
+            when coalesce(dates_with_score.held_share, 0) < expansion_settings.min_held_share
                 then 'too_little_held'
-            when coalesce(scored.core_share, 0) < expansion_settings.min_core_share
+            when coalesce(dates_with_score.core_share, 0) < expansion_settings.min_core_share
                 then 'too_little_core'
             else 'qualified'
         end as qualification
-    from scored
+    from dates_with_score
     cross join expansion_settings
     left join expansion_bands
         on
-            scored.score >= expansion_bands.lower_edge
-            and coalesce(scored.score < expansion_bands.upper_edge, true)
+            dates_with_score.score >= expansion_bands.lower_edge
+            and coalesce(dates_with_score.score < expansion_bands.upper_edge, true)
 ),
 
-preceded as (
+scores_with_previous as (
     select
         account_id,
         score_date,
@@ -221,10 +226,11 @@ preceded as (
         lag(band) over (partition by account_id order by score_date) as band_before,
         lag(qualification) over (partition by account_id order by score_date)
             as qualification_before
-    from banded
+    from scores_with_band
 ),
 
-qualified as (
+-- Gaps and islands: the latest date up to now on which a run of qualified dates in one band began.
+qualified_dates as (
     select
         account_id,
         score_date,
@@ -237,36 +243,36 @@ qualified as (
             partition by account_id order by score_date
             rows between unbounded preceding and current row
         ) as qualified_since
-    from preceded
+    from scores_with_previous
     where qualification = 'qualified'
 ),
 
 scores as (
     select
-        banded.account_id,
-        banded.score_date,
-        banded.segment,
-        banded.arr,
-        banded.status,
-        banded.coverage,
-        banded.score,
-        banded.band,
-        banded.hands_over,
-        banded.expected_expansion_rate,
-        banded.expected_uplift_share,
-        banded.indicators_agreeing,
-        banded.days_persisted,
-        banded.core_share,
-        banded.held_share,
-        banded.triggers,
-        banded.qualification,
-        banded.qualification = 'qualified' as is_qualified,
-        qualified.qualified_since
-    from banded
-    left join qualified
+        scores_with_band.account_id,
+        scores_with_band.score_date,
+        scores_with_band.segment,
+        scores_with_band.arr,
+        scores_with_band.status,
+        scores_with_band.coverage,
+        scores_with_band.score,
+        scores_with_band.band,
+        scores_with_band.hands_over,
+        scores_with_band.expected_expansion_rate,
+        scores_with_band.expected_uplift_share,
+        scores_with_band.indicators_agreeing,
+        scores_with_band.days_persisted,
+        scores_with_band.core_share,
+        scores_with_band.held_share,
+        scores_with_band.triggers,
+        scores_with_band.qualification,
+        scores_with_band.qualification = 'qualified' as is_qualified,
+        qualified_dates.qualified_since
+    from scores_with_band
+    left join qualified_dates
         on
-            banded.account_id = qualified.account_id
-            and banded.score_date = qualified.score_date
+            scores_with_band.account_id = qualified_dates.account_id
+            and scores_with_band.score_date = qualified_dates.score_date
 )
 
 select * from scores

@@ -1,3 +1,5 @@
+-- Score dates with a fingerprint of what they are scored on; a build adds those that are new or
+-- changed. One row per score date.
 with
 
 build_moment as (

@@ -1,3 +1,5 @@
+-- What each metric adds to the score in points, and what it costs. One row per account, score date,
+-- track and metric.
 with
 
 changed_dates as (
@@ -16,8 +18,8 @@ scores as (
     where status = 'scored'
 ),
 
--- Running totals are rounded and not each metric, so that the points sum to the score exactly.
-pointed as (
+-- Running sums are rounded and not each metric, so that the points sum to the score exactly.
+metrics_with_points as (
     select
         metrics.*,
         scores.score,
@@ -69,7 +71,7 @@ drivers as (
         case
             when normalised_value + x_to_next_band <= 1 then x_to_next_band
         end as change_needed_for_next_band
-    from pointed
+    from metrics_with_points
 )
 
 select * from drivers

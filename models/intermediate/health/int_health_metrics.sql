@@ -1,10 +1,13 @@
+-- Metrics of the health score on a scale of 0 to 1: the z-score among peers through the normal
+-- distribution, or the place between two bounds; gaps filled. One row per eligible account, score
+-- date, track and metric.
 with
 
 changed_dates as (
     {{ changed_dates() }}
 ),
 
--- The groups that a metric is compared in, as numbers, which join faster than their names.
+-- Groups of peers are numbers, which join faster than their names.
 score_days as (
     select
         score_days.*,
@@ -60,7 +63,7 @@ weighted_metrics as (
             and health_metrics.model_version in (health_weights.model_version, 'any')
 ),
 
-measured as (
+metric_signals as (
     select
         score_days.account_id,
         score_days.score_date,
@@ -97,21 +100,21 @@ measured as (
             and score_days.unobserved_decay_per_day is not null
 ),
 
--- What is no longer observed keeps the value of the last day on which it was.
-known as (
+-- A signal that is no longer observed keeps the value of the last day on which it was.
+metrics_with_last_value as (
     select
-        measured.*,
+        metric_signals.*,
         coalesce(observed_value, last_value) as metric_value,
         case when observed_value is null then last_value_on end as last_seen_on
-    from measured
+    from metric_signals
 ),
 
-rounded as (
+metrics_with_peer_value as (
     select
-        known.*,
+        metrics_with_last_value.*,
         coalesce({{ days_between('last_seen_on', 'score_date') }}, 0) as unseen_days,
         {{ round_half_up('metric_value', 4) }} as peer_value
-    from known
+    from metrics_with_last_value
 ),
 
 group_spreads as (
@@ -122,7 +125,7 @@ group_spreads as (
         count(metric_value) as known_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
-    from rounded
+    from metrics_with_peer_value
     group by peer_group, metric
 ),
 
@@ -134,49 +137,56 @@ date_spreads as (
         count(metric_value) as known_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
-    from rounded
+    from metrics_with_peer_value
     group by date_group, metric
 ),
 
-compared as (
+-- Where a group has fewer than `min_peers` accounts, or so few with a value, all accounts of the
+-- date and version are the peers.
+metrics_with_peer_sums as (
     select
-        rounded.*,
-        group_spreads.eligible_count < rounded.min_peers as is_group_small,
+        metrics_with_peer_value.*,
+        group_spreads.eligible_count < metrics_with_peer_value.min_peers as is_group_small,
         case
-            when group_spreads.eligible_count < rounded.min_peers then date_spreads.eligible_count
+            when group_spreads.eligible_count < metrics_with_peer_value.min_peers
+                then date_spreads.eligible_count
             else group_spreads.eligible_count
         end as eligible_count,
         case
-            when group_spreads.eligible_count < rounded.min_peers then date_spreads.known_count
+            when group_spreads.eligible_count < metrics_with_peer_value.min_peers
+                then date_spreads.known_count
             else group_spreads.known_count
         end as known_count,
         case
-            when group_spreads.known_count < rounded.min_peers then date_spreads.known_count
+            when group_spreads.known_count < metrics_with_peer_value.min_peers
+                then date_spreads.known_count
             else group_spreads.known_count
         end as peer_count,
         case
-            when group_spreads.known_count < rounded.min_peers then date_spreads.value_sum
+            when group_spreads.known_count < metrics_with_peer_value.min_peers
+                then date_spreads.value_sum
             else group_spreads.value_sum
         end as value_sum,
         case
-            when group_spreads.known_count < rounded.min_peers then date_spreads.square_sum
+            when group_spreads.known_count < metrics_with_peer_value.min_peers
+                then date_spreads.square_sum
             else group_spreads.square_sum
         end as square_sum
-    from rounded
+    from metrics_with_peer_value
     inner join group_spreads
         on
-            rounded.peer_group = group_spreads.peer_group
-            and rounded.metric = group_spreads.metric
+            metrics_with_peer_value.peer_group = group_spreads.peer_group
+            and metrics_with_peer_value.metric = group_spreads.metric
     inner join date_spreads
         on
-            rounded.date_group = date_spreads.date_group
-            and rounded.metric = date_spreads.metric
+            metrics_with_peer_value.date_group = date_spreads.date_group
+            and metrics_with_peer_value.metric = date_spreads.metric
 ),
 
--- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
-positioned as (
+-- z-score; n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
+metrics_with_z as (
     select
-        compared.*,
+        metrics_with_peer_sums.*,
         {{ as_double('peer_count * peer_value - value_sum') }}
         / nullif(
             sqrt(
@@ -187,12 +197,12 @@ positioned as (
             ),
             0
         ) as z
-    from compared
+    from metrics_with_peer_sums
 ),
 
-scaled as (
+scaled_metrics as (
     select
-        positioned.*,
+        metrics_with_z.*,
         case
             when metric_value is null then null
             when method = 'bounded'
@@ -200,18 +210,19 @@ scaled as (
             when z is null then 0.5
             else {{ normal_cdf('z') }}
         end as scaled_value
-    from positioned
+    from metrics_with_z
 ),
 
-normalised as (
+-- Turned so that more is better, and drawn to 0.5 by exponential decay the older the value is.
+normalised_metrics as (
     select
-        scaled.*,
+        scaled_metrics.*,
         {{ round_half_up(
             "0.5 + (case when direction = 'lower' then 0.5 - scaled_value else scaled_value - 0.5 end)"
             ~ ' * exp(-' ~ as_double('decay_per_day') ~ ' * age_days - '
             ~ as_double('coalesce(unobserved_decay_per_day, 0)') ~ ' * unseen_days)', 6
         ) }} as known_x
-    from scaled
+    from scaled_metrics
 ),
 
 group_medians as (
@@ -220,7 +231,7 @@ group_medians as (
         metric,
         {{ round_half_up(median('known_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
-    from normalised
+    from normalised_metrics
     group by peer_group, metric
 ),
 
@@ -230,35 +241,35 @@ date_medians as (
         metric,
         {{ round_half_up(median('known_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
-    from normalised
+    from normalised_metrics
     group by date_group, metric
 ),
 
-with_medians as (
+metrics_with_medians as (
     select
-        normalised.*,
+        normalised_metrics.*,
         case
-            when normalised.is_group_small then date_medians.median_x
+            when normalised_metrics.is_group_small then date_medians.median_x
             else group_medians.median_x
         end as median_x,
         case
-            when normalised.is_group_small then date_medians.median_value
+            when normalised_metrics.is_group_small then date_medians.median_value
             else group_medians.median_value
         end as peer_median
-    from normalised
+    from normalised_metrics
     inner join group_medians
         on
-            normalised.peer_group = group_medians.peer_group
-            and normalised.metric = group_medians.metric
+            normalised_metrics.peer_group = group_medians.peer_group
+            and normalised_metrics.metric = group_medians.metric
     inner join date_medians
         on
-            normalised.date_group = date_medians.date_group
-            and normalised.metric = date_medians.metric
+            normalised_metrics.date_group = date_medians.date_group
+            and normalised_metrics.metric = date_medians.metric
 ),
 
-valued as (
+metrics_with_status as (
     select
-        with_medians.*,
+        metrics_with_medians.*,
         case
             when last_seen_on is not null then 'last_seen'
             when metric_value is not null then 'observed'
@@ -270,10 +281,10 @@ valued as (
             when median_x is null then 'dropped'
             else 'imputed'
         end as value_status
-    from with_medians
+    from metrics_with_medians
 ),
 
-filled as (
+filled_metrics as (
     select
         account_id,
         score_date,
@@ -291,12 +302,13 @@ filled as (
             else known_x
         end as normalised_value,
         case when value_status = 'dropped' then 0 else weight end as used_weight
-    from valued
+    from metrics_with_status
 ),
 
-accumulated as (
+-- Running sums by metric: int_health_drivers rounds them, so that points add up to the score.
+metrics_with_running_sums as (
     select
-        filled.*,
+        filled_metrics.*,
         cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12)) as weighted_value,
         sum(used_weight) over (partition by account_id, score_date, track) as total_used_weight,
         sum(used_weight) over (
@@ -305,7 +317,7 @@ accumulated as (
         sum(cast(coalesce(used_weight * normalised_value, 0) as decimal(24, 12))) over (
             partition by account_id, score_date, track order by metric
         ) as value_so_far
-    from filled
+    from filled_metrics
 )
 
-select * from accumulated
+select * from metrics_with_running_sums

@@ -1,3 +1,5 @@
+-- Bands set by hand: the days on which each holds, the score when it began and what came of it. One
+-- row per override; its first and last day both belong to it.
 with
 
 build_moment as (
@@ -26,7 +28,7 @@ rules as (
     where input = 'health_override'
 ),
 
-begun as (
+override_starts as (
     select
         overrides.event_id as override_id,
         overrides.account_id,
@@ -61,47 +63,47 @@ begun as (
 
 measured_dates as (
     select
-        begun.override_id,
-        max(case when scores.score_date <= begun.starts_on then scores.score_date end)
+        override_starts.override_id,
+        max(case when scores.score_date <= override_starts.starts_on then scores.score_date end)
             as measured_on,
         min(
             case
                 when
-                    scores.band = begun.band
-                    and scores.score_date > begun.starts_on
-                    and scores.score_date <= begun.followed_until
+                    scores.band = override_starts.band
+                    and scores.score_date > override_starts.starts_on
+                    and scores.score_date <= override_starts.followed_until
                     then scores.score_date
             end
         ) as reached_on
-    from begun
+    from override_starts
     inner join scores
-        on begun.account_id = scores.account_id
-    group by begun.override_id
+        on override_starts.account_id = scores.account_id
+    group by override_starts.override_id
 ),
 
-measured as (
+overrides_with_score as (
     select
-        begun.*,
+        override_starts.*,
         measured_dates.measured_on,
         measured_dates.reached_on,
         scores.model_version as measured_version,
         scores.score as measured_score,
         scores.band as measured_band,
         least(
-            begun.expires_on,
-            coalesce({{ add_days('begun.replaced_on', -1) }}, begun.expires_on),
-            coalesce(begun.churned_on, begun.expires_on)
+            override_starts.expires_on,
+            coalesce({{ add_days('override_starts.replaced_on', -1) }}, override_starts.expires_on),
+            coalesce(override_starts.churned_on, override_starts.expires_on)
         ) as ends_on
-    from begun
+    from override_starts
     left join measured_dates
-        on begun.override_id = measured_dates.override_id
+        on override_starts.override_id = measured_dates.override_id
     left join scores
         on
-            begun.account_id = scores.account_id
+            override_starts.account_id = scores.account_id
             and measured_dates.measured_on = scores.score_date
 ),
 
-followed as (
+overrides_with_outcome as (
     select
         override_id,
         account_id,
@@ -124,7 +126,7 @@ followed as (
             when as_of < followed_until then 'open'
             else 'not_reached'
         end as outcome
-    from measured
+    from overrides_with_score
 )
 
-select * from followed
+select * from overrides_with_outcome

@@ -1,3 +1,5 @@
+-- The signals of each account on its score dates (score weekdays and its last day), with the model
+-- version and eligibility. One row per account, score date and track.
 with
 
 accounts as (

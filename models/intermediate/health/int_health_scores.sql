@@ -1,3 +1,5 @@
+-- The health score: the weighted mean of the metrics times 100, with its status and band. One row
+-- per account, score date and track.
 with
 
 changed_dates as (
@@ -35,7 +37,7 @@ totals as (
     group by account_id, score_date, track
 ),
 
-judged as (
+dates_with_status as (
     select
         score_days.account_id,
         score_days.score_date,
@@ -67,7 +69,7 @@ judged as (
             and score_days.track = totals.track
 ),
 
-scored as (
+scores as (
     select
         account_id,
         score_date,
@@ -79,7 +81,7 @@ scored as (
         coverage,
         status,
         case when status = 'scored' then weighted_score end as score
-    from judged
+    from dates_with_status
 ),
 
 band_ranges as (
@@ -91,17 +93,17 @@ band_ranges as (
     from health_bands
 ),
 
-banded as (
+scores_with_band as (
     select
-        scored.*,
+        scores.*,
         band_ranges.band,
         band_ranges.upper_edge as next_band_edge
-    from scored
+    from scores
     left join band_ranges
         on
-            scored.model_version = band_ranges.model_version
-            and scored.score >= band_ranges.lower_edge
-            and scored.score < coalesce(band_ranges.upper_edge, 1000)
+            scores.model_version = band_ranges.model_version
+            and scores.score >= band_ranges.lower_edge
+            and scores.score < coalesce(band_ranges.upper_edge, 1000)
 )
 
-select * from banded
+select * from scores_with_band

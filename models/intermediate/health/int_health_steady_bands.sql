@@ -1,3 +1,5 @@
+-- Bands with hysteresis: a band changes only when the score passes an edge by its margin. One row
+-- per account and scored date of the live track.
 with
 
 scores as (
@@ -19,7 +21,7 @@ ranked_bands as (
     from health_bands
 ),
 
--- At an edge a score decides only beyond the margin; within it the last one that did holds.
+-- Within the margin of an edge a score decides nothing; the side that was decided last holds.
 sides as (
     select
         scores.account_id,
@@ -36,7 +38,8 @@ sides as (
         on scores.model_version = ranked_bands.model_version
 ),
 
-held as (
+-- The last decided side, or before the first decision the side of the first score.
+held_sides as (
     select
         account_id,
         score_date,
@@ -54,28 +57,28 @@ held as (
     from sides
 ),
 
-counted as (
+held_ranks as (
     select
         account_id,
         score_date,
         model_version,
         sum(side) as band_rank
-    from held
+    from held_sides
     group by account_id, score_date, model_version
 ),
 
-steady as (
+steady_bands as (
     select
-        counted.account_id,
-        counted.score_date,
-        counted.model_version,
+        held_ranks.account_id,
+        held_ranks.score_date,
+        held_ranks.model_version,
         ranked_bands.band as steady_band,
-        cast(counted.band_rank as bigint) as band_rank
-    from counted
+        cast(held_ranks.band_rank as bigint) as band_rank
+    from held_ranks
     inner join ranked_bands
         on
-            counted.model_version = ranked_bands.model_version
-            and counted.band_rank = ranked_bands.band_rank
+            held_ranks.model_version = ranked_bands.model_version
+            and held_ranks.band_rank = ranked_bands.band_rank
 )
 
-select * from steady
+select * from steady_bands

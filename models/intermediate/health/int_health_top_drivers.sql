@@ -1,3 +1,5 @@
+-- The metric that adds and the one that costs the most points. One row per account, score date and
+-- track.
 with
 
 changed_dates as (

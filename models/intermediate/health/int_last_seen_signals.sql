@@ -1,3 +1,5 @@
+-- The last observed value of signals that are no longer observed on a score date. One row per
+-- account, score date and signal.
 with
 
 score_days as (

@@ -1,3 +1,5 @@
+-- What people entered by hand that moves the score (sentiments, milestone decisions, overrides),
+-- and whether it improves it. One row per input.
 with
 
 accounts as (
@@ -73,7 +75,7 @@ inputs as (
             and overrides.measured_band = measured.band
 ),
 
-given as (
+given_inputs as (
     select
         inputs.input,
         inputs.event_id,
@@ -94,4 +96,4 @@ given as (
             and inputs.given_on <= accounts.ended_on
 )
 
-select * from given
+select * from given_inputs

@@ -1,3 +1,5 @@
+-- The band that people see: the override of the day, else the lowest cap of open risk episodes,
+-- else the steady band. One row per account and scored date of the live track.
 with
 
 scores as (
@@ -53,7 +55,7 @@ caps as (
             and episodes.band_cap = ranked_bands.band
 ),
 
-judged as (
+bands_with_reason as (
     select
         scores.account_id,
         scores.score_date,
@@ -87,26 +89,26 @@ judged as (
             and scores.score_date <= overrides.ends_on
 ),
 
-chosen as (
+chosen_bands as (
     select
-        judged.*,
-        case judged.band_reason
-            when 'overridden' then judged.override_band
-            when 'capped' then judged.band_cap
-            else judged.steady_band
+        bands_with_reason.*,
+        case bands_with_reason.band_reason
+            when 'overridden' then bands_with_reason.override_band
+            when 'capped' then bands_with_reason.band_cap
+            else bands_with_reason.steady_band
         end as band
-    from judged
+    from bands_with_reason
 ),
 
-shown as (
+shown_bands as (
     select
-        chosen.*,
+        chosen_bands.*,
         ranked_bands.band_rank
-    from chosen
+    from chosen_bands
     left join ranked_bands
         on
-            chosen.model_version = ranked_bands.model_version
-            and chosen.band = ranked_bands.band
+            chosen_bands.model_version = ranked_bands.model_version
+            and chosen_bands.band = ranked_bands.band
 )
 
-select * from shown
+select * from shown_bands

@@ -1,3 +1,5 @@
+-- Counts and sums of each play's matched pairs and of its tasks not opened. One row per play and
+-- segment, and `all` of either.
 with
 
 playbooks as (

@@ -1,5 +1,7 @@
 {%- set z = var('confidence_z') -%}
 
+-- Effects of the plays: rates and differences with Newcombe's interval of paired proportions, power
+-- and return. One row per play and segment, and `all` of either.
 with
 
 outcome_settings as (
@@ -14,7 +16,7 @@ errors as (
     select * from {{ ref('int_play_errors') }}
 ),
 
-averaged as (
+play_averages as (
     select
         counts.play_id,
         counts.segment,
@@ -47,29 +49,29 @@ averaged as (
             and counts.segment = errors.segment
 ),
 
-squared as (
+plays_with_squares as (
     select
-        averaged.*,
+        play_averages.*,
         treated_green + control_green
         - (treated_green - control_green) * (treated_green - control_green) / n as lone_squares
-    from averaged
+    from play_averages
 ),
 
--- As many pairs as would tell so much if no account stood in two of them.
-effective as (
+-- The number of independent pairs that would have the same error: accounts can be in several pairs.
+plays_with_effective_n as (
     select
-        squared.*,
+        plays_with_squares.*,
         case
             when n * green_error * (n * green_error) > lone_squares and lone_squares > 0
                 then lone_squares / (n * green_error * (n * green_error))
             else 1
         end * n as effective_n
-    from squared
+    from plays_with_squares
 ),
 
-rated as (
+play_rates as (
     select
-        effective.*,
+        plays_with_effective_n.*,
         (both_green + treated_green) / n as treated_rate,
         (both_green + control_green) / n as control_rate,
         (treated_green - control_green) / n as difference,
@@ -90,14 +92,14 @@ rated as (
         end as score_standard_error,
         compared_margin * (control_churn_rate - churn_rate) as kept_value,
         compared_margin * churn_error * {{ z }} as kept_value_reach
-    from effective
+    from plays_with_effective_n
 ),
 
--- Newcombe (1998), paired proportions, method 10: Wilson's intervals of both, and how far the
--- members of a pair agree.
+-- Newcombe (1998), paired proportions, method 10: Wilson's intervals of both rates, and the
+-- correlation within pairs.
 intervals as (
     select
-        rated.*,
+        play_rates.*,
         {% for arm in ['treated', 'control'] -%}
         ({{ arm }}_rate + {{ z * z }} / (2 * effective_n)) / (1 + {{ z * z }} / effective_n)
             as {{ arm }}_centre,
@@ -118,7 +120,7 @@ intervals as (
                 )
             ), 0
         ) as agreement
-    from rated
+    from play_rates
 ),
 
 arms as (
@@ -131,7 +133,7 @@ arms as (
     from intervals
 ),
 
-planned as (
+plays_with_lift as (
     select
         arms.*,
         difference - sqrt(
@@ -152,20 +154,21 @@ planned as (
     from arms
 ),
 
-spread as (
+plays_with_spread as (
     select
-        planned.*,
+        plays_with_lift.*,
         sqrt(2 * (control_rate + lift / 2) * (1 - control_rate - lift / 2)) as pooled_spread,
         sqrt(
             control_rate * (1 - control_rate)
             + (control_rate + lift) * greatest(1 - control_rate - lift, 0)
         ) as spread
-    from planned
+    from plays_with_lift
 ),
 
-powered as (
+-- Two-sided test of two proportions: its power for the expected lift, and the pairs it needs.
+plays_with_power as (
     select
-        spread.*,
+        plays_with_spread.*,
         (lift * sqrt(n) - {{ z }} * pooled_spread) / nullif(spread, 0) as power_score,
         (-lift * sqrt(n) - {{ z }} * pooled_spread) / nullif(spread, 0) as other_power_score,
         cast(
@@ -174,7 +177,7 @@ powered as (
                 * ({{ z }} * pooled_spread + power_z * spread) / (lift * lift) - 0.000000001
             ) as bigint
         ) as required_per_arm
-    from spread
+    from plays_with_spread
 ),
 
 effects as (
@@ -211,7 +214,7 @@ effects as (
         ) }} as roi_net_{{ end }},
         {% endfor -%}
         {{ round_half_up('effective_n', 6) }} as effective_pairs
-    from powered
+    from plays_with_power
 )
 
 select * from effects

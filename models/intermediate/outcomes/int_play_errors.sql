@@ -1,3 +1,5 @@
+-- Standard errors of the mean paired differences, clustered by treated account and by control. One
+-- row per play and segment, and `all` of either, with compared pairs.
 with
 
 scopes as (
@@ -24,7 +26,7 @@ differences as (
             and pairs.segment = scopes.segment
 ),
 
-measured as (
+pair_differences as (
     select
         'green' as measure,
         scope,
@@ -45,8 +47,8 @@ measured as (
     from differences
 ),
 
--- Pairs share accounts on either side: squares by account and by control, less those by both
--- (Cameron, Gelbach and Miller 2011).
+-- Pairs share accounts on either side, so errors are clustered two ways: squares by account and by
+-- control, less those by both (Cameron, Gelbach and Miller 2011).
 clusters as (
     select
         measure,
@@ -55,7 +57,7 @@ clusters as (
         'account' as kind,
         sum(difference) as total,
         count(*) as pairs
-    from measured
+    from pair_differences
     group by measure, scope, segment_scope, account_id
     union all
     select
@@ -65,7 +67,7 @@ clusters as (
         'control' as kind,
         sum(difference) as total,
         count(*) as pairs
-    from measured
+    from pair_differences
     group by measure, scope, segment_scope, control_account_id
     union all
     select
@@ -75,7 +77,7 @@ clusters as (
         'both' as kind,
         sum(difference) as total,
         count(*) as pairs
-    from measured
+    from pair_differences
     group by measure, scope, segment_scope, account_id, control_account_id
 ),
 

@@ -1,3 +1,5 @@
+-- Which plays and segments each row of rpt_play_outcomes counts. One row per scope, segment scope,
+-- play and segment.
 with
 
 playbooks as (

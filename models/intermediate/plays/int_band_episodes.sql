@@ -1,10 +1,13 @@
+-- Episodes of the shown band: runs of score weekdays with the same band (gaps and islands). One row
+-- per account, band and first day. An episode lasts from first_seen_on to the day before
+-- cleared_on: half-open.
 with
 
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
 ),
 
--- Of score weekdays alone: the last day of a build is no score date in a later one.
+-- Score weekdays alone: the last day of a build is no score date in a later build.
 shown_bands as (
     select * from {{ ref('int_shown_bands') }}
     where {{ is_score_weekday('score_date') }}
@@ -33,7 +36,8 @@ life_begins as (
     where is_subscribed = 0
 ),
 
--- An account that churned and came back lives again.
+-- A life runs from the start or a churn to the next churn, half-open: an account that came back
+-- lives again.
 lives as (
     select
         account_id,
@@ -42,7 +46,7 @@ lives as (
     from life_begins
 ),
 
-followed as (
+bands_with_previous as (
     select
         shown_bands.account_id,
         shown_bands.score_date,
@@ -61,42 +65,43 @@ followed as (
             and coalesce(shown_bands.score_date < lives.churned_on, true)
 ),
 
-begun as (
+-- Gaps and islands: an episode starts where the band differs from the one before.
+starts as (
     select
-        followed.*,
+        bands_with_previous.*,
         lead(score_date) over (
             partition by account_id, begins_on order by score_date
         ) as next_began_on
-    from followed
+    from bands_with_previous
     where coalesce(previous_band <> band, true)
 ),
 
 episodes as (
     select
         {{ id_of(
-            "begun.account_id || '|' || begun.band || '|' || cast(begun.score_date as "
+            "starts.account_id || '|' || starts.band || '|' || cast(starts.score_date as "
             ~ dbt.type_string() ~ ")"
         ) }} as band_episode_id,
-        begun.account_id,
-        begun.band,
+        starts.account_id,
+        starts.band,
         scores.score,
-        begun.score_date as first_seen_on,
-        coalesce(begun.next_began_on, begun.churned_on) as cleared_on,
+        starts.score_date as first_seen_on,
+        coalesce(starts.next_began_on, starts.churned_on) as cleared_on,
         case
-            when begun.next_began_on is not null then 'resolved'
+            when starts.next_began_on is not null then 'resolved'
             when completions.account_id is not null then 'completed'
-            when begun.churned_on is not null then 'churned'
+            when starts.churned_on is not null then 'churned'
         end as cleared_by
-    from begun
+    from starts
     inner join scores
         on
-            begun.account_id = scores.account_id
-            and begun.score_date = scores.score_date
+            starts.account_id = scores.account_id
+            and starts.score_date = scores.score_date
     left join completions
         on
-            begun.account_id = completions.account_id
-            and begun.churned_on >= completions.completed_on
-            and coalesce(begun.churned_on < completions.returned_on, true)
+            starts.account_id = completions.account_id
+            and starts.churned_on >= completions.completed_on
+            and coalesce(starts.churned_on < completions.returned_on, true)
 )
 
 select * from episodes

@@ -1,3 +1,5 @@
+-- Business minutes of each calendar's days and their running total, by which any span of business
+-- hours is a subtraction. One row per calendar and day.
 with
 
 build_moment as (
@@ -22,8 +24,8 @@ calendars as (
     select country as calendar from holidays
 ),
 
--- The days of a year suffice for any task to fall due; configuration_problems sees to it. The clock
--- of an account may be up to two days behind that of the company.
+-- A year after the build is enough for any task to fall due; configuration_problems checks that. An
+-- account's clock may be up to two days behind that of the company.
 spans as (
     select
         {{ add_days('min(accounts.started_on)', -2) }} as first_day,
@@ -54,7 +56,7 @@ calendar_days as (
         on calendars.calendar = own_hours.country
 ),
 
-timed as (
+calendar_hours as (
     select
         calendar_days.calendar,
         calendar_days.date_day,
@@ -95,7 +97,7 @@ business_days as (
                 rows between unbounded preceding and current row
             ) - open_minutes as bigint
         ) as minutes_before
-    from timed
+    from calendar_hours
 )
 
 select * from business_days

@@ -1,3 +1,5 @@
+-- Churns: from the first day without a subscription until the account came back or `win_back_days`
+-- were over, half-open; planned completions are no churns. One row per account and churn.
 with
 
 measured_signals as (
@@ -13,7 +15,7 @@ completions as (
     select * from {{ ref('int_account_completions') }}
 ),
 
-followed as (
+days_with_previous as (
     select
         account_id,
         date_day,
@@ -26,30 +28,31 @@ followed as (
     from measured_signals
 ),
 
-dated as (
+-- A churn starts on a day without a subscription whose day before had one, or that is the first.
+churn_starts as (
     select
-        followed.account_id,
-        followed.date_day as first_seen_on,
-        followed.returned_on,
-        {{ add_days('followed.date_day', 'task_settings.win_back_days') }} as given_up_on
-    from followed
+        days_with_previous.account_id,
+        days_with_previous.date_day as first_seen_on,
+        days_with_previous.returned_on,
+        {{ add_days('days_with_previous.date_day', 'task_settings.win_back_days') }} as given_up_on
+    from days_with_previous
     cross join task_settings
     left join completions
         on
-            followed.account_id = completions.account_id
-            and followed.date_day >= completions.completed_on
-            and coalesce(followed.date_day < completions.returned_on, true)
+            days_with_previous.account_id = completions.account_id
+            and days_with_previous.date_day >= completions.completed_on
+            and coalesce(days_with_previous.date_day < completions.returned_on, true)
     where
-        followed.is_subscribed = 0
-        and coalesce(followed.previously, 1) <> 0
+        days_with_previous.is_subscribed = 0
+        and coalesce(days_with_previous.previously, 1) <> 0
         and completions.account_id is null
 ),
 
-judged as (
+churns_with_return as (
     select
-        dated.*,
+        churn_starts.*,
         coalesce(returned_on < given_up_on, false) as has_returned
-    from dated
+    from churn_starts
 ),
 
 episodes as (
@@ -61,7 +64,7 @@ episodes as (
         first_seen_on,
         has_returned,
         case when has_returned then returned_on else given_up_on end as cleared_on
-    from judged
+    from churns_with_return
 )
 
 select * from episodes

@@ -1,3 +1,6 @@
+-- Candidates for tasks: a play asked for by an episode of a rule, band or churn on the days on
+-- which the account has the age for it, with its priority. One row per account, play, episode and
+-- first day; half-open, from wanted_on to the day before ends_on.
 with
 
 build_moment as (
@@ -77,9 +80,9 @@ episodes as (
     from churn_episodes
 ),
 
--- The play is wanted on the days of the trigger on which the account has the age for it, and not
--- before anybody could be asked.
-wanted as (
+-- The days of the episode on which the account has the age for the play, and not before
+-- `tasks_from`, the first day on which tasks are handed out.
+requests as (
     select
         episodes.account_id,
         accounts.segment,
@@ -111,133 +114,137 @@ wanted as (
             and play_triggers.segment in (accounts.segment, 'any')
 ),
 
--- Value that is realised stays so; a renewal or a recovery answers what was wanted before it.
-mooted as (
+-- A value once realised makes a play moot for good; a renewal or a recovery only the plays wanted
+-- before it.
+first_moots as (
     select
-        wanted.account_id,
-        wanted.play_id,
-        wanted.trigger_id,
-        wanted.wanted_on,
+        requests.account_id,
+        requests.play_id,
+        requests.trigger_id,
+        requests.wanted_on,
         min(moots.happened_on) as happened_on
-    from wanted
+    from requests
     inner join moots
         on
-            wanted.account_id = moots.account_id
-            and wanted.moot_by = moots.moot_by
-            and (moots.moot_by = 'value_realised' or wanted.wanted_on < moots.happened_on)
-    group by wanted.account_id, wanted.play_id, wanted.trigger_id, wanted.wanted_on
+            requests.account_id = moots.account_id
+            and requests.moot_by = moots.moot_by
+            and (moots.moot_by = 'value_realised' or requests.wanted_on < moots.happened_on)
+    group by requests.account_id, requests.play_id, requests.trigger_id, requests.wanted_on
 ),
 
-begun as (
+starts as (
     select
-        wanted.*,
-        coalesce(mooted.happened_on, cast('9999-12-31' as date)) as moot_on,
+        requests.*,
+        coalesce(first_moots.happened_on, cast('9999-12-31' as date)) as moot_on,
         playbooks.tier,
         playbooks.cadence_limit,
         playbooks.impact,
         playbooks.effort,
-        {{ add_days('wanted.wanted_on', 'playbooks.lapses_after_days') }} as lapses_on,
-        {{ last_score_weekday('wanted.wanted_on') }} as last_score_date
-    from wanted
+        {{ add_days('requests.wanted_on', 'playbooks.lapses_after_days') }} as lapses_on,
+        {{ last_score_weekday('requests.wanted_on') }} as last_score_date
+    from requests
     cross join build_moment
     inner join playbooks
-        on wanted.play_id = playbooks.play_id
-    left join mooted
+        on requests.play_id = playbooks.play_id
+    left join first_moots
         on
-            wanted.account_id = mooted.account_id
-            and wanted.play_id = mooted.play_id
-            and wanted.trigger_id = mooted.trigger_id
-            and wanted.wanted_on = mooted.wanted_on
+            requests.account_id = first_moots.account_id
+            and requests.play_id = first_moots.play_id
+            and requests.trigger_id = first_moots.trigger_id
+            and requests.wanted_on = first_moots.wanted_on
     where
-        wanted.wanted_on < least(wanted.cleared_on, wanted.outgrown_on)
-        and coalesce(mooted.happened_on > wanted.wanted_on, true)
-        and wanted.wanted_on <= build_moment.as_of
+        requests.wanted_on < least(requests.cleared_on, requests.outgrown_on)
+        and coalesce(first_moots.happened_on > requests.wanted_on, true)
+        and requests.wanted_on <= build_moment.as_of
 ),
 
-weighed as (
+start_terms as (
     select
         {{ id_of(
-            "begun.account_id || '|' || begun.play_id || '|' || begun.trigger_id || '|' "
-            ~ "|| cast(begun.wanted_on as " ~ dbt.type_string() ~ ")"
+            "starts.account_id || '|' || starts.play_id || '|' || starts.trigger_id || '|' "
+            ~ "|| cast(starts.wanted_on as " ~ dbt.type_string() ~ ")"
         ) }} as task_id,
-        begun.*,
-        least(begun.cleared_on, begun.outgrown_on, begun.moot_on, begun.lapses_on) as ends_on,
+        starts.*,
+        least(starts.cleared_on, starts.outgrown_on, starts.moot_on, starts.lapses_on) as ends_on,
         measured_signals.arr,
         100 - scores.score as risk
-    from begun
+    from starts
     left join measured_signals
         on
-            begun.account_id = measured_signals.account_id
-            and begun.wanted_on = measured_signals.date_day
+            starts.account_id = measured_signals.account_id
+            and starts.wanted_on = measured_signals.date_day
     left join scores
         on
-            begun.account_id = scores.account_id
-            and begun.last_score_date = scores.score_date
+            starts.account_id = scores.account_id
+            and starts.last_score_date = scores.score_date
 ),
 
-valued as (
-    select task_id, 'impact' as term, cast(impact as decimal(18, 2)) as term_value from weighed
+term_values as (
+    select task_id, 'impact' as term, cast(impact as decimal(18, 2)) as term_value from start_terms
     union all
-    select task_id, 'effort' as term, cast(effort as decimal(18, 2)) as term_value from weighed
+    select task_id, 'effort' as term, cast(effort as decimal(18, 2)) as term_value from start_terms
     union all
-    select task_id, 'arr' as term, cast(arr as decimal(18, 2)) as term_value from weighed
+    select task_id, 'arr' as term, cast(arr as decimal(18, 2)) as term_value from start_terms
     union all
-    select task_id, 'risk' as term, cast(risk as decimal(18, 2)) as term_value from weighed
+    select task_id, 'risk' as term, cast(risk as decimal(18, 2)) as term_value from start_terms
 ),
 
-placed as (
+-- The place of a term between worth nothing (0) and worth all (1); the priority is their weighted
+-- sum.
+term_places as (
     select
-        valued.task_id,
+        term_values.task_id,
         priority_terms.weight,
         {{ as_double(
-            'coalesce(valued.term_value, priority_terms.value_when_null)'
+            'coalesce(term_values.term_value, priority_terms.value_when_null)'
             ~ ' - priority_terms.worth_nothing_at'
         ) }} / (priority_terms.worth_all_at - priority_terms.worth_nothing_at) as place
-    from valued
+    from term_values
     inner join priority_terms
-        on valued.term = priority_terms.term
+        on term_values.term = priority_terms.term
 ),
 
-prioritised as (
+priorities as (
     select
         task_id,
         sum({{ round_half_up('100 * weight * greatest(least(place, 1), 0)', 6) }}) as points
-    from placed
+    from term_places
     group by task_id
 ),
 
 candidates as (
     select
-        weighed.task_id,
-        weighed.account_id,
-        weighed.segment,
-        weighed.play_id,
-        weighed.tier,
-        weighed.cadence_limit,
-        weighed.trigger_type,
-        weighed.trigger_name,
-        weighed.trigger_id,
-        weighed.is_high_risk,
-        weighed.wanted_on,
-        weighed.ends_on,
+        start_terms.task_id,
+        start_terms.account_id,
+        start_terms.segment,
+        start_terms.play_id,
+        start_terms.tier,
+        start_terms.cadence_limit,
+        start_terms.trigger_type,
+        start_terms.trigger_name,
+        start_terms.trigger_id,
+        start_terms.is_high_risk,
+        start_terms.wanted_on,
+        start_terms.ends_on,
         case
-            when weighed.ends_on = weighed.moot_on and weighed.moot_by is not null
-                then weighed.moot_by
-            when weighed.ends_on < least(weighed.cleared_on, weighed.outgrown_on) then 'lapsed'
-            when weighed.ends_on < weighed.cleared_on then 'outgrown'
-            when weighed.cleared_by = 'churned' then 'account_churned'
-            when weighed.cleared_by = 'completed' then 'account_completed'
-            when weighed.cleared_by = 'returned' then 'reactivated'
-            when weighed.cleared_by = 'over' then 'lapsed'
-            when weighed.cleared_by = 'out_of_window' then 'outgrown'
+            when start_terms.ends_on = start_terms.moot_on and start_terms.moot_by is not null
+                then start_terms.moot_by
+            when start_terms.ends_on < least(start_terms.cleared_on, start_terms.outgrown_on)
+                then 'lapsed'
+            when start_terms.ends_on < start_terms.cleared_on then 'outgrown'
+            when start_terms.cleared_by = 'churned' then 'account_churned'
+            when start_terms.cleared_by = 'completed' then 'account_completed'
+            when start_terms.cleared_by = 'returned' then 'reactivated'
+            when start_terms.cleared_by = 'over' then 'lapsed'
+            when start_terms.cleared_by = 'out_of_window' then 'outgrown'
             else 'withdrawn'
         end as ended_by,
-        weighed.arr,
-        weighed.risk,
-        {{ round_half_up('prioritised.points', 2) }} as priority
-    from weighed
-    inner join prioritised
-        on weighed.task_id = prioritised.task_id
+        start_terms.arr,
+        start_terms.risk,
+        {{ round_half_up('priorities.points', 2) }} as priority
+    from start_terms
+    inner join priorities
+        on start_terms.task_id = priorities.task_id
 )
 
 select * from candidates

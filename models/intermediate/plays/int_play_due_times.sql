@@ -1,3 +1,5 @@
+-- When each opened task is due, in hours of the clock or in business hours of the account's country
+-- and timezone. One row per opened task.
 with
 
 tasks as (
@@ -25,8 +27,8 @@ calendars as (
     select distinct calendar from business_days
 ),
 
--- What a day tells is complete when it is over, so tasks open at the end of their day.
-opened as (
+-- A day's data is complete when the day is over, so tasks open at the end of their day.
+opened_tasks as (
     select
         tasks.task_id,
         playbooks.due_within_hours,
@@ -45,26 +47,28 @@ opened as (
         on accounts.country = calendars.calendar
 ),
 
-clocked as (
+local_tasks as (
     select
-        opened.*,
+        opened_tasks.*,
         {{ local_time('opened_at', 'timezone') }} as opened_locally
-    from opened
+    from opened_tasks
     where uses_business_hours
 ),
 
--- On the line of all business minutes of the calendar, those of its days joined end to end.
-counted as (
+-- A due time as a minute on the line of all business minutes of the calendar, its days joined end
+-- to end.
+due_minutes as (
     select
-        clocked.task_id,
-        clocked.calendar,
+        local_tasks.task_id,
+        local_tasks.calendar,
         business_days.minutes_before
         + greatest(
             least(
                 cast(
                     floor(
                         {{ microseconds_between(
-                            'cast(business_days.date_day as timestamp)', 'clocked.opened_locally'
+                            'cast(business_days.date_day as timestamp)',
+                            'local_tasks.opened_locally'
                         ) }} / 60000000.0
                     ) as bigint
                 ) - business_days.opens_minute,
@@ -72,15 +76,15 @@ counted as (
             ),
             0
         )
-        + 60 * clocked.due_within_hours as due_minute
-    from clocked
+        + 60 * local_tasks.due_within_hours as due_minute
+    from local_tasks
     inner join business_days
         on
-            clocked.calendar = business_days.calendar
-            and cast(clocked.opened_locally as date) = business_days.date_day
+            local_tasks.calendar = business_days.calendar
+            and cast(local_tasks.opened_locally as date) = business_days.date_day
 ),
 
-lined_up as (
+days_and_due_minutes as (
     select
         calendar,
         cast(null as {{ dbt.type_string() }}) as task_id,
@@ -96,11 +100,13 @@ lined_up as (
         cast(null as date) as date_day,
         due_minute as line_minute,
         0 as mark
-    from counted
+    from due_minutes
 ),
 
--- The last minute of a day is that day's and not the first of the next.
-found as (
+-- The day of a minute on the line is the last one that begins before it: a running maximum over
+-- days and due minutes. The last minute of a day is that day's and not the first of the next, so
+-- due minutes sort before days.
+due_days as (
     select
         calendar,
         task_id,
@@ -109,39 +115,39 @@ found as (
             partition by calendar order by line_minute, mark
             rows between unbounded preceding and current row
         ) as due_day
-    from lined_up
+    from days_and_due_minutes
 ),
 
-due_locally as (
+local_due_times as (
     select
-        found.task_id,
+        due_days.task_id,
         {{ add_time(
-            'cast(found.due_day as timestamp)',
-            '(business_days.opens_minute + found.line_minute - business_days.minutes_before)',
+            'cast(due_days.due_day as timestamp)',
+            '(business_days.opens_minute + due_days.line_minute - business_days.minutes_before)',
             'minute'
         ) }} as due_locally
-    from found
+    from due_days
     inner join business_days
         on
-            found.calendar = business_days.calendar
-            and found.due_day = business_days.date_day
-    where found.task_id is not null
+            due_days.calendar = business_days.calendar
+            and due_days.due_day = business_days.date_day
+    where due_days.task_id is not null
 ),
 
 due_times as (
     select
-        opened.task_id,
-        opened.opened_at,
-        opened.timezone,
-        opened.calendar,
+        opened_tasks.task_id,
+        opened_tasks.opened_at,
+        opened_tasks.timezone,
+        opened_tasks.calendar,
         case
-            when opened.uses_business_hours
-                then {{ utc_time('due_locally.due_locally', 'opened.timezone') }}
-            else {{ add_time('opened.opened_at', 'opened.due_within_hours', 'hour') }}
+            when opened_tasks.uses_business_hours
+                then {{ utc_time('local_due_times.due_locally', 'opened_tasks.timezone') }}
+            else {{ add_time('opened_tasks.opened_at', 'opened_tasks.due_within_hours', 'hour') }}
         end as due_at
-    from opened
-    left join due_locally
-        on opened.task_id = due_locally.task_id
+    from opened_tasks
+    left join local_due_times
+        on opened_tasks.task_id = local_due_times.task_id
 )
 
 select * from due_times

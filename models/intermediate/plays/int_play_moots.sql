@@ -1,3 +1,5 @@
+-- Days on which something happened that makes plays moot: the first value was realised, a
+-- subscription renewed, or the top band reached. One row per account, reason and day.
 with
 
 achievements as (

@@ -1,3 +1,6 @@
+-- Tasks of the plays: overlapping candidates of an account and play are one task (gaps and
+-- islands), and the tasks of an account and tier queue for their turn, `cadence_limit` in 7 days.
+-- One row per task, opened or not.
 with
 
 build_moment as (
@@ -12,7 +15,7 @@ completed_tasks as (
     select * from {{ ref('stg_crm__tasks') }}
 ),
 
--- Who names account and play has done what was wanted last of it and still is that day.
+-- A completion that names only account and play is that of their latest candidate open on its day.
 completed_plays as (
     select
         completed_tasks.event_id,
@@ -53,7 +56,7 @@ named_completions as (
     where choice = 1
 ),
 
--- A task is completed once: what comes later under its id changes nothing.
+-- A task is completed once: later completions under its id are ignored.
 first_completions as (
     select
         task_id,
@@ -84,7 +87,7 @@ completions as (
 ),
 
 -- A play that is done answers every trigger of it that was there.
-marks as (
+starts_and_completions as (
     select
         account_id,
         play_id,
@@ -104,7 +107,9 @@ marks as (
     from completions
 ),
 
-answered as (
+-- A completed play closes all its candidates that had begun: from the last day backwards, the
+-- running minimum is each candidate's next completion.
+next_completions as (
     select
         task_id,
         mark,
@@ -112,24 +117,25 @@ answered as (
             partition by account_id, play_id order by marked_on desc, mark asc
             rows between unbounded preceding and 1 preceding
         ) as next_completed_on
-    from marks
+    from starts_and_completions
 ),
 
-bounded as (
+-- A candidate lasts from wanted_on to the day before over_on: half-open.
+candidates_with_end as (
     select
         candidates.*,
         least(
-            candidates.ends_on, coalesce(answered.next_completed_on, candidates.ends_on)
+            candidates.ends_on, coalesce(next_completions.next_completed_on, candidates.ends_on)
         ) as over_on,
         case
-            when answered.next_completed_on <= candidates.ends_on then 'done_before'
+            when next_completions.next_completed_on <= candidates.ends_on then 'done_before'
             else candidates.ended_by
         end as over_by,
         completions.completed_at,
         completions.outcome
     from candidates
-    inner join answered
-        on candidates.task_id = answered.task_id and answered.mark = 0
+    inner join next_completions
+        on candidates.task_id = next_completions.task_id and next_completions.mark = 0
     left join completions
         on candidates.task_id = completions.task_id
 ),
@@ -138,30 +144,31 @@ bounded as (
             order by wanted_on, case when is_high_risk then 0 else 1 end, task_id
 {%- endset %}
 
--- Triggers of a play that overlap are one task, so that an account has one of a play at a time.
-busy as (
+-- Gaps and islands: candidates of a play that overlap form a spell, which is one task, so that an
+-- account never has two tasks of a play at a time.
+candidates_with_previous_end as (
     select
-        bounded.*,
+        candidates_with_end.*,
         max(over_on) over (
             {{ first_to_last }}
             rows between unbounded preceding and 1 preceding
         ) as busy_until
-    from bounded
+    from candidates_with_end
 ),
 
-numbered as (
+numbered_candidates as (
     select
-        busy.*,
+        candidates_with_previous_end.*,
         sum(case when wanted_on < busy_until then 0 else 1 end) over (
             {{ first_to_last }}
             rows between unbounded preceding and current row
         ) as spell_number
-    from busy
+    from candidates_with_previous_end
 ),
 
-placed as (
+spell_parts as (
     select
-        numbered.*,
+        numbered_candidates.*,
         row_number() over (
             partition by account_id, play_id, spell_number
             order by wanted_on, case when is_high_risk then 0 else 1 end, task_id
@@ -170,7 +177,7 @@ placed as (
         min(completed_at) over (
             partition by account_id, play_id, spell_number
         ) as spell_completed_at
-    from numbered
+    from numbered_candidates
 ),
 
 spells as (
@@ -183,58 +190,59 @@ spells as (
         count(*) as trigger_count,
         min(case when over_on = spell_over_on then over_by end) as over_by,
         max(case when completed_at = spell_completed_at then outcome end) as outcome
-    from placed
+    from spell_parts
     group by account_id, play_id, spell_number, spell_over_on, spell_completed_at
 ),
 
-queued as (
+queued_tasks as (
     select
-        placed.task_id,
-        placed.account_id,
-        placed.segment,
-        placed.play_id,
-        placed.tier,
-        placed.cadence_limit,
-        placed.trigger_type,
-        placed.trigger_name,
-        placed.trigger_id,
-        placed.is_high_risk,
-        placed.arr,
-        placed.risk,
-        placed.priority,
-        placed.wanted_on,
+        spell_parts.task_id,
+        spell_parts.account_id,
+        spell_parts.segment,
+        spell_parts.play_id,
+        spell_parts.tier,
+        spell_parts.cadence_limit,
+        spell_parts.trigger_type,
+        spell_parts.trigger_name,
+        spell_parts.trigger_id,
+        spell_parts.is_high_risk,
+        spell_parts.arr,
+        spell_parts.risk,
+        spell_parts.priority,
+        spell_parts.wanted_on,
         spells.trigger_count,
         spells.over_by,
         spells.outcome,
-        placed.spell_over_on as over_on,
-        placed.spell_completed_at as completed_at,
+        spell_parts.spell_over_on as over_on,
+        spell_parts.spell_completed_at as completed_at,
         row_number() over (
-            partition by placed.account_id, placed.tier
-            order by placed.wanted_on asc, placed.priority desc, placed.task_id asc
+            partition by spell_parts.account_id, spell_parts.tier
+            order by spell_parts.wanted_on asc, spell_parts.priority desc, spell_parts.task_id asc
         ) - 1 as place
-    from placed
+    from spell_parts
     inner join spells
         on
-            placed.account_id = spells.account_id
-            and placed.play_id = spells.play_id
-            and placed.spell_number = spells.spell_number
-    where placed.trigger_number = 1
+            spell_parts.account_id = spells.account_id
+            and spell_parts.play_id = spells.play_id
+            and spell_parts.spell_number = spells.spell_number
+    where spell_parts.trigger_number = 1
 ),
 
-turns as (
+task_lanes as (
     select
-        queued.*,
+        queued_tasks.*,
         mod(place, cadence_limit) as lane,
         7 * cast(floor(place / (1.0 * cadence_limit)) as bigint) as lane_days
-    from queued
+    from queued_tasks
 ),
 
--- There are as many lanes as tasks in 7 days, and tasks go to them in turn. In its lane a task
--- opens 7 days after the one before it or when it is wanted, whatever is later; also one that is
--- over by then keeps its turn.
-served as (
+-- A queue of `cadence_limit` lanes that get the tasks by turns. In its lane a task opens when it is
+-- wanted or 7 days after the task before it, whichever is later: a running maximum, as the 7 days
+-- per place are subtracted here and added again below. A task that is over by its turn still takes
+-- it.
+lane_schedule as (
     select
-        turns.*,
+        task_lanes.*,
         case
             when cadence_limit is null then wanted_on
             else
@@ -243,53 +251,53 @@ served as (
                     rows between unbounded preceding and current row
                 )
         end as lane_on
-    from turns
+    from task_lanes
 ),
 
-scheduled as (
+schedule as (
     select
-        served.*,
+        lane_schedule.*,
         case
             when cadence_limit is null then lane_on
             else {{ add_days('lane_on', 'lane_days') }}
         end as opens_on
-    from served
+    from lane_schedule
 ),
 
--- Who does a task on the day on which it opens was handed it: that task opened.
+-- A task that is over by its turn never opened, unless it was completed on the day of its turn.
 tasks as (
     select
-        scheduled.task_id,
-        scheduled.account_id,
-        scheduled.segment,
-        scheduled.play_id,
-        scheduled.tier,
-        scheduled.trigger_type,
-        scheduled.trigger_name,
-        scheduled.trigger_id,
-        scheduled.trigger_count,
-        scheduled.is_high_risk,
-        scheduled.arr,
-        scheduled.risk,
-        scheduled.priority,
-        scheduled.wanted_on,
-        scheduled.opens_on,
-        scheduled.over_on,
-        scheduled.over_by,
+        schedule.task_id,
+        schedule.account_id,
+        schedule.segment,
+        schedule.play_id,
+        schedule.tier,
+        schedule.trigger_type,
+        schedule.trigger_name,
+        schedule.trigger_id,
+        schedule.trigger_count,
+        schedule.is_high_risk,
+        schedule.arr,
+        schedule.risk,
+        schedule.priority,
+        schedule.wanted_on,
+        schedule.opens_on,
+        schedule.over_on,
+        schedule.over_by,
         case
             when
-                scheduled.opens_on > scheduled.over_on
+                schedule.opens_on > schedule.over_on
                 or (
-                    scheduled.opens_on = scheduled.over_on
-                    and coalesce({{ day_of('scheduled.completed_at') }} <> scheduled.opens_on, true)
+                    schedule.opens_on = schedule.over_on
+                    and coalesce({{ day_of('schedule.completed_at') }} <> schedule.opens_on, true)
                 )
                 then 'never_opened'
-            when scheduled.opens_on > build_moment.as_of then 'waiting'
+            when schedule.opens_on > build_moment.as_of then 'waiting'
             else 'opened'
         end as turn,
-        scheduled.completed_at,
-        scheduled.outcome
-    from scheduled
+        schedule.completed_at,
+        schedule.outcome
+    from schedule
     cross join build_moment
 )
 

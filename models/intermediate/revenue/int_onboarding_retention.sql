@@ -1,3 +1,5 @@
+-- ARR kept by accounts with and without the onboarding: completers against others from a landmark
+-- day, and the arms of experiments from their assignment. One row per comparison and account.
 with
 
 build_moment as (
@@ -106,7 +108,7 @@ arms as (
     where ordered_assignments.assignment_number = 1
 ),
 
-compared as (
+comparison_accounts as (
     select * from completers
     union all
     select * from arms
@@ -114,20 +116,21 @@ compared as (
 
 windows as (
     select
-        compared.comparison,
-        compared.is_randomised,
-        compared.account_id,
-        compared.onboarding,
-        compared.followed_from,
-        compared.starts_by,
-        compared.window_ends_on,
+        comparison_accounts.comparison,
+        comparison_accounts.is_randomised,
+        comparison_accounts.account_id,
+        comparison_accounts.onboarding,
+        comparison_accounts.followed_from,
+        comparison_accounts.starts_by,
+        comparison_accounts.window_ends_on,
         accounts.segment
-    from compared
+    from comparison_accounts
     inner join accounts
-        on compared.account_id = accounts.account_id
+        on comparison_accounts.account_id = accounts.account_id
 ),
 
--- What an arm pays later is also what the experiment did to it, so its start is what it paid first.
+-- What an arm pays later is an effect of the experiment too, so its starting ARR is the first that
+-- it paid.
 first_paid as (
     select
         windows.comparison,
@@ -143,7 +146,7 @@ first_paid as (
     group by windows.comparison, windows.account_id
 ),
 
-followed as (
+accounts_with_arr as (
     select
         windows.*,
         first_paid.first_paid_on,
@@ -167,7 +170,8 @@ followed as (
     where windows.followed_from <= build_moment.as_of
 ),
 
--- A randomised group counts whole, so that who pays cannot tell the arms apart.
+-- All accounts of an experiment count, also those that never paid, so that who pays does not bias
+-- the arms. Of the completers' comparison only those that paid.
 retention as (
     select
         comparison,
@@ -187,7 +191,7 @@ retention as (
             else cast(0 as decimal(18, 2))
         end as kept_arr,
         case when is_over then end_arr > 0 end as is_retained
-    from followed
+    from accounts_with_arr
     where is_randomised or first_paid_on is not null
 )
 

@@ -1,3 +1,5 @@
+-- Days on which a condition of the risk rules holds for an account; one with `sustained_days` holds
+-- once it was met on that many days in a row. One row per account, day and condition.
 with
 
 signals as (
@@ -9,9 +11,9 @@ signal_coverage as (
     select * from {{ ref('base_signal_coverage') }}
 ),
 
--- Less than a threshold says something only of a window that was wholly observed. The signal to be
--- observed is a column, so that the join to its coverage has nothing but equalities: with another
--- condition in it, DuckDB compared each day with each in a later build.
+-- That a signal is below a threshold means something only where its whole window was observed.
+-- `observed_signal` is a column so that the join to its coverage has nothing but equalities: with
+-- another condition in it, DuckDB compared each day with each in a later build.
 conditions as (
     select
         risk_conditions.condition_number,
@@ -97,7 +99,8 @@ account_signals as (
             and measured_signals.date_day = milestone_signals.date_day
 ),
 
--- One comparison holds an age to both ends of a window: for two, an engine sorts all days.
+-- greatest(...) <= 0 tests both ends of the age window in one comparison: with two, an engine sorts
+-- all days.
 signal_values as (
     select
         account_signals.account_id,
@@ -164,7 +167,7 @@ recent_scores as (
         conditions.condition_number, scores.account_id, scores.score_date, scores.score
 ),
 
--- A score says something until the next score weekday.
+-- A score holds until the next score weekday.
 score_values as (
     select
         account_ages.account_id,
@@ -249,7 +252,7 @@ open_days as (
     where open_from <= open_to
 ),
 
--- The one open longest stays so until it is reached: what opens later has a later day.
+-- Of several overdue milestones, the one overdue longest counts.
 first_overdue as (
     select
         account_id,
@@ -269,7 +272,7 @@ milestone_values as (
     from first_overdue
 ),
 
-valued as (
+condition_values as (
     select * from signal_values
     union all
     select * from fall_values
@@ -281,22 +284,22 @@ valued as (
     select account_id, date_day, condition_number, criterion_value from event_values
 ),
 
--- Joined to what it is judged by after it is known, so that an engine works out no value twice.
-compared as (
+-- Thresholds are joined after the values are computed, so that an engine computes no value twice.
+values_with_condition as (
     select
-        valued.*,
+        condition_values.*,
         conditions.measure,
         conditions.occasion,
         conditions.operator,
         conditions.threshold,
         conditions.sustained_days,
         conditions.holds_when_null
-    from valued
+    from condition_values
     inner join conditions
-        on valued.condition_number = conditions.condition_number
+        on condition_values.condition_number = conditions.condition_number
 ),
 
-met as (
+met_days as (
     select
         account_id,
         date_day,
@@ -309,28 +312,29 @@ met as (
                 then {{ add_days('date_day', '-criterion_value') }}
             when occasion = 'until' then {{ add_days('date_day', 'criterion_value') }}
         end as occasion_on
-    from compared
+    from values_with_condition
     where {{ criterion_is_met('criterion_value') }}
 ),
 
-streaks as (
+-- Gaps and islands: the day less its row number is the same for all days of a streak.
+days_with_streak as (
     select
-        met.*,
+        met_days.*,
         {{ add_days(
             'date_day',
             '-row_number() over (partition by account_id, condition_number order by date_day)'
         ) }} as streak
-    from met
+    from met_days
     where sustained_days > 1
 ),
 
-sustained as (
+numbered_streak_days as (
     select
-        streaks.*,
+        days_with_streak.*,
         row_number() over (
             partition by account_id, condition_number, streak order by date_day
         ) as streak_days
-    from streaks
+    from days_with_streak
 ),
 
 condition_days as (
@@ -340,7 +344,7 @@ condition_days as (
         condition_number,
         criterion_value,
         occasion_on
-    from met
+    from met_days
     where sustained_days = 1
     union all
     select
@@ -349,7 +353,7 @@ condition_days as (
         condition_number,
         criterion_value,
         occasion_on
-    from sustained
+    from numbered_streak_days
     where streak_days >= sustained_days
 )
 

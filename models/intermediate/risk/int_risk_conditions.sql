@@ -1,3 +1,5 @@
+-- The criteria of the risk rules, with one number for equal criteria, so that each is computed
+-- once. One row per rule and criterion.
 {{ config(materialized='view') }}
 
 with
@@ -23,7 +25,7 @@ rule_days as (
     group by rule_id
 ),
 
-numbered as (
+risk_conditions as (
     select
         risk_criteria.*,
         rule_days.from_day,
@@ -51,4 +53,4 @@ numbered as (
         on risk_criteria.measure = 'signal' and risk_criteria.subject = signals.signal
 )
 
-select * from numbered
+select * from risk_conditions

@@ -1,5 +1,8 @@
 {%- set no_day = "cast('9999-12-31' as date)" -%}
 
+-- Episodes of the risk rules: the days on which a rule holds for an account, joined across gaps of
+-- fewer than `clear_after_days` days (gaps and islands). One row per account, rule and first day.
+-- An episode lasts from first_seen_on to the day before cleared_on: half-open.
 with
 
 accounts as (
@@ -35,12 +38,13 @@ event_values as (
     select * from {{ ref('int_risk_event_values') }}
 ),
 
-unscored as (
+unscored_dates as (
     select * from {{ ref('int_health_scores') }}
     where track = 'live' and status = 'too_little_data'
 ),
 
--- Due while it was observed, and not reached before it no longer was.
+-- Milestones that fell due while they could be observed, and that were open when that ended: from
+-- then on nobody can see whether they are overdue.
 lost_milestones as (
     select
         account_id,
@@ -66,7 +70,7 @@ risk_windows as (
     from {{ ref('risk_windows') }}
 ),
 
-spans as (
+account_spans as (
     select
         account_id,
         min(date_day) as begins_on,
@@ -79,7 +83,7 @@ life_begins as (
     select
         account_id,
         begins_on
-    from spans
+    from account_spans
     union all
     select
         account_id,
@@ -88,7 +92,8 @@ life_begins as (
     where is_subscribed = 0
 ),
 
--- An account that churned and came back lives again; the day of a churn belongs to no life.
+-- A life is a stretch of days without an unsubscribed one, half-open: from begins_on to the day
+-- before ends_on. An account that churned and came back has another one.
 lives as (
     select
         life_begins.account_id,
@@ -98,13 +103,14 @@ lives as (
                 'lead(life_begins.begins_on) over ('
                 ~ 'partition by life_begins.account_id order by life_begins.begins_on)', -1
             ) }},
-            spans.ends_on
+            account_spans.ends_on
         ) as ends_on
     from life_begins
-    inner join spans
-        on life_begins.account_id = spans.account_id
+    inner join account_spans
+        on life_begins.account_id = account_spans.account_id
 ),
 
+-- The days on which all criteria of a rule hold.
 rule_days as (
     select
         condition_days.account_id,
@@ -123,6 +129,8 @@ rule_days as (
     having count(*) = conditions.criterion_count
 ),
 
+-- The days of a life at an age at which the rule applies, half-open: from applies_from to the day
+-- before applies_until.
 rule_lives as (
     select
         accounts.account_id,
@@ -168,7 +176,7 @@ applying_days as (
             and rule_days.date_day < rule_lives.applies_until
 ),
 
-followed as (
+days_with_previous as (
     select
         applying_days.*,
         lag(date_day) over (partition by rule_life order by date_day) as previous_day,
@@ -181,15 +189,17 @@ followed as (
     from applying_days
 ),
 
--- The day before the first one of an episode is the last one of the episode before it.
-begun as (
+-- Gaps and islands: an episode starts where the rule last held more than `clear_after_days` days
+-- before, or held about another occasion. The day on which the rule held before the next start is
+-- the last day of the episode.
+starts as (
     select
         rule_life,
         date_day as first_seen_on,
         earliest_occasion_on,
         lead(previous_day) over (partition by rule_life order by date_day) as last_day_before_next,
         lead(date_day) over (partition by rule_life order by date_day) as next_first_seen_on
-    from followed
+    from days_with_previous
     where
         coalesce({{ days_between('previous_day', 'date_day') }} > clear_after_days, true)
         or earliest_occasion_on <> previous_earliest_on
@@ -207,19 +217,19 @@ last_days as (
 episodes as (
     select
         rule_lives.*,
-        begun.first_seen_on,
-        begun.next_first_seen_on,
-        nullif(begun.earliest_occasion_on, {{ no_day }}) as occasion_on,
-        {{ days_between('rule_lives.started_on', 'begun.first_seen_on') }} as first_age_days,
-        coalesce(begun.last_day_before_next, last_days.last_day) as last_seen_on
-    from begun
+        starts.first_seen_on,
+        starts.next_first_seen_on,
+        nullif(starts.earliest_occasion_on, {{ no_day }}) as occasion_on,
+        {{ days_between('rule_lives.started_on', 'starts.first_seen_on') }} as first_age_days,
+        coalesce(starts.last_day_before_next, last_days.last_day) as last_seen_on
+    from starts
     inner join last_days
-        on begun.rule_life = last_days.rule_life
+        on starts.rule_life = last_days.rule_life
     inner join rule_lives
-        on begun.rule_life = rule_lives.rule_life
+        on starts.rule_life = rule_lives.rule_life
 ),
 
-ending as (
+episodes_with_resolution as (
     select
         episodes.*,
         coalesce(
@@ -229,85 +239,87 @@ ending as (
     from episodes
 ),
 
-ending_conditions as (
+end_conditions as (
     select
-        ending.account_id,
-        ending.rule_life,
-        ending.resolved_on,
+        episodes_with_resolution.account_id,
+        episodes_with_resolution.rule_life,
+        episodes_with_resolution.resolved_on,
         conditions.condition_number,
         conditions.measure,
         conditions.subject
-    from ending
+    from episodes_with_resolution
     inner join conditions
-        on ending.rule_id = conditions.rule_id
-    where ending.resolved_on <= ending.ended_on
+        on episodes_with_resolution.rule_id = conditions.rule_id
+    where episodes_with_resolution.resolved_on <= episodes_with_resolution.ended_on
 ),
 
-unobserved as (
+-- Resolutions on a day on which a criterion of the rule could not be observed: the signal, its
+-- events, the score or a milestone.
+unobserved_resolutions as (
     select
-        ending_conditions.rule_life,
-        ending_conditions.resolved_on
-    from ending_conditions
+        end_conditions.rule_life,
+        end_conditions.resolved_on
+    from end_conditions
     inner join observed_signals
         on
-            ending_conditions.measure in ('signal', 'fall')
-            and ending_conditions.subject = observed_signals.signal
+            end_conditions.measure in ('signal', 'fall')
+            and end_conditions.subject = observed_signals.signal
     left join signal_coverage
         on
-            ending_conditions.subject = signal_coverage.signal
-            and ending_conditions.resolved_on = signal_coverage.date_day
+            end_conditions.subject = signal_coverage.signal
+            and end_conditions.resolved_on = signal_coverage.date_day
     where signal_coverage.signal is null
     union distinct
     select
-        ending_conditions.rule_life,
-        ending_conditions.resolved_on
-    from ending_conditions
+        end_conditions.rule_life,
+        end_conditions.resolved_on
+    from end_conditions
     left join event_values
         on
-            ending_conditions.account_id = event_values.account_id
-            and ending_conditions.condition_number = event_values.condition_number
-            and ending_conditions.resolved_on = event_values.date_day
+            end_conditions.account_id = event_values.account_id
+            and end_conditions.condition_number = event_values.condition_number
+            and end_conditions.resolved_on = event_values.date_day
     where
-        ending_conditions.measure in ('event_days', 'event_users', 'event_user_days')
+        end_conditions.measure in ('event_days', 'event_users', 'event_user_days')
         and event_values.account_id is null
     union distinct
     select
-        ending_conditions.rule_life,
-        ending_conditions.resolved_on
-    from ending_conditions
-    inner join unscored
+        end_conditions.rule_life,
+        end_conditions.resolved_on
+    from end_conditions
+    inner join unscored_dates
         on
-            ending_conditions.measure = 'health_score'
-            and ending_conditions.account_id = unscored.account_id
-            and {{ last_score_weekday('ending_conditions.resolved_on') }} = unscored.score_date
+            end_conditions.measure = 'health_score'
+            and end_conditions.account_id = unscored_dates.account_id
+            and {{ last_score_weekday('end_conditions.resolved_on') }} = unscored_dates.score_date
     union distinct
     select
-        ending_conditions.rule_life,
-        ending_conditions.resolved_on
-    from ending_conditions
+        end_conditions.rule_life,
+        end_conditions.resolved_on
+    from end_conditions
     inner join lost_milestones
         on
-            ending_conditions.account_id = lost_milestones.account_id
-            and ending_conditions.resolved_on >= lost_milestones.lost_from
-            and ending_conditions.resolved_on <= lost_milestones.lost_to
+            end_conditions.account_id = lost_milestones.account_id
+            and end_conditions.resolved_on >= lost_milestones.lost_from
+            and end_conditions.resolved_on <= lost_milestones.lost_to
             and (
-                ending_conditions.subject in (
+                end_conditions.subject in (
                     'any',
                     'milestone_completion_due',
                     'milestone_completion_all',
                     lost_milestones.milestone_id
                 )
-                or {{ try_cast_to("replace(ending_conditions.subject, 'due_by:', '')", 'bigint') }}
+                or {{ try_cast_to("replace(end_conditions.subject, 'due_by:', '')", 'bigint') }}
                 >= lost_milestones.deadline_days
             )
     where
-        ending_conditions.measure = 'milestone_days_overdue'
-        or ending_conditions.subject in ('milestone_completion_due', 'milestone_completion_all')
+        end_conditions.measure = 'milestone_days_overdue'
+        or end_conditions.subject in ('milestone_completion_due', 'milestone_completion_all')
 ),
 
-ended as (
+ends as (
     select
-        ending.*,
+        episodes_with_resolution.*,
         case
             when
                 life_over_on <= ended_on
@@ -318,60 +330,62 @@ ended as (
                 then 'out_of_window'
             when resolved_on <= ended_on then 'resolved'
         end as over_by
-    from ending
+    from episodes_with_resolution
 ),
 
--- It is not known to be resolved where nobody could see whether the rule holds.
-told as (
+-- Where nobody could see whether the rule still holds, an episode ends as not observed and not as
+-- resolved.
+episodes_with_reason as (
     select
-        ended.*,
+        ends.*,
         case
-            when ended.over_by = 'resolved' and unobserved.rule_life is not null
+            when ends.over_by = 'resolved' and unobserved_resolutions.rule_life is not null
                 then 'not_observed'
-            when ended.over_by = 'churned' and completions.account_id is not null then 'completed'
-            else ended.over_by
+            when ends.over_by = 'churned' and completions.account_id is not null then 'completed'
+            else ends.over_by
         end as cleared_by
-    from ended
-    left join unobserved
+    from ends
+    left join unobserved_resolutions
         on
-            ended.rule_life = unobserved.rule_life
-            and ended.resolved_on = unobserved.resolved_on
+            ends.rule_life = unobserved_resolutions.rule_life
+            and ends.resolved_on = unobserved_resolutions.resolved_on
     left join completions
         on
-            ended.account_id = completions.account_id
-            and ended.life_over_on >= completions.completed_on
-            and coalesce(ended.life_over_on < completions.returned_on, true)
+            ends.account_id = completions.account_id
+            and ends.life_over_on >= completions.completed_on
+            and coalesce(ends.life_over_on < completions.returned_on, true)
 ),
 
-dated as (
+risk_episodes as (
     select
         {{ id_of(
-            "told.account_id || '|' || told.rule_id || '|' || cast(told.first_seen_on as "
+            "episodes_with_reason.account_id || '|' || episodes_with_reason.rule_id || '|' || "
+            ~ "cast(episodes_with_reason.first_seen_on as "
             ~ dbt.type_string() ~ ")"
         ) }} as risk_signal_id,
-        told.account_id,
-        told.rule_id,
+        episodes_with_reason.account_id,
+        episodes_with_reason.rule_id,
         risk_windows.risk_window,
-        told.severity,
-        told.owner_role,
-        told.band_cap,
-        told.first_seen_on,
-        told.last_seen_on,
-        told.occasion_on,
-        case told.cleared_by
-            when 'churned' then told.life_over_on
-            when 'completed' then told.life_over_on
-            when 'out_of_window' then told.window_over_on
-            when 'resolved' then told.resolved_on
-            when 'not_observed' then told.resolved_on
+        episodes_with_reason.severity,
+        episodes_with_reason.owner_role,
+        episodes_with_reason.band_cap,
+        episodes_with_reason.first_seen_on,
+        episodes_with_reason.last_seen_on,
+        episodes_with_reason.occasion_on,
+        case episodes_with_reason.cleared_by
+            when 'churned' then episodes_with_reason.life_over_on
+            when 'completed' then episodes_with_reason.life_over_on
+            when 'out_of_window' then episodes_with_reason.window_over_on
+            when 'resolved' then episodes_with_reason.resolved_on
+            when 'not_observed' then episodes_with_reason.resolved_on
         end as cleared_on,
-        told.cleared_by,
-        told.cleared_by is null as is_active
-    from told
+        episodes_with_reason.cleared_by,
+        episodes_with_reason.cleared_by is null as is_active
+    from episodes_with_reason
     inner join risk_windows
         on
-            told.first_age_days >= risk_windows.from_day
-            and coalesce(told.first_age_days < risk_windows.next_from_day, true)
+            episodes_with_reason.first_age_days >= risk_windows.from_day
+            and coalesce(episodes_with_reason.first_age_days < risk_windows.next_from_day, true)
 )
 
-select * from dated
+select * from risk_episodes

@@ -1,5 +1,7 @@
 {%- set same_condition = 'over (partition by account_id, condition_number order by date_day)' -%}
 
+-- Days with an event, users with it, or users with enough days of it in the window that ends on
+-- each day, by interval sums of +1/-1. One row per account, day and condition that counts events.
 with
 
 accounts as (
@@ -134,8 +136,9 @@ numbered_days as (
     where user_days.user_id is not null
 ),
 
--- From each day of a user until the next one the last min_days days are the same; the user counts
--- while all of them lie in the window.
+-- From a day of a user until their next one, the last `min_days` days are the same; the user counts
+-- while all of them lie in the window. Half-open: from counted_from to the day before
+-- counted_until.
 counted_users as (
     select
         days.account_id,
@@ -173,8 +176,9 @@ counted_days as (
         on event_days.subject = conditions.subject and conditions.measure = 'event_days'
 ),
 
--- Days that are not over ask what the last complete one told.
-asked as (
+-- The days of an account at an age at which a rule asks. The span reaches back to the last complete
+-- day, which stands in for days that are not over.
+condition_spans as (
     select
         accounts.account_id,
         accounts.started_on,
@@ -197,6 +201,8 @@ asked as (
         {{ add_days('accounts.started_on', 'conditions.from_day') }} <= accounts.ended_on
 ),
 
+-- +1 on the day from which a user or day counts, -1 on the first day on which it no longer does. 0
+-- makes each span begin.
 changes as (
     select
         account_id,
@@ -233,33 +239,34 @@ changes as (
         condition_number,
         first_day as date_day,
         0 as change
-    from asked
+    from condition_spans
 ),
 
--- What came before the first day that is asked for counts on it.
+-- Changes before the first day of the span are booked on that day.
 daily_changes as (
     select
         changes.account_id,
         changes.condition_number,
-        asked.started_on,
-        asked.last_day,
-        greatest(changes.date_day, asked.first_day) as date_day,
+        condition_spans.started_on,
+        condition_spans.last_day,
+        greatest(changes.date_day, condition_spans.first_day) as date_day,
         sum(changes.change) as change
     from changes
-    inner join asked
+    inner join condition_spans
         on
-            changes.account_id = asked.account_id
-            and changes.condition_number = asked.condition_number
-            and changes.date_day <= asked.last_day
-    where asked.first_day <= asked.last_day
+            changes.account_id = condition_spans.account_id
+            and changes.condition_number = condition_spans.condition_number
+            and changes.date_day <= condition_spans.last_day
+    where condition_spans.first_day <= condition_spans.last_day
     group by
         changes.account_id,
         changes.condition_number,
-        asked.started_on,
-        asked.last_day,
-        greatest(changes.date_day, asked.first_day)
+        condition_spans.started_on,
+        condition_spans.last_day,
+        greatest(changes.date_day, condition_spans.first_day)
 ),
 
+-- The running sum of the changes is the value from one change to the day before the next.
 stretches as (
     select
         account_id,
@@ -273,7 +280,7 @@ stretches as (
     from daily_changes
 ),
 
-counted as (
+daily_values as (
     select
         account_id,
         condition_number,
@@ -283,40 +290,42 @@ counted as (
     from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
--- What has happened on a day that is not over counts, what has not says nothing yet.
+-- A day that is not over counts its own events, but is never below the last complete day, as events
+-- that are missing so far mean nothing. Low values mean something only where the whole window was
+-- observed.
 event_values as (
     select
-        counted.account_id,
-        counted.date_day,
-        counted.condition_number,
+        daily_values.account_id,
+        daily_values.date_day,
+        daily_values.condition_number,
         greatest(
-            counted.criterion_value,
-            coalesce(last_complete.criterion_value, counted.criterion_value)
+            daily_values.criterion_value,
+            coalesce(last_complete.criterion_value, daily_values.criterion_value)
         ) as criterion_value
-    from counted
+    from daily_values
     inner join conditions
-        on counted.condition_number = conditions.condition_number
+        on daily_values.condition_number = conditions.condition_number
     inner join condition_streams
-        on counted.condition_number = condition_streams.condition_number
+        on daily_values.condition_number = condition_streams.condition_number
     inner join condition_days
         on
-            counted.condition_number = condition_days.condition_number
-            and counted.date_day = condition_days.date_day
-    left join counted as last_complete
+            daily_values.condition_number = condition_days.condition_number
+            and daily_values.date_day = condition_days.date_day
+    left join daily_values as last_complete
         on
-            counted.account_id = last_complete.account_id
-            and counted.condition_number = last_complete.condition_number
+            daily_values.account_id = last_complete.account_id
+            and daily_values.condition_number = last_complete.condition_number
             and case
-                when counted.date_day > condition_streams.complete_through
+                when daily_values.date_day > condition_streams.complete_through
                     then condition_streams.complete_through
             end = last_complete.date_day
     where
         conditions.operator in ('>=', '>')
         or condition_days.observed_since <= greatest(
-            counted.started_on,
+            daily_values.started_on,
             coalesce(
-                {{ add_days('counted.date_day', '1 - conditions.within_days') }},
-                counted.started_on
+                {{ add_days('daily_values.date_day', '1 - conditions.within_days') }},
+                daily_values.started_on
             )
         )
 )

@@ -1,3 +1,5 @@
+-- What met the criteria of each risk episode on its first and last day, as JSON and in words. One
+-- row per episode.
 with
 
 episodes as (
@@ -65,6 +67,7 @@ seen_criteria as (
             and seen_days.seen_on = condition_days.date_day
 ),
 
+-- The milestones that were overdue on the day, as int_risk_condition_days counts them.
 dues as (
     select
         seen_criteria.risk_signal_id,
@@ -126,7 +129,7 @@ late_milestones as (
     group by risk_signal_id, seen, condition_number
 ),
 
-with_units as (
+unit_criteria as (
     select
         seen_criteria.*,
         case when seen_criteria.measure = 'fall' then 'ratio' else signals.unit end as unit
@@ -135,41 +138,41 @@ with_units as (
         on seen_criteria.measure = 'signal' and seen_criteria.subject = signals.signal
 ),
 
-worded as (
+criteria_with_wording as (
     select
-        with_units.*,
+        unit_criteria.*,
         case
-            when with_units.measure = 'milestone_days_overdue'
+            when unit_criteria.measure = 'milestone_days_overdue'
                 then ' ' || late_milestones.milestones
             else
-                ' ' || with_units.label || ' '
+                ' ' || unit_criteria.label || ' '
                 || coalesce(
-                    {{ number_with_unit('with_units.criterion_value', 'with_units.unit') }},
+                    {{ number_with_unit('unit_criteria.criterion_value', 'unit_criteria.unit') }},
                     'not observed'
                 )
                 || ' ('
-                || case with_units.operator
+                || case unit_criteria.operator
                     when '>=' then 'at least '
                     when '>' then 'above '
                     when '<=' then 'at most '
                     else 'below '
                 end
-                || {{ number_with_unit('with_units.threshold', 'with_units.unit') }}
+                || {{ number_with_unit('unit_criteria.threshold', 'unit_criteria.unit') }}
                 || coalesce(
-                    case with_units.occasion when 'since' then '; since ' else '; until ' end
-                    || cast(with_units.occasion_on as {{ dbt.type_string() }}), ''
+                    case unit_criteria.occasion when 'since' then '; since ' else '; until ' end
+                    || cast(unit_criteria.occasion_on as {{ dbt.type_string() }}), ''
                 )
                 || ')'
         end as wording
-    from with_units
+    from unit_criteria
     left join late_milestones
         on
-            with_units.risk_signal_id = late_milestones.risk_signal_id
-            and with_units.seen = late_milestones.seen
-            and with_units.condition_number = late_milestones.condition_number
+            unit_criteria.risk_signal_id = late_milestones.risk_signal_id
+            and unit_criteria.seen = late_milestones.seen
+            and unit_criteria.condition_number = late_milestones.condition_number
 ),
 
-paired as (
+criteria as (
     select
         risk_signal_id,
         '{"measure":"' || measure || '","subject":"' || subject || '","operator":"' || operator
@@ -187,7 +190,7 @@ paired as (
         || '}' as criterion,
         max(case when seen = 'first' then wording end) as first_wording,
         max(case when seen = 'last' then wording end) as last_wording
-    from worded
+    from criteria_with_wording
     group by
         risk_signal_id,
         condition_number,
@@ -205,7 +208,7 @@ evidence as (
         '[' || {{ joined_texts('criterion') }} || ']' as evidence,
         {{ joined_texts('first_wording') }} as first_wording,
         {{ joined_texts('last_wording') }} as last_wording
-    from paired
+    from criteria
     group by risk_signal_id
 )
 

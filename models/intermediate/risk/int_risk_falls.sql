@@ -1,5 +1,7 @@
 {%- set first_number = "cast('2000-01-01' as date)" -%}
 
+-- One-sided binomial test of whether an account's last week of sessions fell, with the false
+-- discovery rate of the day (Benjamini-Hochberg). One row per account and day with whole weeks.
 with
 
 measured_signals as (
@@ -31,7 +33,7 @@ numbers as (
     from number_days
 ),
 
--- The logarithm of the factorial of a number is the sum of the logarithms up to it.
+-- The logarithm of a factorial is the running sum of logarithms.
 log_factorials as (
     select
         number,
@@ -56,7 +58,7 @@ earlier_weeks as (
         {{ add_days('measured_signals.date_day', '7 * numbers.number') }}
 ),
 
--- All weeks whole: the account was there, and its users were observed without a gap.
+-- Whole weeks only: the account existed throughout, and its users were observed without a gap.
 weeks as (
     select
         measured_signals.account_id,
@@ -89,7 +91,7 @@ books as (
     group by date_day
 ),
 
-tested as (
+tested_weeks as (
     select
         weeks.*,
         weeks.all_count > risk_settings.exact_up_to as is_approximated,
@@ -105,7 +107,7 @@ tested as (
     where weeks.all_count >= risk_settings.min_sessions and books.all_count > 0
 ),
 
-fallen as (
+fallen_weeks as (
     select
         account_id,
         date_day,
@@ -113,28 +115,28 @@ fallen as (
         all_count,
         is_approximated,
         {{ as_double('expected_share') }} as expected_share
-    from tested
+    from tested_weeks
     where session_count < expected_share * all_count and expected_share < 1
 ),
 
 exact_terms as (
     select
-        fallen.account_id,
-        fallen.date_day,
+        fallen_weeks.account_id,
+        fallen_weeks.date_day,
         of_all.log_factorial - of_some.log_factorial - of_others.log_factorial
-        + of_some.number * ln(fallen.expected_share)
-        + of_others.number * ln(1 - fallen.expected_share) as log_term
-    from fallen
+        + of_some.number * ln(fallen_weeks.expected_share)
+        + of_others.number * ln(1 - fallen_weeks.expected_share) as log_term
+    from fallen_weeks
     inner join log_factorials as of_all
-        on fallen.all_count = of_all.number
+        on fallen_weeks.all_count = of_all.number
     inner join log_factorials as of_some
-        on fallen.session_count >= of_some.number
+        on fallen_weeks.session_count >= of_some.number
     inner join log_factorials as of_others
-        on fallen.all_count - of_some.number = of_others.number
-    where not fallen.is_approximated
+        on fallen_weeks.all_count - of_some.number = of_others.number
+    where not fallen_weeks.is_approximated
 ),
 
--- A term below e^-700 is 0 to every digit that is kept, and Postgres refuses to work it out.
+-- A term below e^-700 is 0 in every digit that is kept, and Postgres fails to compute it.
 exact_tails as (
     select
         account_id,
@@ -144,15 +146,15 @@ exact_tails as (
     group by account_id, date_day
 ),
 
--- Of many sessions the normal tail, with its correction for continuity. Where the expected share is
--- below a half it is the greater of the two, so that the test errs towards silence.
+-- With many sessions the normal approximation, with correction for continuity. Where the expected
+-- share is below a half its tail is the larger of the two, so that the test errs towards no fall.
 approximate_scores as (
     select
         account_id,
         date_day,
         (session_count + 0.5 - all_count * expected_share)
         / sqrt(all_count * expected_share * (1 - expected_share)) as z
-    from fallen
+    from fallen_weeks
     where is_approximated
 ),
 
@@ -170,31 +172,32 @@ tails as (
     select * from approximate_tails
 ),
 
--- Who did not fall is tested too, and is no evidence.
-judged as (
+-- Weeks that did not fall are tests too, with a p-value of 1.
+weeks_with_p_value as (
     select
-        tested.account_id,
-        tested.date_day,
-        tested.session_count,
-        tested.all_count,
-        tested.expected_share,
+        tested_weeks.account_id,
+        tested_weeks.date_day,
+        tested_weeks.session_count,
+        tested_weeks.all_count,
+        tested_weeks.expected_share,
         {{ round_half_up('coalesce(tails.p_value, 1)', 9) }} as p_value
-    from tested
+    from tested_weeks
     left join tails
         on
-            tested.account_id = tails.account_id
-            and tested.date_day = tails.date_day
+            tested_weeks.account_id = tails.account_id
+            and tested_weeks.date_day = tails.date_day
 ),
 
-ranked as (
+ranked_weeks as (
     select
-        judged.*,
+        weeks_with_p_value.*,
         count(*) over (partition by date_day) as test_count,
         row_number() over (partition by date_day order by p_value, account_id) as place
-    from judged
+    from weeks_with_p_value
 ),
 
--- Benjamini and Hochberg: the least rate of false discoveries at which the day's list holds it.
+-- Benjamini-Hochberg: the least false discovery rate at which the list of the day's falls holds
+-- this one, as a running minimum from the largest p-value down.
 falls as (
     select
         account_id,
@@ -208,7 +211,7 @@ falls as (
             ~ 'partition by date_day order by place desc '
             ~ 'rows between unbounded preceding and current row)', 6
         ) }} as false_discovery_rate
-    from ranked
+    from ranked_weeks
 )
 
 select * from falls

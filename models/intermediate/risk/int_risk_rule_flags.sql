@@ -1,3 +1,5 @@
+-- Whether each rule had an open episode on the score dates whose outcome is known, to judge how
+-- well rules foresee churn. One row per rule, account, score date and horizon.
 with
 
 outcomes as (
@@ -37,7 +39,7 @@ churn_days as (
     group by outcomes.account_id, outcomes.score_date, outcomes.horizon_days
 ),
 
-aged as (
+outcomes_with_age as (
     select
         outcomes.account_id,
         outcomes.segment,
@@ -56,35 +58,35 @@ aged as (
             and outcomes.horizon_days = churn_days.horizon_days
 ),
 
-applied as (
+outcomes_with_rule as (
     select
-        aged.*,
+        outcomes_with_age.*,
         rules.rule_id
-    from aged
+    from outcomes_with_age
     inner join rules
         on
-            aged.segment = rules.segment
-            and aged.age_days >= rules.from_day
-            and coalesce(aged.age_days <= rules.to_day, true)
+            outcomes_with_age.segment = rules.segment
+            and outcomes_with_age.age_days >= rules.from_day
+            and coalesce(outcomes_with_age.age_days <= rules.to_day, true)
 ),
 
 flags as (
     select
-        applied.rule_id,
-        applied.account_id,
-        applied.segment,
-        applied.score_date,
-        applied.horizon_days,
-        applied.has_churned,
+        outcomes_with_rule.rule_id,
+        outcomes_with_rule.account_id,
+        outcomes_with_rule.segment,
+        outcomes_with_rule.score_date,
+        outcomes_with_rule.horizon_days,
+        outcomes_with_rule.has_churned,
         episodes.risk_signal_id is not null as is_flagged,
-        {{ days_between('episodes.first_seen_on', 'applied.churned_on') }} as lead_days
-    from applied
+        {{ days_between('episodes.first_seen_on', 'outcomes_with_rule.churned_on') }} as lead_days
+    from outcomes_with_rule
     left join episodes
         on
-            applied.account_id = episodes.account_id
-            and applied.rule_id = episodes.rule_id
-            and applied.score_date >= episodes.first_seen_on
-            and coalesce(applied.score_date < episodes.cleared_on, true)
+            outcomes_with_rule.account_id = episodes.account_id
+            and outcomes_with_rule.rule_id = episodes.rule_id
+            and outcomes_with_rule.score_date >= episodes.first_seen_on
+            and coalesce(outcomes_with_rule.score_date < episodes.cleared_on, true)
 )
 
 select * from flags

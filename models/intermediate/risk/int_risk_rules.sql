@@ -1,3 +1,5 @@
+-- The risk rule of each segment: the segment's own row of risk_rules before that of `any`. One row
+-- per segment and rule.
 {{ config(materialized='view') }}
 
 with
@@ -10,7 +12,7 @@ size_classes as (
     select * from {{ ref('size_classes') }}
 ),
 
-ranked as (
+ranked_rules as (
     select
         size_classes.segment,
         risk_rules.rule_id,
@@ -30,7 +32,7 @@ ranked as (
         on risk_rules.segment in (size_classes.segment, 'any')
 ),
 
-chosen as (
+segment_rules as (
     select
         segment,
         rule_id,
@@ -41,8 +43,8 @@ chosen as (
         owner_role,
         clear_after_days,
         band_cap
-    from ranked
+    from ranked_rules
     where choice = 1
 )
 
-select * from chosen
+select * from segment_rules

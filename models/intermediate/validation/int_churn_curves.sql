@@ -1,3 +1,6 @@
+-- Churn probabilities by bin of a predictor: isotonic regression with Wilson's interval,
+-- cross-fitted over folds of accounts. One row per basis, horizon, model version, predictor,
+-- left-out fold and bin.
 with
 
 predictors as (
@@ -38,9 +41,9 @@ folds as (
     from cells
 ),
 
--- Fold 0 is nobody's: its curve has seen everybody and is the one in use. The curve of another fold
--- judges the accounts of that fold, none of which it has seen.
-seen as (
+-- Fold 0 leaves nobody out: its curve is trained on all accounts and is the one in use. The curve
+-- of another fold is trained on all accounts but those of that fold, and predicts only them.
+training_cells as (
     select
         cells.*,
         0 as left_out_fold
@@ -59,7 +62,7 @@ seen as (
             and cells.fold <> folds.fold
 ),
 
-trained as (
+training_totals as (
     select
         basis,
         horizon_days,
@@ -69,19 +72,19 @@ trained as (
         left_out_fold,
         sum(observations) as observations,
         sum(churners) as churners
-    from seen
+    from training_cells
     group by basis, horizon_days, model_version, predictor, prior_weight, left_out_fold
 ),
 
--- Half a churner more on either side, so that no probability is 0 or 1.
+-- Half a churner and half a retained account are added, so that no probability is 0 or 1.
 base_rates as (
     select
-        trained.*,
+        training_totals.*,
         {{ as_double('churners + 0.5') }} / (observations + 1) as base_rate
-    from trained
+    from training_totals
 ),
 
-trained_bins as (
+training_bins as (
     select
         basis,
         horizon_days,
@@ -91,7 +94,7 @@ trained_bins as (
         bin,
         sum(observations) as observations,
         sum(churners) as churners
-    from seen
+    from training_cells
     group by basis, horizon_days, model_version, predictor, left_out_fold, bin
 ),
 
@@ -114,7 +117,8 @@ used_bins as (
     cross join validation_horizons
 ),
 
--- Each bin counts the prior's observations at the base rate too, so that few say little.
+-- Each bin also counts `prior_weight` observations at the base rate, so that a bin with few
+-- observations stays near it.
 bins as (
     select
         used_bins.*,
@@ -122,8 +126,8 @@ bins as (
         base_rates.base_rate,
         base_rates.observations as training_observations,
         base_rates.churners as training_churners,
-        coalesce(trained_bins.observations, 0) + base_rates.prior_weight as weight,
-        coalesce(trained_bins.churners, 0) + base_rates.prior_weight * base_rates.base_rate
+        coalesce(training_bins.observations, 0) + base_rates.prior_weight as weight,
+        coalesce(training_bins.churners, 0) + base_rates.prior_weight * base_rates.base_rate
             as churn
     from used_bins
     inner join base_rates
@@ -132,17 +136,17 @@ bins as (
             and used_bins.horizon_days = base_rates.horizon_days
             and used_bins.model_version = base_rates.model_version
             and used_bins.predictor = base_rates.predictor
-    left join trained_bins
+    left join training_bins
         on
-            used_bins.basis = trained_bins.basis
-            and used_bins.horizon_days = trained_bins.horizon_days
-            and used_bins.model_version = trained_bins.model_version
-            and used_bins.predictor = trained_bins.predictor
-            and base_rates.left_out_fold = trained_bins.left_out_fold
-            and used_bins.bin = trained_bins.bin
+            used_bins.basis = training_bins.basis
+            and used_bins.horizon_days = training_bins.horizon_days
+            and used_bins.model_version = training_bins.model_version
+            and used_bins.predictor = training_bins.predictor
+            and base_rates.left_out_fold = training_bins.left_out_fold
+            and used_bins.bin = training_bins.bin
 ),
 
-sums as (
+bins_with_running_sums as (
     select
         bins.*,
         sum(weight) over (
@@ -158,8 +162,8 @@ sums as (
     from bins
 ),
 
--- Rates of all runs of bins, from the first to the last of a run.
-runs as (
+-- Churn rates of all runs of consecutive bins, from differences of running sums.
+bin_runs as (
     select
         firsts.basis,
         firsts.horizon_days,
@@ -172,8 +176,8 @@ runs as (
             '(lasts.churn_so_far - firsts.churn_so_far + firsts.churn)'
             ~ ' / (lasts.weight_so_far - firsts.weight_so_far + firsts.weight)', 12
         ) }} as rate
-    from sums as firsts
-    inner join sums as lasts
+    from bins_with_running_sums as firsts
+    inner join bins_with_running_sums as lasts
         on
             firsts.basis = lasts.basis
             and firsts.horizon_days = lasts.horizon_days
@@ -183,9 +187,10 @@ runs as (
             and firsts.bin <= lasts.bin
 ),
 
--- Isotonic regression, falling in the score, by its min-max formula (Robertson, Wright and Dykstra
--- 1988): of the runs that begin at or before the bin, the least of the largest that reach it.
-largest as (
+-- Isotonic regression, never higher in a higher bin, by its min-max formula (Robertson, Wright and
+-- Dykstra 1988): the least, over the first bins of the runs that hold the bin, of the largest rate
+-- over their last bins.
+largest_rates as (
     select
         bins.basis,
         bins.horizon_days,
@@ -193,23 +198,23 @@ largest as (
         bins.predictor,
         bins.left_out_fold,
         bins.bin,
-        runs.first_bin,
-        max(runs.rate) as rate
+        bin_runs.first_bin,
+        max(bin_runs.rate) as rate
     from bins
-    inner join runs
+    inner join bin_runs
         on
-            bins.basis = runs.basis
-            and bins.horizon_days = runs.horizon_days
-            and bins.model_version = runs.model_version
-            and bins.predictor = runs.predictor
-            and bins.left_out_fold = runs.left_out_fold
-            and bins.bin between runs.first_bin and runs.last_bin
+            bins.basis = bin_runs.basis
+            and bins.horizon_days = bin_runs.horizon_days
+            and bins.model_version = bin_runs.model_version
+            and bins.predictor = bin_runs.predictor
+            and bins.left_out_fold = bin_runs.left_out_fold
+            and bins.bin between bin_runs.first_bin and bin_runs.last_bin
     group by
         bins.basis, bins.horizon_days, bins.model_version, bins.predictor,
-        bins.left_out_fold, bins.bin, runs.first_bin
+        bins.left_out_fold, bins.bin, bin_runs.first_bin
 ),
 
-fitted as (
+fitted_bins as (
     select
         basis,
         horizon_days,
@@ -218,29 +223,29 @@ fitted as (
         left_out_fold,
         bin,
         min(rate) as churn_probability
-    from largest
+    from largest_rates
     group by basis, horizon_days, model_version, predictor, left_out_fold, bin
 ),
 
--- Bins that share a probability are one block, and its interval rests on all of it.
+-- Bins with the same probability are one block, and its interval rests on all of it.
 blocks as (
     select
         bins.*,
-        fitted.churn_probability,
+        fitted_bins.churn_probability,
         sum(bins.weight) over (
             partition by
                 bins.basis, bins.horizon_days, bins.model_version, bins.predictor,
-                bins.left_out_fold, fitted.churn_probability
+                bins.left_out_fold, fitted_bins.churn_probability
         ) as block_weight
     from bins
-    inner join fitted
+    inner join fitted_bins
         on
-            bins.basis = fitted.basis
-            and bins.horizon_days = fitted.horizon_days
-            and bins.model_version = fitted.model_version
-            and bins.predictor = fitted.predictor
-            and bins.left_out_fold = fitted.left_out_fold
-            and bins.bin = fitted.bin
+            bins.basis = fitted_bins.basis
+            and bins.horizon_days = fitted_bins.horizon_days
+            and bins.model_version = fitted_bins.model_version
+            and bins.predictor = fitted_bins.predictor
+            and bins.left_out_fold = fitted_bins.left_out_fold
+            and bins.bin = fitted_bins.bin
 ),
 
 curves as (

@@ -1,3 +1,5 @@
+-- Expected loss of ARR within `expected_loss_days`: ARR times the churn probability of the score.
+-- One row per account and score date of the live track, without those that have left.
 with
 
 scores as (
@@ -34,7 +36,7 @@ base_rates as (
     from churn_curves
 ),
 
-dated as (
+score_windows as (
     select
         scores.account_id,
         scores.segment,
@@ -52,43 +54,45 @@ dated as (
     cross join validation_horizons
 ),
 
-bound as (
+-- Terms that run past the window, with no notice given by the score date, bind the account: it is
+-- not at risk.
+bound_accounts as (
     select distinct
-        dated.account_id,
-        dated.score_date
-    from dated
+        score_windows.account_id,
+        score_windows.score_date
+    from score_windows
     inner join subscription_periods
-        on dated.account_id = subscription_periods.account_id
-    where {{ is_bound_beyond('dated.window_ends_on', 'dated.score_date') }}
+        on score_windows.account_id = subscription_periods.account_id
+    where {{ is_bound_beyond('score_windows.window_ends_on', 'score_windows.score_date') }}
 ),
 
-known as (
+scores_with_probability as (
     select
-        dated.*,
+        score_windows.*,
         measured_signals.arr,
-        bound.account_id is null as is_at_risk,
+        bound_accounts.account_id is null as is_at_risk,
         case
-            when coalesce(base_rates.training_churners, 0) >= dated.min_churners
+            when coalesce(base_rates.training_churners, 0) >= score_windows.min_churners
                 then coalesce(churn_curves.churn_probability, base_rates.base_rate)
         end as churn_probability
-    from dated
+    from score_windows
     left join measured_signals
         on
-            dated.account_id = measured_signals.account_id
-            and dated.score_date = measured_signals.date_day
-    left join bound
+            score_windows.account_id = measured_signals.account_id
+            and score_windows.score_date = measured_signals.date_day
+    left join bound_accounts
         on
-            dated.account_id = bound.account_id
-            and dated.score_date = bound.score_date
+            score_windows.account_id = bound_accounts.account_id
+            and score_windows.score_date = bound_accounts.score_date
     left join base_rates
         on
-            dated.horizon_days = base_rates.horizon_days
-            and dated.model_version = base_rates.model_version
+            score_windows.horizon_days = base_rates.horizon_days
+            and score_windows.model_version = base_rates.model_version
     left join churn_curves
         on
-            dated.horizon_days = churn_curves.horizon_days
-            and dated.model_version = churn_curves.model_version
-            and dated.bin = churn_curves.bin
+            score_windows.horizon_days = churn_curves.horizon_days
+            and score_windows.model_version = churn_curves.model_version
+            and score_windows.bin = churn_curves.bin
 ),
 
 expected_losses as (
@@ -111,7 +115,7 @@ expected_losses as (
             when status <> 'scored' then 'base rate x ARR, the account has no score'
             else 'churn probability x ARR'
         end as stake_basis
-    from known
+    from scores_with_probability
 )
 
 select * from expected_losses

@@ -1,15 +1,17 @@
+-- What became of an account after a score (churned, retained, or why there is no label), with its
+-- split for training and validation. One row per basis, account, sampled score date and horizon.
 with
 
 build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-restated as (
+restated_scores as (
     select * from {{ ref('int_health_scores') }}
     where status = 'scored' and track = 'live'
 ),
 
-published as (
+published_scores as (
     select * from {{ ref('int_health_published') }}
     where status = 'scored'
 ),
@@ -52,23 +54,24 @@ scores as (
         segment,
         score,
         band
-    from restated
+    from restated_scores
     union all
     select
         'known_then' as basis,
-        published.account_id,
-        published.score_date,
-        published.model_version,
+        published_scores.account_id,
+        published_scores.score_date,
+        published_scores.model_version,
         accounts.segment,
-        published.score,
-        published.band
-    from published
+        published_scores.score,
+        published_scores.band
+    from published_scores
     inner join accounts
-        on published.account_id = accounts.account_id
+        on published_scores.account_id = accounts.account_id
 ),
 
--- 2000-01-03 is a Monday: every so many weeks as a horizon fills, on the same days in every build.
-sampled as (
+-- A score date every ceil(horizon / 7) weeks, so that the windows of an account do not overlap;
+-- counted from Monday 2000-01-03, so that every build samples the same dates.
+sampled_scores as (
     select
         scores.basis,
         scores.account_id,
@@ -104,11 +107,12 @@ windows as (
         account_id,
         score_date,
         window_ends_on
-    from sampled
+    from sampled_scores
 ),
 
--- What the window tells and no later day: the end of the terms that began by its end. Terms that
--- run past the window, and that nobody had given notice of, bind the account throughout it.
+-- The label uses only what is known at the end of the window: the latest end of the terms begun by
+-- then. Terms that run past the window, with no notice given by the score date, bind the account
+-- throughout it: it is not at risk.
 window_terms as (
     select
         windows.account_id,
@@ -129,65 +133,66 @@ window_terms as (
     group by windows.account_id, windows.score_date, windows.window_ends_on
 ),
 
-labelled as (
+labelled_scores as (
     select
-        sampled.*,
+        sampled_scores.*,
         case
-            when sampled.window_ends_on > build_moment.as_of then 'window_open'
+            when sampled_scores.window_ends_on > build_moment.as_of then 'window_open'
             when window_terms.is_bound then 'not_at_risk'
             when
-                completions.completed_on <= sampled.window_ends_on
+                completions.completed_on <= sampled_scores.window_ends_on
                 then 'completed'
-            when window_terms.terms_end_on <= sampled.gap_ends_on then 'churned_in_gap'
-            when window_terms.terms_end_on <= sampled.window_ends_on then 'churned'
+            when window_terms.terms_end_on <= sampled_scores.gap_ends_on then 'churned_in_gap'
+            when window_terms.terms_end_on <= sampled_scores.window_ends_on then 'churned'
             else 'retained'
         end as outcome
-    from sampled
+    from sampled_scores
     cross join build_moment
     left join window_terms
         on
-            sampled.account_id = window_terms.account_id
-            and sampled.score_date = window_terms.score_date
-            and sampled.window_ends_on = window_terms.window_ends_on
+            sampled_scores.account_id = window_terms.account_id
+            and sampled_scores.score_date = window_terms.score_date
+            and sampled_scores.window_ends_on = window_terms.window_ends_on
     left join completions
         on
             window_terms.account_id = completions.account_id
             and window_terms.terms_end_on = completions.completed_on
 ),
 
--- Score and churn both go with age, so an account is compared with those of its stage.
-staged as (
+-- Score and churn both depend on age, so accounts are compared within their stage.
+scores_with_stage as (
     select
-        labelled.*,
+        labelled_scores.*,
         stages.stage,
-        sum(case when labelled.outcome in ('churned', 'retained') then 1 else 0 end) over (
+        sum(case when labelled_scores.outcome in ('churned', 'retained') then 1 else 0 end) over (
             partition by
-                labelled.basis, labelled.model_version, labelled.horizon_days,
-                labelled.score_date, stages.stage
+                labelled_scores.basis, labelled_scores.model_version, labelled_scores.horizon_days,
+                labelled_scores.score_date, stages.stage
         ) as stage_accounts
-    from labelled
+    from labelled_scores
     left join stages
         on
-            labelled.account_id = stages.account_id
-            and labelled.score_date = stages.score_date
+            labelled_scores.account_id = stages.account_id
+            and labelled_scores.score_date = stages.score_date
 ),
 
--- A landmark: who was treated is settled when the gap ends, before anything that the label tells.
-treated as (
+-- Landmark: only a treatment within the lead gap counts, before anything that the label rests on.
+treated_scores as (
     select distinct
-        labelled.account_id,
-        labelled.score_date,
-        labelled.horizon_days
-    from labelled
+        labelled_scores.account_id,
+        labelled_scores.score_date,
+        labelled_scores.horizon_days
+    from labelled_scores
     inner join treated_days
         on
-            labelled.account_id = treated_days.account_id
-            and labelled.score_date < treated_days.treated_on
-            and labelled.gap_ends_on >= treated_days.treated_on
+            labelled_scores.account_id = treated_days.account_id
+            and labelled_scores.score_date < treated_days.treated_on
+            and labelled_scores.gap_ends_on >= treated_days.treated_on
 ),
 
--- By closed windows and not by labels, so that no outcome moves a split.
-dates as (
+-- Dates are split by the number of closed windows and not of labels, so that no outcome moves a
+-- split.
+date_counts as (
     select
         basis,
         horizon_days,
@@ -195,18 +200,18 @@ dates as (
         train_share,
         validation_share,
         sum(case when outcome = 'window_open' then 0 else 1 end) as observations
-    from labelled
+    from labelled_scores
     group by basis, horizon_days, score_date, train_share, validation_share
 ),
 
-dates_so_far as (
+dates_with_running_counts as (
     select
-        dates.*,
+        date_counts.*,
         sum(observations) over (partition by basis, horizon_days) as all_observations,
         sum(observations) over (
             partition by basis, horizon_days order by score_date
         ) as observations_so_far
-    from dates
+    from date_counts
 ),
 
 split_dates as (
@@ -219,91 +224,99 @@ split_dates as (
             when observations_so_far <= (train_share + validation_share) * all_observations then 2
             else 3
         end as split_number
-    from dates_so_far
+    from dates_with_running_counts
 ),
 
-dated as (
+scores_with_date_split as (
     select
-        staged.*,
-        case when staged.stage_accounts >= staged.min_stage_accounts then staged.stage end
-            as compared_stage,
+        scores_with_stage.*,
+        case
+            when scores_with_stage.stage_accounts >= scores_with_stage.min_stage_accounts
+                then scores_with_stage.stage
+        end as compared_stage,
         split_dates.split_number,
         min(split_dates.split_number) over (
-            partition by staged.basis, staged.account_id, staged.horizon_days
+            partition by
+                scores_with_stage.basis,
+                scores_with_stage.account_id,
+                scores_with_stage.horizon_days
         ) as first_split_number
-    from staged
+    from scores_with_stage
     inner join split_dates
         on
-            staged.basis = split_dates.basis
-            and staged.horizon_days = split_dates.horizon_days
-            and staged.score_date = split_dates.score_date
+            scores_with_stage.basis = split_dates.basis
+            and scores_with_stage.horizon_days = split_dates.horizon_days
+            and scores_with_stage.score_date = split_dates.score_date
 ),
 
--- An account first seen late can only be allotted to a split that is not over by then.
-reachable as (
+-- An account first seen late can only be assigned to a split that is not over by then.
+scores_with_passed_share as (
     select
-        dated.*,
+        scores_with_date_split.*,
         case first_split_number
             when 1 then cast(0 as decimal(9, 4))
             when 2 then train_share
             else train_share + validation_share
         end as passed_share
-    from dated
+    from scores_with_date_split
 ),
 
-allotted as (
+scores_with_split_point as (
     select
-        reachable.*,
+        scores_with_passed_share.*,
         passed_share + (1 - passed_share) * {{ draw_of('account_id') }} as split_point
-    from reachable
+    from scores_with_passed_share
 ),
 
-numbered as (
+scores_with_splits as (
     select
-        allotted.*,
+        scores_with_split_point.*,
         case
             when split_point < train_share then 1
             when split_point < train_share + validation_share then 2
             else 3
         end as account_split_number
-    from allotted
+    from scores_with_split_point
 ),
 
+-- A row belongs to a split only where its date and its account do: accounts of the training split
+-- are not used again for validation or in the holdout.
 outcomes as (
     select
-        numbered.account_id,
-        numbered.score_date,
-        numbered.horizon_days,
-        numbered.model_version,
-        numbered.segment,
-        coalesce(numbered.compared_stage, 'any') as compared_stage,
-        numbered.score,
-        numbered.band,
-        numbered.basis,
-        numbered.gap_ends_on,
-        numbered.window_ends_on,
-        numbered.outcome,
-        case numbered.outcome when 'churned' then true when 'retained' then false end
+        scores_with_splits.account_id,
+        scores_with_splits.score_date,
+        scores_with_splits.horizon_days,
+        scores_with_splits.model_version,
+        scores_with_splits.segment,
+        coalesce(scores_with_splits.compared_stage, 'any') as compared_stage,
+        scores_with_splits.score,
+        scores_with_splits.band,
+        scores_with_splits.basis,
+        scores_with_splits.gap_ends_on,
+        scores_with_splits.window_ends_on,
+        scores_with_splits.outcome,
+        case scores_with_splits.outcome when 'churned' then true when 'retained' then false end
             as has_churned,
-        treated.account_id is not null as is_treated,
-        case numbered.account_split_number
+        treated_scores.account_id is not null as is_treated,
+        case scores_with_splits.account_split_number
             when 1 then 'train'
             when 2 then 'validation'
             else 'holdout'
         end as account_split,
         case
-            when numbered.split_number <> numbered.account_split_number then 'none'
-            when numbered.split_number = 1 then 'train'
-            when numbered.split_number = 2 then 'validation'
+            when scores_with_splits.split_number <> scores_with_splits.account_split_number
+                then 'none'
+            when scores_with_splits.split_number = 1 then 'train'
+            when scores_with_splits.split_number = 2 then 'validation'
             else 'holdout'
         end as split,
-        numbered.fold
-    from numbered
-    left join treated
+        scores_with_splits.fold
+    from scores_with_splits
+    left join treated_scores
         on
-            numbered.account_id = treated.account_id
-            and numbered.score_date = treated.score_date
-            and numbered.horizon_days = treated.horizon_days
+            scores_with_splits.account_id = treated_scores.account_id
+            and scores_with_splits.score_date = treated_scores.score_date
+            and scores_with_splits.horizon_days = treated_scores.horizon_days
 )
 
 select * from outcomes

@@ -1,3 +1,5 @@
+-- The predictors with the churn probability of their bin, cross-fitted: from the curve that has not
+-- seen the account's fold. One row per row of int_health_predictors.
 with
 
 predictors as (

@@ -1,3 +1,5 @@
+-- Each labelled outcome with the value and bin of each predictor: the score, candidate scores, and
+-- metrics that were observed. One row per basis, account, score date, horizon and predictor.
 with
 
 outcomes as (
@@ -15,7 +17,7 @@ candidates as (
     where status = 'scored' and track <> 'live'
 ),
 
-published as (
+published_scores as (
     select * from {{ ref('int_health_published') }}
     where status = 'scored'
 ),
@@ -29,7 +31,7 @@ validation_horizons as (
     select * from {{ ref('validation_horizons') }}
 ),
 
-sampled as (
+sampled_scores as (
     select distinct
         basis,
         account_id,
@@ -41,19 +43,19 @@ sampled as (
 
 published_components as (
     select
-        sampled.account_id,
-        sampled.score_date,
+        sampled_scores.account_id,
+        sampled_scores.score_date,
         health_weights.metric,
-        {{ json_text('published.components', 'health_weights.metric') }} as component
-    from sampled
-    inner join published
+        {{ json_text('published_scores.components', 'health_weights.metric') }} as component
+    from sampled_scores
+    inner join published_scores
         on
-            sampled.account_id = published.account_id
-            and sampled.score_date = published.score_date
+            sampled_scores.account_id = published_scores.account_id
+            and sampled_scores.score_date = published_scores.score_date
     inner join health_weights
-        on published.model_version = health_weights.model_version
+        on published_scores.model_version = health_weights.model_version
     where
-        sampled.basis = 'known_then'
+        sampled_scores.basis = 'known_then'
 ),
 
 published_metrics as (
@@ -74,7 +76,7 @@ predictors as (
         score_date,
         cast(score as decimal(18, 6)) as predictor_value,
         band
-    from sampled
+    from sampled_scores
     union all
     select
         'restated' as basis,
@@ -104,7 +106,7 @@ predictors as (
     from published_metrics
 ),
 
-observed as (
+observed_predictors as (
     select
         outcomes.basis,
         outcomes.account_id,
@@ -137,4 +139,4 @@ observed as (
         on outcomes.horizon_days = validation_horizons.horizon_days
 )
 
-select * from observed
+select * from observed_predictors

@@ -1,3 +1,5 @@
+-- Scores as they were published by the end of the score date: the last revision in
+-- fct_score_records. One row per account and score weekday.
 with
 
 records as (
@@ -16,7 +18,7 @@ last_revisions as (
     group by account_id, score_date
 ),
 
-published as (
+published_records as (
     select
         records.account_id,
         records.score_date,
@@ -34,4 +36,4 @@ published as (
             and records.revision = last_revisions.revision
 )
 
-select * from published
+select * from published_records

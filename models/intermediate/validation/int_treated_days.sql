@@ -1,3 +1,5 @@
+-- Days on which a task counts as a treatment; an outcome that task_outcomes doesn't list does too.
+-- One row per account and day.
 with
 
 tasks as (

@@ -1,3 +1,5 @@
+-- AUC of each cohort within score dates and stages, with DeLong's error, accounts as clusters;
+-- precision and recall of the worst share. One row per cohort.
 with
 
 placements as (
@@ -11,8 +13,8 @@ areas as (
     from placements
 ),
 
--- DeLong's components by account, after Obuchowski (1997), over the pairs of all groups: what an
--- account's pairs add beyond the area, squared.
+-- DeLong's variance components by account (Obuchowski 1997), over the pairs of all groups: the
+-- squared sums of what an account's pairs add beyond the AUC.
 components as (
     select
         areas.*,

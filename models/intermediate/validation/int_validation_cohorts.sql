@@ -1,3 +1,5 @@
+-- Which cohorts each cell of predictions belongs to: its own segment and all, its own split and
+-- all, all accounts and the untreated. One row per cell and cohort.
 with
 
 predictions as (
@@ -16,7 +18,7 @@ cells as (
     from predictions
 ),
 
-numbered as (
+numbered_cells as (
     select
         cells.*,
         row_number() over (
@@ -26,39 +28,39 @@ numbered as (
     from cells
 ),
 
-by_segment as (
-    select numbered.*, segment as cohort_segment from numbered
+cells_by_segment as (
+    select numbered_cells.*, segment as cohort_segment from numbered_cells
     union all
-    select numbered.*, 'all' as cohort_segment from numbered
+    select numbered_cells.*, 'all' as cohort_segment from numbered_cells
 ),
 
-by_split as (
-    select by_segment.*, split as cohort_split from by_segment
+cells_by_split as (
+    select cells_by_segment.*, split as cohort_split from cells_by_segment
     where split <> 'none'
     union all
-    select by_segment.*, 'all' as cohort_split from by_segment
+    select cells_by_segment.*, 'all' as cohort_split from cells_by_segment
 ),
 
-by_population as (
-    select by_split.*, 'all' as population from by_split
+cells_by_population as (
+    select cells_by_split.*, 'all' as population from cells_by_split
     union all
-    select by_split.*, 'untreated' as population from by_split
+    select cells_by_split.*, 'untreated' as population from cells_by_split
     where not is_treated
 ),
 
-keyed as (
+cells_with_key as (
     select
-        by_population.*,
+        cells_by_population.*,
         {{ validation_cohort_key('cohort_segment', 'cohort_split', 'population', 'predictor') }}
             as cohort_key
-    from by_population
+    from cells_by_population
 ),
 
 cohorts as (
     select
-        keyed.*,
+        cells_with_key.*,
         dense_rank() over (order by cohort_key) as cohort_number
-    from keyed
+    from cells_with_key
 )
 
 select * from cohorts

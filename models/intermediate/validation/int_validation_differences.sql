@@ -1,3 +1,5 @@
+-- AUC of a candidate less that of the live score on the observations that both have, with DeLong's
+-- error of paired AUCs, accounts as clusters. One row per cohort of a candidate.
 with
 
 predictions as (
@@ -8,7 +10,7 @@ validation_cohorts as (
     select * from {{ ref('int_validation_cohorts') }}
 ),
 
-paired as (
+paired_predictions as (
     select
         validation_cohorts.cohort_number,
         candidates.account_id,
@@ -37,16 +39,16 @@ paired as (
     where candidates.predictor like 'candidate %'
 ),
 
-sides as (
-    select paired.*, 1 as side, candidate_value as side_value from paired
+side_predictions as (
+    select paired_predictions.*, 1 as side, candidate_value as side_value from paired_predictions
     union all
-    select paired.*, -1 as side, score_value as side_value from paired
+    select paired_predictions.*, -1 as side, score_value as side_value from paired_predictions
 ),
 
--- Up to here includes the tied: a range, not rows.
-counted as (
+-- A frame of range and not of rows, so that the running counts include ties.
+predictions_with_counts as (
     select
-        sides.*,
+        side_predictions.*,
         count(*) over (
             partition by cohort_number, score_date, compared_stage, side
         ) as observations,
@@ -67,12 +69,11 @@ counted as (
             partition by cohort_number, score_date, compared_stage, side
             order by side_value range between unbounded preceding and current row
         ) as churners_up_to_here
-    from sides
+    from side_predictions
 ),
 
--- Twice the number of pairs that the observation is rightly placed in, as in
--- int_validation_placements.
-placed as (
+-- DeLong's placements within score date and stage, times two, as in int_validation_placements.
+prediction_placements as (
     select
         cohort_number,
         account_id,
@@ -85,7 +86,7 @@ placed as (
                     + tied - tied_churners
             else 2 * churners_up_to_here - tied_churners
         end as placement
-    from counted
+    from predictions_with_counts
 ),
 
 account_sums as (
@@ -94,11 +95,11 @@ account_sums as (
         account_id,
         cast(sum(case when side = 1 then pairs else 0 end) as decimal(18, 0)) as pairs,
         cast(sum(side * placement) as decimal(18, 0)) as advantage
-    from placed
+    from prediction_placements
     group by cohort_number, account_id
 ),
 
--- Each pair stands with its churner and with the other.
+-- Each pair is counted twice, with its churner and with its retained account.
 cohort_sums as (
     select
         cohort_number,

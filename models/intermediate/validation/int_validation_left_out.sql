@@ -1,3 +1,5 @@
+-- The cohorts of rpt_health_validation with the outcomes that have no label, by reason. One row per
+-- cohort.
 with
 
 validation_cohorts as (
@@ -14,7 +16,7 @@ outcomes_by_segment as (
     select outcomes.*, 'all' as cohort_segment from outcomes
 ),
 
-unlabelled as (
+unlabelled_counts as (
     select
         basis,
         model_version,
@@ -29,8 +31,9 @@ unlabelled as (
     group by basis, model_version, cohort_segment, horizon_days
 ),
 
--- What cannot be judged as it was known then: nothing was published by the end of the score date.
-unpublished as (
+-- Labelled outcomes that cannot be validated as known then: no score was published by the end of
+-- the score date.
+unpublished_counts as (
     select
         'known_then' as basis,
         restated.model_version,
@@ -55,13 +58,13 @@ unpublished as (
     group by restated.model_version, restated.cohort_segment, restated.horizon_days
 ),
 
-counted as (
-    select * from unlabelled
+outcome_counts as (
+    select * from unlabelled_counts
     union all
-    select * from unpublished
+    select * from unpublished_counts
 ),
 
-named as (
+cohort_rows as (
     select
         cohort_key,
         cohort_number,
@@ -94,7 +97,7 @@ named as (
         not_at_risk,
         first_window_ends_on,
         left_out
-    from counted
+    from outcome_counts
 ),
 
 cohorts as (
@@ -113,7 +116,7 @@ cohorts as (
         cast(sum(not_at_risk) as bigint) as not_at_risk,
         min(first_window_ends_on) as first_window_ends_on,
         cast(sum(left_out) as bigint) as left_out
-    from named
+    from cohort_rows
     group by
         cohort_key, basis, model_version, segment, horizon_days, split, population, predictor
 )

@@ -1,3 +1,5 @@
+-- Log loss and Brier score of the churn probabilities, and the churners of the high-risk band. One
+-- row per cohort.
 with
 
 predictions as (
@@ -8,7 +10,8 @@ validation_cohorts as (
     select * from {{ ref('int_validation_cohorts') }}
 ),
 
--- A row stands in up to eight cohorts: what can be summed is summed before it is spread.
+-- A prediction belongs to up to eight cohorts, so it is counted by cell before cells are joined to
+-- cohorts.
 cell_probabilities as (
     select
         basis,

@@ -1,3 +1,5 @@
+-- Predictions by the score and the candidates, repeated for each cohort that they belong to. One
+-- row per cohort, account and score date.
 {{ config(materialized='view') }}
 
 with

@@ -1,3 +1,6 @@
+-- Sums from which int_validation_areas computes AUCs with DeLong's errors, accounts as clusters:
+-- pairs and placements. Also the counts of the worst share and the Kolmogorov-Smirnov distance. One
+-- row per cohort.
 with
 
 predictions as (
@@ -25,9 +28,10 @@ cells as (
     from validation_cohorts
 ),
 
--- A row stands in up to eight cohorts: what can be summed is summed before it is spread. Accounts
--- are compared with those of their own score date and stage: a group.
-numbered as (
+-- A prediction belongs to up to eight cohorts, so it is counted by cell before cells are joined to
+-- cohorts. A group is the accounts of a score date and stage: only they are compared with each
+-- other.
+cell_rows as (
     select
         cells.cell_number,
         predictions.account_id,
@@ -55,11 +59,11 @@ cell_values as (
         predictor_value,
         count(*) as tied,
         sum(churned) as tied_churners
-    from numbered
+    from cell_rows
     group by cell_number, score_date, compared_stage, predictor_value
 ),
 
-spread_values as (
+cohort_cell_values as (
     select
         validation_cohorts.cohort_number,
         validation_cohorts.horizon_days,
@@ -83,7 +87,7 @@ group_values as (
         predictor_value,
         cast(sum(tied) as bigint) as tied,
         cast(sum(tied_churners) as bigint) as tied_churners
-    from spread_values
+    from cohort_cell_values
     group by cohort_number, horizon_days, score_date, compared_stage, predictor_value
 ),
 
@@ -99,7 +103,7 @@ group_sizes as (
 ),
 
 -- Whole numbers are exact as doubles too, and faster to sum.
-running as (
+counts_so_far as (
     select
         group_values.*,
         cast(sum({{ as_double('tied') }}) over (
@@ -113,35 +117,37 @@ running as (
     from group_values
 ),
 
--- Twice the number of the other kind that an observation is rightly placed before or behind; a
--- tie counts half. Whole numbers, so their sums and squares are exact.
-placed as (
+-- DeLong's placements, times two: of a churner the retained accounts of its group with a higher
+-- value, of a retained account the churners with a lower one, a tie for half. Whole numbers, so
+-- that their sums and squares are exact.
+group_placements as (
     select
-        running.*,
+        counts_so_far.*,
         group_sizes.observations,
         group_sizes.churners,
         group_sizes.observations - group_sizes.churners as retained,
         2 * (
-            group_sizes.observations - group_sizes.churners - running.up_to_here
-            + running.churners_up_to_here
-        ) + running.tied - running.tied_churners as churner_placement,
-        2 * running.churners_up_to_here - running.tied_churners as retained_placement,
+            group_sizes.observations - group_sizes.churners - counts_so_far.up_to_here
+            + counts_so_far.churners_up_to_here
+        ) + counts_so_far.tied - counts_so_far.tied_churners as churner_placement,
+        2 * counts_so_far.churners_up_to_here - counts_so_far.tied_churners as retained_placement,
         validation_horizons.worst_share
-    from running
+    from counts_so_far
     inner join group_sizes
         on
-            running.cohort_number = group_sizes.cohort_number
-            and running.score_date = group_sizes.score_date
-            and running.compared_stage = group_sizes.compared_stage
+            counts_so_far.cohort_number = group_sizes.cohort_number
+            and counts_so_far.score_date = group_sizes.score_date
+            and counts_so_far.compared_stage = group_sizes.compared_stage
     inner join validation_horizons
-        on running.horizon_days = validation_horizons.horizon_days
+        on counts_so_far.horizon_days = validation_horizons.horizon_days
 ),
 
--- A value separates by the pairs of its churners less those of its others: within a group this is
--- the difference of the two distributions, and groups weigh as many pairs as they have.
+-- For the Kolmogorov-Smirnov distance: within a group, the running sum of pair_difference is the
+-- difference of the two distributions times the group's pairs. A tie over the edge of the worst
+-- share counts pro rata.
 value_terms as (
     select
-        placed.*,
+        group_placements.*,
         {{ round_half_up(
             'tied_churners * '
             ~ 'greatest(least(worst_share * observations - up_to_here + tied, tied), 0)'
@@ -150,7 +156,7 @@ value_terms as (
         cast(
             tied_churners * retained - (tied - tied_churners) * churners as bigint
         ) as pair_difference
-    from placed
+    from group_placements
 ),
 
 value_totals as (
@@ -190,47 +196,47 @@ cohort_totals as (
 
 value_placements as (
     select
-        spread_values.cohort_number,
-        spread_values.cell_number,
-        spread_values.score_date,
-        spread_values.compared_stage,
-        spread_values.predictor_value,
-        placed.churners,
-        placed.retained,
-        placed.churner_placement,
-        placed.retained_placement
-    from spread_values
-    inner join placed
+        cohort_cell_values.cohort_number,
+        cohort_cell_values.cell_number,
+        cohort_cell_values.score_date,
+        cohort_cell_values.compared_stage,
+        cohort_cell_values.predictor_value,
+        group_placements.churners,
+        group_placements.retained,
+        group_placements.churner_placement,
+        group_placements.retained_placement
+    from cohort_cell_values
+    inner join group_placements
         on
-            spread_values.cohort_number = placed.cohort_number
-            and spread_values.score_date = placed.score_date
-            and spread_values.compared_stage = placed.compared_stage
-            and spread_values.predictor_value = placed.predictor_value
+            cohort_cell_values.cohort_number = group_placements.cohort_number
+            and cohort_cell_values.score_date = group_placements.score_date
+            and cohort_cell_values.compared_stage = group_placements.compared_stage
+            and cohort_cell_values.predictor_value = group_placements.predictor_value
 ),
 
--- Observations of one account are not independent, on one date or on many, so its pairs and
+-- Observations of one account are not independent, so accounts are the clusters: their pairs and
 -- placements are summed first.
 account_placements as (
     select
         value_placements.cohort_number,
-        numbered.account_id,
+        cell_rows.account_id,
         {% for name, pairs in [
-            ('churner_pairs', 'numbered.churned * value_placements.retained'),
-            ('retained_pairs', '(1 - numbered.churned) * value_placements.churners'),
-            ('churner_placement', 'numbered.churned * value_placements.churner_placement'),
-            ('retained_placement', '(1 - numbered.churned) * value_placements.retained_placement'),
+            ('churner_pairs', 'cell_rows.churned * value_placements.retained'),
+            ('retained_pairs', '(1 - cell_rows.churned) * value_placements.churners'),
+            ('churner_placement', 'cell_rows.churned * value_placements.churner_placement'),
+            ('retained_placement', '(1 - cell_rows.churned) * value_placements.retained_placement'),
         ] -%}
         cast(sum({{ as_double(pairs) }}) as decimal(18, 0)) as {{ name }},
         {% endfor -%}
         count(*) as observations
-    from numbered
+    from cell_rows
     inner join value_placements
         on
-            numbered.cell_number = value_placements.cell_number
-            and numbered.score_date = value_placements.score_date
-            and numbered.compared_stage = value_placements.compared_stage
-            and numbered.predictor_value = value_placements.predictor_value
-    group by value_placements.cohort_number, numbered.account_id
+            cell_rows.cell_number = value_placements.cell_number
+            and cell_rows.score_date = value_placements.score_date
+            and cell_rows.compared_stage = value_placements.compared_stage
+            and cell_rows.predictor_value = value_placements.predictor_value
+    group by value_placements.cohort_number, cell_rows.account_id
 ),
 
 account_sums as (

@@ -1,3 +1,4 @@
+-- The last known value of each CRM attribute. One row per account, merged accounts aside.
 with
 
 changes as (
@@ -12,7 +13,7 @@ changes as (
         )
 {%- endset %}
 
-known as (
+changes_with_last_values as (
     select
         account_id,
         {{ last_known('account_name') }} {{ over_whole_life }} as account_name,
@@ -46,7 +47,7 @@ attributes as (
         employees,
         coalesce(is_internal, false) as is_internal,
         coalesce(is_test, false) as is_test
-    from known
+    from changes_with_last_values
     where change_number = 1
 )
 

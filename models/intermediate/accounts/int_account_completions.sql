@@ -1,3 +1,5 @@
+-- Endings that are no churn: days on which an account has no terms left and every cancellation says
+-- that its contract had run its course. One row per account and such day, with the day of return.
 with
 
 subscription_terms as (
@@ -12,7 +14,7 @@ cancellations as (
     select * from {{ ref('stg_billing__cancellations') }}
 ),
 
--- Days on which all that was ended had run its course.
+-- Days on which every cancellation that ends terms has a reason of the kind completed.
 completed_days as (
     select
         subscription_terms.account_id,
@@ -25,7 +27,8 @@ completed_days as (
     having min(case when cancellations.churn_kind = 'completed' then 1 else 0 end) = 1
 ),
 
--- Where other terms still hold on the day the account goes on.
+-- The account is completed only where no other terms hold on the day. Terms are half-open:
+-- [starts_on, ends_on).
 completions as (
     select
         completed_days.account_id,

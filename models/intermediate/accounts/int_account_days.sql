@@ -1,3 +1,4 @@
+-- The spine of all daily models: one row per account and day of its life.
 {{ config(materialized='view') }}
 
 with

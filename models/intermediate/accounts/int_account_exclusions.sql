@@ -1,3 +1,4 @@
+-- Why accounts are kept out of every mart. One row per account and reason: internal, test or trial.
 with
 
 attributes as (

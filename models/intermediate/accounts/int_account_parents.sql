@@ -1,3 +1,5 @@
+-- All ancestors of each account, found by a recursive walk up the parents. One row per account and
+-- ancestor. Circles and chains of more than 64 accounts have none.
 with recursive
 
 attributes as (
@@ -18,7 +20,7 @@ parents as (
     where attributes.account_id <> aliases.account_id
 ),
 
--- From each account upwards. One step beyond the limit tells what runs in a circle.
+-- From each account upwards. A walk that gets one step beyond the limit of 64 runs in a circle.
 walks as (
     select
         account_id,
@@ -36,7 +38,7 @@ walks as (
     where walks.depth < 65
 ),
 
-endless as (
+accounts_with_endless_walk as (
     select account_id from walks
     where depth = 65
 ),
@@ -49,9 +51,9 @@ ancestors as (
     from walks
     inner join parents
         on walks.account_id = parents.account_id
-    left join endless
-        on parents.parent_account_id = endless.account_id
-    where endless.account_id is null
+    left join accounts_with_endless_walk
+        on parents.parent_account_id = accounts_with_endless_walk.account_id
+    where accounts_with_endless_walk.account_id is null
 )
 
 select * from ancestors

@@ -1,3 +1,6 @@
+-- The first day that this build recomputes of each account, one row per account. Without a full
+-- rebuild it is the day after the last build, or the earliest day that new events, lapses or
+-- changes of coverage may touch.
 {{ config(materialized='table') }}
 
 with
@@ -47,7 +50,7 @@ created_accounts as (
         and build_number > (select build_moment.last_build_number from build_moment)
 ),
 
--- An older event of an account that is created now begins to count.
+-- The older events of an account that is created in this build are new too: they count from now on.
 other_events as (
     select
         events.source,
@@ -68,6 +71,7 @@ other_events as (
     where events.source <> 'product' and not build_moment.must_rebuild
 ),
 
+-- These events may change the whole life of the account, so it is recomputed from its start.
 whole_accounts as (
     select
         account_id,
@@ -148,7 +152,8 @@ identifications as (
     where event_type = 'user_identified'
 ),
 
--- Whose events may count for another user now, or for another account as the user has moved.
+-- Anonymous ids whose events may now count for another user, or for the account that a user moved
+-- to.
 affected_anonymous_ids as (
     select
         identifications.anonymous_id,
@@ -189,6 +194,8 @@ users_of_anonymous_ids as (
     select anonymous_id, anonymous_id as user_id from identifications
 ),
 
+-- Users with new contact events, and users whose anonymous events may move to another account with
+-- them.
 moved_users as (
     select user_id, date_day from new_contacts
     union all
@@ -233,6 +240,7 @@ document_events as (
             and other_events.event_type = document_types.event_type
 ),
 
+-- One row per document id and account that names it, with what is new about it.
 document_mentions as (
     select
         source,
@@ -252,8 +260,8 @@ document_mentions as (
     group by source, document_key, document_id, source_account_id, account_id
 ),
 
--- A beginning that comes, or no longer counts, may move what other accounts say of the same id to
--- another document. What an account has begun itself stays where it is.
+-- A new or newly rejected first event may move the events of other accounts with the same id to
+-- another document. The documents that an account began itself stay where they are.
 document_ids as (
     select
         source,
@@ -314,9 +322,9 @@ document_accounts as (
             and document_ids.document_id = document_mentions.document_id
 ),
 
--- An entry that is new tells something else from its day on; where one is gone, nobody knows from
--- which day.
-compared_entries as (
+-- Coverage now against coverage at the last build. A new entry changes results from its day on.
+-- Where an entry is gone, that day is unknown and everything is recomputed.
+entries_and_last_build as (
     select
         coverage_entries.*,
         {{ dbt.position("',' || entry || ','", 'last_entries') }} > 0 as was_there,
@@ -346,18 +354,18 @@ coverage_changes as (
                     end
                 )
         end as date_day
-    from compared_entries
+    from entries_and_last_build
 ),
 
--- What usage waits for.
+-- Usage signals after the last complete product day are provisional and computed again.
 complete_days as (
     select min(date_day) as date_day
     from coverage_entries
     where kind = 'complete' and source = 'product'
 ),
 
--- What the last build did not know yet, as the grace was not over.
-lapses as (
+-- Lapses that the last build could not see, as the days of grace were not over.
+new_lapses as (
     select
         terms.account_id,
         terms.lapsed_on as date_day
@@ -372,7 +380,7 @@ lapses as (
 changes as (
     select account_id, date_day from new_product_events
     union all
-    select account_id, date_day from lapses
+    select account_id, date_day from new_lapses
     union all
     select account_id, date_day from other_events
     where is_new
@@ -396,7 +404,7 @@ first_changes as (
     group by account_id
 ),
 
-changed_from as (
+accounts_with_first_change as (
     select
         accounts.account_id,
         accounts.started_on,
@@ -425,7 +433,7 @@ updates as (
         started_on,
         ended_on,
         greatest(started_on, least(date_day, coalesce(next_day, started_on))) as recompute_from
-    from changed_from
+    from accounts_with_first_change
 )
 
 select * from updates

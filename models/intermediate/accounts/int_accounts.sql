@@ -1,3 +1,5 @@
+-- Published accounts with attributes, start, churn, segment and journey. One row per account that
+-- has a start and no exclusion.
 with
 
 build_moment as (
@@ -54,6 +56,7 @@ starts as (
     select account_id, event_type, occurred_at from accounts
 ),
 
+-- The start is the first event of the kind that onboarding_starts prefers most.
 preferred_starts as (
     select
         starts.account_id,
@@ -67,7 +70,7 @@ preferred_starts as (
         on starts.event_type = onboarding_starts.event_type
 ),
 
--- A contract that is signed ahead tells the size of the account before it begins.
+-- The first terms that hold a day decide the segment, also if they begin in the future.
 periods_with_first as (
     select
         subscription_periods.*,
@@ -98,6 +101,8 @@ first_contracts as (
     group by account_id
 ),
 
+-- An account has churned if no terms hold on the as-of day. Terms are half-open: [starts_on,
+-- ends_on).
 subscription_ends as (
     select
         begun_periods.account_id,
@@ -116,7 +121,7 @@ subscription_ends as (
     group by begun_periods.account_id
 ),
 
-sized as (
+account_segments as (
     select
         first_contracts.account_id,
         size_classes.segment,
@@ -139,7 +144,7 @@ categories as (
     select distinct product_category from journeys
 ),
 
-placed as (
+account_details as (
     select
         attributes.account_id,
         attributes.account_name,
@@ -148,7 +153,7 @@ placed as (
         coalesce(
             categories.product_category, '{{ var("default_product_category") }}'
         ) as product_category,
-        coalesce(sized.segment, zero_class.segment) as segment,
+        coalesce(account_segments.segment, zero_class.segment) as segment,
         attributes.plan,
         attributes.owner_id,
         attributes.timezone,
@@ -166,8 +171,8 @@ placed as (
         on attributes.account_id = preferred_starts.account_id and preferred_starts.choice = 1
     inner join size_classes as zero_class
         on zero_class.min_seats = 0 and zero_class.min_arr = 0
-    left join sized
-        on attributes.account_id = sized.account_id and sized.choice = 1
+    left join account_segments
+        on attributes.account_id = account_segments.account_id and account_segments.choice = 1
     left join subscription_ends
         on attributes.account_id = subscription_ends.account_id
     left join categories
@@ -175,19 +180,19 @@ placed as (
     where attributes.account_id not in (select exclusions.account_id from exclusions)
 ),
 
-journeyed as (
+accounts_with_journey as (
     select
-        placed.*,
+        account_details.*,
         coalesce(segment_journeys.journey, category_journeys.journey) as journey
-    from placed
+    from account_details
     left join journeys as segment_journeys
         on
-            placed.product_category = segment_journeys.product_category
-            and placed.segment = segment_journeys.segment
+            account_details.product_category = segment_journeys.product_category
+            and account_details.segment = segment_journeys.segment
     left join journeys as category_journeys
         on
-            placed.product_category = category_journeys.product_category
+            account_details.product_category = category_journeys.product_category
             and category_journeys.segment = 'any'
 )
 
-select * from journeyed
+select * from accounts_with_journey

@@ -1,3 +1,5 @@
+-- Onboardings of published accounts, numbered. The first starts with the account. A later
+-- onboarding_started begins another one for a new product category or after a loss.
 with
 
 accounts as (
@@ -61,6 +63,7 @@ later_starts as (
             and named_starts.started_on <= accounts.ended_on
 ),
 
+-- lag finds the days on which the account stops to be subscribed.
 subscribed_days as (
     select
         account_id,
@@ -79,8 +82,8 @@ losses as (
     where is_subscribed = 0 and was_subscribed = 1
 ),
 
--- A start that is sent again repeats the onboarding that runs, unless it is of another product or
--- the account was lost since the start before.
+-- Another onboarding_started only repeats the running onboarding, unless it names a new product
+-- category or the account was lost since the start before.
 restarts as (
     select
         later_starts.account_id,
@@ -105,7 +108,7 @@ restarts as (
     having later_starts.is_new_category or max(losses.lost_on) is not null
 ),
 
-begun as (
+all_starts as (
     select
         account_id,
         0 as start_number,
@@ -125,8 +128,8 @@ begun as (
     from restarts
 ),
 
--- An onboarding that is begun again ended when the account was lost.
-numbered as (
+-- An onboarding that is followed by another of the same product ended when the account was lost.
+numbered_starts as (
     select
         account_id,
         cast(
@@ -138,30 +141,30 @@ numbered as (
         lead(lost_on) over (
             partition by account_id, product_category order by start_number
         ) as lost_on
-    from begun
+    from all_starts
 ),
 
 onboardings as (
     select
-        numbered.account_id,
-        numbered.onboarding_number,
+        numbered_starts.account_id,
+        numbered_starts.onboarding_number,
         accounts.segment,
-        numbered.product_category,
+        numbered_starts.product_category,
         coalesce(segment_journeys.journey, category_journeys.journey) as journey,
-        numbered.started_at,
-        numbered.started_on,
-        coalesce(numbered.lost_on, accounts.churned_on) as churned_on,
-        coalesce(numbered.lost_on, accounts.ended_on) as ended_on
-    from numbered
+        numbered_starts.started_at,
+        numbered_starts.started_on,
+        coalesce(numbered_starts.lost_on, accounts.churned_on) as churned_on,
+        coalesce(numbered_starts.lost_on, accounts.ended_on) as ended_on
+    from numbered_starts
     inner join accounts
-        on numbered.account_id = accounts.account_id
+        on numbered_starts.account_id = accounts.account_id
     left join journeys as segment_journeys
         on
-            numbered.product_category = segment_journeys.product_category
+            numbered_starts.product_category = segment_journeys.product_category
             and accounts.segment = segment_journeys.segment
     left join journeys as category_journeys
         on
-            numbered.product_category = category_journeys.product_category
+            numbered_starts.product_category = category_journeys.product_category
             and category_journeys.segment = 'any'
 )
 

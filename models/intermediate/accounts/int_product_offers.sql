@@ -1,3 +1,5 @@
+-- The event types of the tracking plan that each product category offers. One row per product
+-- category and event type.
 with
 
 tracking_plan as (
@@ -12,7 +14,7 @@ planned_categories as (
     select distinct product_category from tracking_plan
 ),
 
--- A category without rows of its own has those of the default, as it has its journey.
+-- A category without rows of its own has those of the default category.
 categories_with_plan as (
     select
         categories.product_category,

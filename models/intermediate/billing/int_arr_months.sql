@@ -1,3 +1,5 @@
+-- ARR at the end of each month. One row per account and month at whose end it has terms. Short
+-- lapses are bridged: the terms before the lapse count through it.
 with
 
 build_moment as (
@@ -28,7 +30,7 @@ reported_exchange_rates as (
     select * from {{ ref('reported_exchange_rates') }}
 ),
 
-rates_by_then as (
+month_end_rates as (
     select
         months.month_number,
         reported_exchange_rates.currency,
@@ -42,7 +44,9 @@ rates_by_then as (
         on months.month_end >= reported_exchange_rates.valid_from
 ),
 
-ordered as (
+-- Running maximum: the latest end of all earlier terms. The account had no terms between it and a
+-- later start.
+period_starts as (
     select
         subscription_periods.account_id,
         subscription_periods.starts_on,
@@ -60,14 +64,14 @@ ordered as (
 
 bridged_lapses as (
     select
-        ordered.account_id,
-        ordered.terms_ended_on,
-        ordered.starts_on as restarts_on
-    from ordered
+        period_starts.account_id,
+        period_starts.terms_ended_on,
+        period_starts.starts_on as restarts_on
+    from period_starts
     cross join billing_settings
     where
-        ordered.terms_ended_on < ordered.starts_on
-        and {{ days_between('ordered.terms_ended_on', 'ordered.starts_on') }}
+        period_starts.terms_ended_on < period_starts.starts_on
+        and {{ days_between('period_starts.terms_ended_on', 'period_starts.starts_on') }}
         <= billing_settings.bridged_lapse_days
 ),
 
@@ -99,7 +103,7 @@ arr_months as (
             sum(
                 {{ round_half_up(
                     '12 * ' ~ as_double('bridged_periods.mrr') ~ ' * coalesce('
-                    ~ 'rates_by_then.rate_to_reporting_currency, '
+                    ~ 'month_end_rates.rate_to_reporting_currency, '
                     ~ 'exchange_rates.rate_to_reporting_currency)', 2
                 ) }}
             ) as decimal(18, 2)
@@ -113,11 +117,11 @@ arr_months as (
             and coalesce(bridged_periods.ends_on > months.month_end, true)
     inner join exchange_rates
         on bridged_periods.currency = exchange_rates.currency
-    left join rates_by_then
+    left join month_end_rates
         on
-            months.month_number = rates_by_then.month_number
-            and bridged_periods.currency = rates_by_then.currency
-            and rates_by_then.recency = 1
+            months.month_number = month_end_rates.month_number
+            and bridged_periods.currency = month_end_rates.currency
+            and month_end_rates.recency = 1
     group by bridged_periods.account_id, months.month_number
 )
 

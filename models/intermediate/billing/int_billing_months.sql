@@ -1,3 +1,4 @@
+-- The calendar months from the first subscription to the as-of day, one row each.
 with
 
 build_moment as (
@@ -19,7 +20,7 @@ days as (
     where first_periods.starts_on <= build_moment.as_of
 ),
 
-dated as (
+days_with_month as (
     select
         date_day,
         cast({{ dbt.date_trunc('month', 'date_day') }} as date) as month_start
@@ -33,7 +34,7 @@ month_ends as (
         cast(
             12 * extract(year from month_start) + extract(month from month_start) as integer
         ) as month_number
-    from dated
+    from days_with_month
     group by month_start
 ),
 

@@ -1,3 +1,5 @@
+-- Billing signals, one row per account and day. They are computed on change days and carried to the
+-- day before the next one. Intervals of terms and invoices are half-open: [starts_on, ends_on).
 with
 
 updates as (
@@ -42,7 +44,7 @@ changes as (
     select account_id, {{ add_days('paid_on', '365') }} as date_day from invoices
 ),
 
--- Between two of them nothing changes but the days overdue and to renewal.
+-- lead finds the next change day. In between only the days overdue and the days to renewal change.
 change_days as (
     select
         changes.account_id,
@@ -97,7 +99,7 @@ first_signatures as (
     group by account_id
 ),
 
--- Notice leaves nothing signed, and a renewal signed ahead the term that it begins.
+-- What is signed: nothing after notice, and after an early renewal the term that it begins.
 signed_days as (
     select
         change_days.account_id,

@@ -1,3 +1,5 @@
+-- The states of each invoice over time: amount, payments, credits, open or paid. One row per issued
+-- invoice and state, for days in the half-open interval [starts_on, ends_on).
 with
 
 invoice_events as (
@@ -8,7 +10,7 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
-numbered as (
+numbered_events as (
     select
         invoice_events.*,
         {{ day_of('occurred_at') }} as date_day,
@@ -18,9 +20,10 @@ numbered as (
     from invoice_events
 ),
 
-running as (
+-- Running sums of payments and credits. lead gives the end of each state.
+events_with_totals as (
     select
-        numbered.*,
+        numbered_events.*,
         lead(date_day) over (partition by document order by event_number) as next_day,
         sum(case when event_type = 'invoice_issued' then 1 else 0 end) over (
             partition by document order by event_number
@@ -31,7 +34,7 @@ running as (
         sum(case when event_type = 'invoice_credited' then amount else 0 end) over (
             partition by document order by event_number
         ) as credited_amount
-    from numbered
+    from numbered_events
 ),
 
 last_issues as (
@@ -39,11 +42,12 @@ last_issues as (
         document,
         account_id,
         row_number() over (partition by document order by event_number desc) as recency
-    from running
+    from events_with_totals
     where event_type = 'invoice_issued'
 ),
 
--- What an issue says holds until the next one, which also takes back a voiding and a write-off.
+-- Amount, currency and due day hold until the next issue, which also reverses a voiding or
+-- write-off.
 states as (
     select
         document,
@@ -66,11 +70,11 @@ states as (
         ) over (
             partition by document, issue_number order by event_number
         ) > 0 as is_given_up
-    from running
+    from events_with_totals
     where issue_number > 0
 ),
 
-judged as (
+states_with_outcome as (
     select
         states.*,
         amount - paid_amount - credited_amount as unpaid_amount,
@@ -85,47 +89,48 @@ judged as (
     where coalesce(starts_on < ends_on, true)
 ),
 
--- Paid since the first of its states in a row in which nothing is missing.
-stretched as (
+-- Gaps and islands: the running number of unpaid states is the same for paid states in a row, and
+-- the invoice is paid since the first of them.
+paid_runs as (
     select
-        judged.*,
+        states_with_outcome.*,
         sum(case when is_paid then 0 else 1 end) over (
             partition by document order by starts_on
         ) as unpaid_number
-    from judged
+    from states_with_outcome
 ),
 
 invoices as (
     select
         last_issues.account_id,
-        stretched.document,
-        stretched.invoice_id,
-        stretched.starts_on,
-        stretched.ends_on,
-        stretched.amount,
-        stretched.due_on,
-        stretched.paid_amount,
-        stretched.credited_amount,
-        stretched.is_open,
+        paid_runs.document,
+        paid_runs.invoice_id,
+        paid_runs.starts_on,
+        paid_runs.ends_on,
+        paid_runs.amount,
+        paid_runs.due_on,
+        paid_runs.paid_amount,
+        paid_runs.credited_amount,
+        paid_runs.is_open,
         case
-            when stretched.is_open
+            when paid_runs.is_open
                 then {{ round_half_up(
-                    as_double('stretched.unpaid_amount')
+                    as_double('paid_runs.unpaid_amount')
                     ~ ' * exchange_rates.rate_to_reporting_currency', 2
                 ) }}
         end as open_amount,
         case
-            when stretched.is_paid
+            when paid_runs.is_paid
                 then
-                    min(case when stretched.is_paid then stretched.starts_on end) over (
-                        partition by stretched.document, stretched.unpaid_number
+                    min(case when paid_runs.is_paid then paid_runs.starts_on end) over (
+                        partition by paid_runs.document, paid_runs.unpaid_number
                     )
         end as paid_on
-    from stretched
+    from paid_runs
     inner join last_issues
-        on stretched.document = last_issues.document and last_issues.recency = 1
+        on paid_runs.document = last_issues.document and last_issues.recency = 1
     inner join exchange_rates
-        on stretched.currency = exchange_rates.currency
+        on paid_runs.currency = exchange_rates.currency
 )
 
 select * from invoices

@@ -1,3 +1,5 @@
+-- The terms of a subscription that were last signed, live or ahead. One row per subscription and
+-- half-open interval [signed_from, signed_until) in which one decision was the last.
 with
 
 decisions as (
@@ -8,6 +10,7 @@ terms as (
     select * from {{ ref('int_subscription_terms') }}
 ),
 
+-- The first later cancellation that ends terms before they begin or on their first day.
 endings as (
     select
         terms.document,
@@ -32,7 +35,8 @@ stretches as (
     from decisions
 ),
 
--- The terms that begin last of those decided by then, which those that began ahead of it outlast.
+-- Candidates are the last decision and terms decided before that begin after it. The ones that
+-- begin last are chosen.
 candidates as (
     select
         stretches.document,

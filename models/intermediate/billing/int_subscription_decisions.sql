@@ -1,3 +1,5 @@
+-- Decisions on subscriptions (started, changed, renewed, cancelled) with omitted values filled from
+-- earlier ones. One row per subscription and decision, numbered in business order.
 with
 
 subscriptions as (
@@ -30,7 +32,8 @@ decisions as (
     from subscriptions
 ),
 
-numbered as (
+-- Running counts: seats, usage and cap carry over within a start, the end of term within a renewal.
+numbered_decisions as (
     select
         decisions.*,
         sum(case when event_type = 'subscription_started' then 1 else 0 end) over (
@@ -45,10 +48,10 @@ numbered as (
     from decisions
 ),
 
--- A change says what is different: what it omits stays. A renewal without an end has none.
-known as (
+-- What a change omits stays as it was. A renewal that names no end of term has none.
+full_values as (
     select
-        numbered.*,
+        numbered_decisions.*,
         {{ last_known('seats') }} over (
             partition by document, start_number order by decision_number
         ) as known_seats,
@@ -61,39 +64,40 @@ known as (
         {{ last_known('case when term_ends_on >= first_on then term_ends_on end') }} over (
             partition by document, term_number order by decision_number
         ) as known_term_ends_on
-    from numbered
+    from numbered_decisions
 ),
 
 subscription_decisions as (
     select
-        known.document,
-        known.subscription_id,
-        known.account_id,
-        known.decision_number,
-        known.event_type,
-        known.is_terms,
-        known.decided_on,
-        known.first_on,
-        case when known.is_terms then known.known_term_ends_on end as term_ends_on,
-        case when known.is_terms then known.known_seats end as seats,
-        case when known.is_terms then known.known_usage_cap end as usage_cap,
+        full_values.document,
+        full_values.subscription_id,
+        full_values.account_id,
+        full_values.decision_number,
+        full_values.event_type,
+        full_values.is_terms,
+        full_values.decided_on,
+        full_values.first_on,
+        case when full_values.is_terms then full_values.known_term_ends_on end as term_ends_on,
+        case when full_values.is_terms then full_values.known_seats end as seats,
+        case when full_values.is_terms then full_values.known_usage_cap end as usage_cap,
         {{ round_half_up(
-            '12 * ' ~ as_double('known.mrr') ~ ' * exchange_rates.rate_to_reporting_currency', 2
+            '12 * ' ~ as_double('full_values.mrr')
+            ~ ' * exchange_rates.rate_to_reporting_currency', 2
         ) }} as arr,
         case
-            when known.is_terms
+            when full_values.is_terms
                 then
                     {{ round_half_up(
-                        '12 * ' ~ as_double('known.known_variable_mrr')
+                        '12 * ' ~ as_double('full_values.known_variable_mrr')
                         ~ ' * exchange_rates.rate_to_reporting_currency', 2
                     ) }}
         end as variable_revenue_annual,
-        known.mrr,
-        known.currency,
-        known.event_id
-    from known
+        full_values.mrr,
+        full_values.currency,
+        full_values.event_id
+    from full_values
     left join exchange_rates
-        on known.currency = exchange_rates.currency
+        on full_values.currency = exchange_rates.currency
 )
 
 select * from subscription_decisions

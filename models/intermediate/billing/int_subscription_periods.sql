@@ -1,3 +1,5 @@
+-- Days on which terms of a subscription hold, cut off where they lapsed. One row per terms and
+-- half-open interval [starts_on, ends_on).
 with
 
 decisions as (

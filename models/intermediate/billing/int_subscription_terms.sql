@@ -1,3 +1,5 @@
+-- Terms of a subscription as all later decisions and cancellations leave them. One row per
+-- subscription and half-open interval [starts_on, ends_on) on which the terms hold.
 {%- set later %}over (
             partition by document order by decision_number desc
             rows between unbounded preceding and 1 preceding
@@ -17,7 +19,8 @@ decisions as (
     select * from {{ ref('int_subscription_decisions') }}
 ),
 
-followed as (
+-- What later decisions on the same subscription say first.
+decisions_with_later_ones as (
     select
         decisions.*,
         min(case when is_terms then first_on end) {{ later }} as later_terms_on,
@@ -26,15 +29,16 @@ followed as (
     from decisions
 ),
 
--- A cancellation takes back what was to begin from its first day on; terms that begin by its first
--- day, and a cancellation made before it, take back a cancellation.
-standing as (
+-- A cancellation removes terms decided before it whose first day is its own or later. It is itself
+-- removed by later terms that begin by its first day, or by another cancellation made before that
+-- day.
+standing_decisions as (
     select
-        followed.*,
+        decisions_with_later_ones.*,
         lead(first_on) over (
             partition by document order by first_on, decision_number
         ) as ends_on
-    from followed
+    from decisions_with_later_ones
     where
         (is_terms and coalesce(later_end_on > first_on, true))
         or (
@@ -44,9 +48,10 @@ standing as (
         )
 ),
 
-held as (
+-- Decisions that hold for at least a day, with what follows. lag finds where a new term begins.
+held_decisions as (
     select
-        standing.*,
+        standing_decisions.*,
         lead(is_terms) over (
             partition by document order by first_on, decision_number
         ) as is_followed_by_terms,
@@ -64,29 +69,29 @@ held as (
                 then 0
             else 1
         end as begins_term
-    from standing
+    from standing_decisions
     where coalesce(ends_on > first_on, true)
 ),
 
--- Neighbours with one end are one term.
-numbered as (
+-- Gaps and islands: neighbours with the same term_ends_on are one term.
+numbered_decisions as (
     select
-        held.*,
+        held_decisions.*,
         sum(begins_term) over (
             partition by document order by first_on, decision_number
         ) as term_number
-    from held
+    from held_decisions
 ),
 
 whole_terms as (
     select
-        numbered.*,
+        numbered_decisions.*,
         min(first_on) over (partition by document, term_number) as term_starts_on,
         max(coalesce(ends_on, {{ never }})) over (
             partition by document, term_number
         ) as term_held_until,
         max(cancelled_on) over (partition by document, term_number) as term_cancelled_on
-    from numbered
+    from numbered_decisions
     where is_terms
 ),
 

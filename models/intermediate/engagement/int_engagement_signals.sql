@@ -1,6 +1,6 @@
--- What is answered or noted counts from its day until it leaves its window: between two such days
--- nothing changes but the days since.
-
+-- Survey and note signals, one row per account and day. Interval sums: an answer or note adds to a
+-- count on its day and is taken off when it leaves its window, so between two change days only ages
+-- grow. Windows are half-open: [day, day + 90 or 180).
 with
 
 updates as (
@@ -31,7 +31,7 @@ survey_scales as (
     select * from {{ ref('survey_scales') }}
 ),
 
--- A survey sent again to the same person is one survey, of the day on which it was first sent.
+-- A survey that is sent to the same person again is one survey, dated by its first sending.
 sent_surveys as (
     select
         account_id,
@@ -45,8 +45,8 @@ sent_surveys as (
     group by account_id, survey_id, kind, user_id
 ),
 
--- A survey that was answered before it was sent, by the clocks, counts as answered when sent.
-first_sent as (
+-- An answer that wrong clocks date before the sending counts on the day of the sending.
+survey_sends as (
     select
         account_id,
         sent_on,
@@ -75,7 +75,7 @@ dated_answers as (
     where answers.event_type = 'survey_answered'
 ),
 
--- A person's answer to a survey counts until the person answers it again.
+-- A corrected answer of the same person to the same survey replaces the earlier one.
 scaled_answers as (
     select
         dated_answers.account_id,
@@ -110,7 +110,7 @@ facts as (
         0 as total,
         0 as balance,
         0 as satisfied
-    from first_sent
+    from survey_sends
     union all
     select
         account_id,
@@ -120,7 +120,7 @@ facts as (
         0 as total,
         0 as balance,
         0 as satisfied
-    from first_sent
+    from survey_sends
     where answered_on < leaves_on
     union all
     select
@@ -179,7 +179,7 @@ changes as (
     from updates
 ),
 
--- What came before the first day counts on it.
+-- Changes dated before the first computed day are booked on that day.
 counted_changes as (
     select
         changes.account_id,
@@ -221,7 +221,7 @@ daily_changes as (
     group by account_id, ended_on, date_day
 ),
 
-running as (
+totals as (
     select
         account_id,
         date_day,
@@ -242,22 +242,22 @@ running as (
     from daily_changes
 ),
 
-answers_in_sight as (
+nps_answers_in_window as (
     select
-        running.account_id,
-        running.date_day,
+        totals.account_id,
+        totals.date_day,
         scaled_answers.user_id,
         scaled_answers.score,
         scaled_answers.date_day as nps_on,
         scaled_answers.place
-    from running
+    from totals
     inner join scaled_answers
         on
-            running.account_id = scaled_answers.account_id
+            totals.account_id = scaled_answers.account_id
             and scaled_answers.kind = 'nps'
-            and running.date_day >= scaled_answers.date_day
-            and running.date_day < scaled_answers.leaves_on
-            and running.date_day < scaled_answers.corrected_on
+            and totals.date_day >= scaled_answers.date_day
+            and totals.date_day < scaled_answers.leaves_on
+            and totals.date_day < scaled_answers.corrected_on
 ),
 
 nps_means as (
@@ -266,11 +266,11 @@ nps_means as (
         date_day,
         nps_on,
         {{ ratio('sum(score)', 'count(*)') }} as nps_mean
-    from answers_in_sight
+    from nps_answers_in_window
     group by account_id, date_day, nps_on
 ),
 
-nps_in_sight as (
+latest_nps_means as (
     select
         account_id,
         date_day,
@@ -288,7 +288,7 @@ answers_of_people as (
         row_number() over (
             partition by account_id, date_day, user_id order by place desc
         ) as recency
-    from answers_in_sight
+    from nps_answers_in_window
     where user_id is not null
 ),
 
@@ -302,6 +302,7 @@ people as (
     group by account_id, date_day, user_id
 ),
 
+-- People whose last NPS score is low although an earlier one in the window was high.
 drops as (
     select
         people.account_id,
@@ -324,37 +325,37 @@ drops as (
 
 stretches as (
     select
-        running.account_id,
-        running.date_day as first_day,
-        running.last_day,
-        cast(running.nps_answers_180d as bigint) as nps_answers_180d,
+        totals.account_id,
+        totals.date_day as first_day,
+        totals.last_day,
+        cast(totals.nps_answers_180d as bigint) as nps_answers_180d,
         case
-            when running.nps_answers_180d >= survey_scales.min_answers
-                then {{ ratio('100 * running.nps_balance_180d', 'running.nps_answers_180d') }}
+            when totals.nps_answers_180d >= survey_scales.min_answers
+                then {{ ratio('100 * totals.nps_balance_180d', 'totals.nps_answers_180d') }}
         end as nps_180d,
-        {{ ratio('running.nps_total_180d', 'running.nps_answers_180d') }} as nps_score_180d,
-        nps_in_sight.last_nps_mean as nps_last_score_180d,
+        {{ ratio('totals.nps_total_180d', 'totals.nps_answers_180d') }} as nps_score_180d,
+        latest_nps_means.last_nps_mean as nps_last_score_180d,
         cast(drops.nps_dropped_users as bigint) as nps_dropped_users_180d,
-        case when running.nps_answers_180d > 0 then running.last_nps_on end as last_nps_on,
-        cast(running.csat_answers_90d as bigint) as csat_answers_90d,
-        {{ ratio('running.csat_satisfied_90d', 'running.csat_answers_90d') }} as csat_90d,
-        {{ ratio('running.csat_total_90d', 'running.csat_answers_90d') }} as csat_score_90d,
-        case when running.csat_answers_90d > 0 then running.last_csat_on end as last_csat_on,
-        {{ ratio('running.answered_90d', 'running.sent_90d') }} as survey_response_rate_90d,
-        {{ ratio('running.sentiment_total_90d', 'running.notes_90d') }} as note_sentiment_90d,
-        case when running.notes_90d > 0 then running.last_note_on end as last_note_on
-    from running
+        case when totals.nps_answers_180d > 0 then totals.last_nps_on end as last_nps_on,
+        cast(totals.csat_answers_90d as bigint) as csat_answers_90d,
+        {{ ratio('totals.csat_satisfied_90d', 'totals.csat_answers_90d') }} as csat_90d,
+        {{ ratio('totals.csat_total_90d', 'totals.csat_answers_90d') }} as csat_score_90d,
+        case when totals.csat_answers_90d > 0 then totals.last_csat_on end as last_csat_on,
+        {{ ratio('totals.answered_90d', 'totals.sent_90d') }} as survey_response_rate_90d,
+        {{ ratio('totals.sentiment_total_90d', 'totals.notes_90d') }} as note_sentiment_90d,
+        case when totals.notes_90d > 0 then totals.last_note_on end as last_note_on
+    from totals
     inner join survey_scales
         on survey_scales.kind = 'nps'
-    left join nps_in_sight
+    left join latest_nps_means
         on
-            running.account_id = nps_in_sight.account_id
-            and running.date_day = nps_in_sight.date_day
-            and nps_in_sight.recency = 1
+            totals.account_id = latest_nps_means.account_id
+            and totals.date_day = latest_nps_means.date_day
+            and latest_nps_means.recency = 1
     left join drops
         on
-            running.account_id = drops.account_id
-            and running.date_day = drops.date_day
+            totals.account_id = drops.account_id
+            and totals.date_day = drops.date_day
 ),
 
 days as (

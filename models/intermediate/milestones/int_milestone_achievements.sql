@@ -1,3 +1,4 @@
+-- Milestones of each account in its first onboarding. One row per account and milestone.
 {{ config(materialized='view') }}
 
 with

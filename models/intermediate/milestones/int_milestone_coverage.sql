@@ -1,3 +1,5 @@
+-- When the evidence of each milestone is observed: days covered by all subjects of its exit
+-- criteria. One row per milestone and stretch of such days.
 {{ config(materialized='table') }}
 
 with
@@ -69,7 +71,8 @@ subject_counts as (
     group by milestone_subjects.milestone_id
 ),
 
--- The stretches of several subjects that share a day begin together when the last of them does.
+-- Days on which all subjects are observed. Their common stretch begins when the last of them
+-- begins.
 milestone_days as (
     select
         milestone_subjects.milestone_id,
@@ -99,8 +102,8 @@ stretches as (
     group by milestone_days.milestone_id, milestone_days.observed_from
 ),
 
--- What rests on no stream is always observed.
-unconditional as (
+-- Milestones that rest on no stream are always observed.
+always_observed_milestones as (
     select distinct
         milestone_catalog.milestone_id,
         cast('0001-01-01' as date) as observed_from,
@@ -116,7 +119,7 @@ unconditional as (
 milestone_coverage as (
     select * from stretches
     union all
-    select * from unconditional
+    select * from always_observed_milestones
 )
 
 select * from milestone_coverage

@@ -1,3 +1,5 @@
+-- The milestone criteria that count events, with what is counted and how many are needed. One row
+-- per journey, milestone, phase and criterion.
 {{ config(materialized='view') }}
 
 with
@@ -21,8 +23,8 @@ criteria as (
         on milestone_criteria.milestone_id = milestone_catalog.milestone_id
 ),
 
--- Criteria that count the same of one subject share one running total. What one persona does of it
--- is a subject of its own.
+-- Criteria with the same subject and counted share one running total. A subject limited to one
+-- persona is a subject of its own.
 event_criteria as (
     select
         journey,

@@ -1,5 +1,6 @@
--- Running totals by day say on which day a criterion is reached; only the events of such days are
--- put in order.
+-- When each event criterion of a milestone was reached, and by which event. Incremental: one row
+-- per onboarding, milestone, phase and criterion that was reached, which later builds keep. Running
+-- totals by day find the day. Only the events of that day are put in order.
 with
 
 updates as (
@@ -75,7 +76,8 @@ conditions as (
     {%- endif %}
 ),
 
--- A user-day counts in the windows that end on the within_days days from it on.
+-- A day of a user lies in the trailing windows that end on it or on one of the within_days - 1 days
+-- after it.
 windowed_days as (
     select
         user_days.account_id,
@@ -110,6 +112,7 @@ windowed_days as (
             < series.within_days
 ),
 
+-- The days on which a user begins to count: for good, or again after a gap of a whole window.
 counted_users as (
     select
         account_id,
@@ -131,6 +134,8 @@ counted_users as (
     where coalesce(days_before >= within_days, true)
 ),
 
+-- Interval sums of +1 and -1: what is gained on its day is lost when it leaves the window.
+-- Intervals are half-open: [first day, day of leaving).
 changes as (
     select
         account_id,
@@ -191,7 +196,7 @@ changes as (
     where coalesce(days_after >= within_days, true)
 ),
 
--- What came before the first day in sight counts on the day before it.
+-- Changes before the first computed day are booked on the day before it.
 daily_changes as (
     select
         changes.account_id,
@@ -212,7 +217,7 @@ daily_changes as (
         greatest(changes.date_day, {{ add_days('updates.' ~ first_day(), -1) }})
 ),
 
-running as (
+totals as (
     select
         daily_changes.*,
         cast(
@@ -223,26 +228,26 @@ running as (
     from daily_changes
 ),
 
--- A number of events, days or users is reached without a look at the seats.
+-- Shares of seats are tested below, where the seats of the day are joined.
 candidate_days as (
     select
         conditions.*,
-        running.date_day,
-        running.total,
-        running.total - running.gained as total_before
+        totals.date_day,
+        totals.total,
+        totals.total - totals.gained as total_before
     from conditions
-    inner join running
+    inner join totals
         on
-            conditions.account_id = running.account_id
-            and conditions.onboarding_number = running.onboarding_number
-            and conditions.subject = running.subject
-            and conditions.counted = running.counted
-            and conditions.first_day <= running.date_day
+            conditions.account_id = totals.account_id
+            and conditions.onboarding_number = totals.onboarding_number
+            and conditions.subject = totals.subject
+            and conditions.counted = totals.counted
+            and conditions.first_day <= totals.date_day
     where
         conditions.measure = 'event_user_share'
         or (
-            conditions.needed_count <= running.total
-            and conditions.needed_count > running.total - running.gained
+            conditions.needed_count <= totals.total
+            and conditions.needed_count > totals.total - totals.gained
         )
 ),
 
@@ -281,29 +286,29 @@ reached_days as (
         end
 ),
 
-sought as (
+first_days as (
     select * from reached_days
     where choice = 1
 ),
 
-sought_days as (
+days_to_order as (
     select distinct
         account_id,
         onboarding_number,
         subject,
         date_day
-    from sought
+    from first_days
 ),
 
 day_events as (
     select subject_events.*
     from subject_events
-    inner join sought_days
+    inner join days_to_order
         on
-            subject_events.account_id = sought_days.account_id
-            and subject_events.onboarding_number = sought_days.onboarding_number
-            and subject_events.subject = sought_days.subject
-            and subject_events.date_day = sought_days.date_day
+            subject_events.account_id = days_to_order.account_id
+            and subject_events.onboarding_number = days_to_order.onboarding_number
+            and subject_events.subject = days_to_order.subject
+            and subject_events.date_day = days_to_order.date_day
 ),
 
 ordered_events as (
@@ -346,6 +351,7 @@ new_users as (
             and ordered_events.date_day = counted_users.date_day
 ),
 
+-- Each event of the day that adds one to the count, numbered in order.
 steps as (
     select
         account_id,
@@ -388,43 +394,45 @@ steps as (
     where user_event_number = 1
 ),
 
-reached as (
+deciding_events as (
     select
-        sought.*,
+        first_days.*,
         steps.event_id,
         steps.occurred_at,
         row_number() over (
             partition by
-                sought.account_id,
-                sought.onboarding_number,
-                sought.milestone_id,
-                sought.phase,
-                sought.measure,
-                sought.subject,
-                sought.counted,
-                sought.operator,
-                sought.threshold
+                first_days.account_id,
+                first_days.onboarding_number,
+                first_days.milestone_id,
+                first_days.phase,
+                first_days.measure,
+                first_days.subject,
+                first_days.counted,
+                first_days.operator,
+                first_days.threshold
             order by steps.step
         ) as step_choice
-    from sought
+    from first_days
     inner join steps
         on
-            sought.account_id = steps.account_id
-            and sought.onboarding_number = steps.onboarding_number
-            and sought.subject = steps.subject
-            and sought.counted = steps.counted
-            and sought.date_day = steps.date_day
+            first_days.account_id = steps.account_id
+            and first_days.onboarding_number = steps.onboarding_number
+            and first_days.subject = steps.subject
+            and first_days.counted = steps.counted
+            and first_days.date_day = steps.date_day
     where
         case
-            when sought.measure <> 'event_user_share'
-                then sought.needed_count <= sought.total_before + steps.step
-            when sought.operator = '>='
+            when first_days.measure <> 'event_user_share'
+                then first_days.needed_count <= first_days.total_before + steps.step
+            when first_days.operator = '>='
                 then
-                    sought.threshold
-                    <= {{ as_double('sought.total_before + steps.step') }} / nullif(sought.seats, 0)
+                    first_days.threshold
+                    <= {{ as_double('first_days.total_before + steps.step') }}
+                    / nullif(first_days.seats, 0)
             else
-                sought.threshold
-                < {{ as_double('sought.total_before + steps.step') }} / nullif(sought.seats, 0)
+                first_days.threshold
+                < {{ as_double('first_days.total_before + steps.step') }}
+                / nullif(first_days.seats, 0)
         end
 ),
 
@@ -442,7 +450,7 @@ event_times as (
         event_id,
         occurred_at as reached_at,
         date_day
-    from reached
+    from deciding_events
     where step_choice = 1
 )
 

@@ -1,3 +1,5 @@
+-- What each onboarding is expected to reach: its milestones with due dates, and whether they are
+-- observable. One row per account, onboarding and milestone.
 with
 
 build_moment as (
@@ -52,7 +54,7 @@ seat_needs as (
     group by milestone_id
 ),
 
-planned as (
+planned_milestones as (
     select
         onboardings.account_id,
         onboardings.onboarding_number,
@@ -81,20 +83,20 @@ planned as (
         on accounts.account_id = first_seats.account_id
 ),
 
--- Of a milestone that is due later, what is observed now. A gap that is over ends nothing: what
--- was due before it is due after.
+-- The coverage of the due day decides, or that of the build's day if the milestone is due later.
+-- Gaps in coverage that are over do not end the observation.
 plan as (
     select
-        planned.*,
-        coalesce(coverage.observed_from <= planned.started_on, false) as is_observable,
+        planned_milestones.*,
+        coalesce(coverage.observed_from <= planned_milestones.started_on, false) as is_observable,
         coverage.last_observed_on as observed_until,
         coverage.complete_through
-    from planned
+    from planned_milestones
     cross join build_moment
     left join coverage
         on
-            planned.milestone_id = coverage.milestone_id
-            and least(planned.due_on, build_moment.as_of)
+            planned_milestones.milestone_id = coverage.milestone_id
+            and least(planned_milestones.due_on, build_moment.as_of)
             between coverage.observed_from and coverage.observed_until
 )
 

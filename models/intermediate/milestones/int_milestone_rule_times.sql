@@ -1,3 +1,5 @@
+-- When all criteria of a milestone and phase were first met at once, events and signals together.
+-- One row per account, onboarding, milestone and phase that was met.
 with
 
 plan as (
@@ -60,7 +62,7 @@ last_events as (
         event_times.phase
 ),
 
-ready as (
+milestones_with_events as (
     select
         plan.account_id,
         plan.onboarding_number,
@@ -91,41 +93,45 @@ ready as (
 
 first_signal_days as (
     select
-        ready.account_id,
-        ready.onboarding_number,
-        ready.milestone_id,
-        ready.phase,
+        milestones_with_events.account_id,
+        milestones_with_events.onboarding_number,
+        milestones_with_events.milestone_id,
+        milestones_with_events.phase,
         min(signal_days.date_day) as date_day
-    from ready
+    from milestones_with_events
     inner join signal_days
         on
-            ready.account_id = signal_days.account_id
-            and ready.onboarding_number = signal_days.onboarding_number
-            and ready.milestone_id = signal_days.milestone_id
-            and ready.phase = signal_days.phase
-            and {{ day_of('ready.events_at') }} <= signal_days.date_day
-    group by ready.account_id, ready.onboarding_number, ready.milestone_id, ready.phase
+            milestones_with_events.account_id = signal_days.account_id
+            and milestones_with_events.onboarding_number = signal_days.onboarding_number
+            and milestones_with_events.milestone_id = signal_days.milestone_id
+            and milestones_with_events.phase = signal_days.phase
+            and {{ day_of('milestones_with_events.events_at') }} <= signal_days.date_day
+    group by
+        milestones_with_events.account_id,
+        milestones_with_events.onboarding_number,
+        milestones_with_events.milestone_id,
+        milestones_with_events.phase
 ),
 
-timed as (
+milestones_with_times as (
     select
-        ready.account_id,
-        ready.onboarding_number,
-        ready.milestone_id,
-        ready.phase,
-        ready.events_at,
-        ready.event_id,
+        milestones_with_events.account_id,
+        milestones_with_events.onboarding_number,
+        milestones_with_events.milestone_id,
+        milestones_with_events.phase,
+        milestones_with_events.events_at,
+        milestones_with_events.event_id,
         {{ add_time(
             day_starts_at(add_days('first_signal_days.date_day', 1)), -1, 'second'
         ) }} as signals_at
-    from ready
+    from milestones_with_events
     left join first_signal_days
         on
-            ready.account_id = first_signal_days.account_id
-            and ready.onboarding_number = first_signal_days.onboarding_number
-            and ready.milestone_id = first_signal_days.milestone_id
-            and ready.phase = first_signal_days.phase
-    where ready.signal_criteria = 0 or first_signal_days.date_day is not null
+            milestones_with_events.account_id = first_signal_days.account_id
+            and milestones_with_events.onboarding_number = first_signal_days.onboarding_number
+            and milestones_with_events.milestone_id = first_signal_days.milestone_id
+            and milestones_with_events.phase = first_signal_days.phase
+    where milestones_with_events.signal_criteria = 0 or first_signal_days.date_day is not null
 ),
 
 rule_times as (
@@ -136,7 +142,7 @@ rule_times as (
         phase,
         greatest(events_at, coalesce(signals_at, events_at)) as met_at,
         case when signals_at is null or events_at >= signals_at then event_id end as event_id
-    from timed
+    from milestones_with_times
 )
 
 select * from rule_times

@@ -1,3 +1,5 @@
+-- Days on which all signal criteria of a milestone and phase hold. One row per account, onboarding,
+-- milestone, phase and such day. Each criterion must have held for its sustained_days.
 {%- set same_condition = '(partition by account_id, condition_number order by date_day)' -%}
 
 with
@@ -50,7 +52,7 @@ conditions as (
         on plan.account_id = updates.account_id
 ),
 
-valued as (
+condition_values as (
     select
         conditions.*,
         measured_signals.date_day,
@@ -63,7 +65,7 @@ valued as (
             > {{ add_days('conditions.first_day', '-conditions.sustained_days') }}
 ),
 
-checked as (
+condition_days as (
     select
         account_id,
         first_day,
@@ -71,33 +73,35 @@ checked as (
         sustained_days,
         date_day,
         {{ criterion_is_met('signal_value') }} as is_true
-    from valued
+    from condition_values
 ),
 
-sustained as (
+-- Running maximum of the failing days: the distance to the last one is how long the condition
+-- holds.
+days_with_last_failure as (
     select
-        checked.*,
+        condition_days.*,
         coalesce(
             max(case when not is_true then date_day end) over {{ same_condition }},
             {{ add_days('min(date_day) over ' ~ same_condition, -1) }}
         ) as last_day_before
-    from checked
+    from condition_days
     where sustained_days > 1
 ),
 
-holding as (
+holding_days as (
     select
         account_id,
         condition_number,
         date_day
-    from checked
+    from condition_days
     where is_true and sustained_days = 1
     union all
     select
         account_id,
         condition_number,
         date_day
-    from sustained
+    from days_with_last_failure
     where
         is_true
         and date_day >= first_day
@@ -110,24 +114,24 @@ signal_days as (
         plan.onboarding_number,
         plan.milestone_id,
         rules.phase,
-        holding.date_day
+        holding_days.date_day
     from plan
     inner join criteria
         on plan.milestone_id = criteria.milestone_id
     inner join rules
         on criteria.milestone_id = rules.milestone_id and criteria.phase = rules.phase
-    inner join holding
+    inner join holding_days
         on
-            plan.account_id = holding.account_id
-            and plan.started_on <= holding.date_day
-            and criteria.condition_number = holding.condition_number
+            plan.account_id = holding_days.account_id
+            and plan.started_on <= holding_days.date_day
+            and criteria.condition_number = holding_days.condition_number
     group by
         plan.account_id,
         plan.onboarding_number,
         plan.milestone_id,
         rules.phase,
         rules.criterion_count,
-        holding.date_day
+        holding_days.date_day
     having count(*) = rules.criterion_count
 )
 

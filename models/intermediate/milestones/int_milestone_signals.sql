@@ -1,3 +1,5 @@
+-- Milestone signals, one row per account and day: weights reached relative to weights due or
+-- planned, and momentum. Interval sums of weights along change days.
 with
 
 updates as (
@@ -18,7 +20,7 @@ settings as (
     select * from {{ ref('milestone_settings') }}
 ),
 
-dated as (
+milestones as (
     select
         account_id,
         started_on,
@@ -37,9 +39,9 @@ dated as (
     from achievements
 ),
 
--- All milestones of the plan count from the first day, those that are due from the day after; one
--- that is reached counts in both from then on.
-starting as (
+-- The day from which a milestone is expected: in scope all from the first day (or the first seats),
+-- in scope due from the day after its deadline, and in both at the latest when it is reached.
+expected_milestones as (
     select
         account_id,
         'all' as scope,
@@ -51,7 +53,7 @@ starting as (
             when is_never_planned then achieved_on
             else least(planned_on, coalesce(achieved_on, planned_on))
         end as counted_from
-    from dated
+    from milestones
     union all
     select
         account_id,
@@ -64,11 +66,12 @@ starting as (
             when is_never_planned or is_not_over then achieved_on
             else least(due_after, coalesce(achieved_on, due_after))
         end as counted_from
-    from dated
+    from milestones
 ),
 
--- What is not reached is expected no longer once it is waived, or once nobody could see it.
-counted as (
+-- A milestone is no longer expected, until it is reached, once it is waived or no longer observed.
+-- Intervals are half-open: [counted_from, counted_until).
+expected_intervals as (
     select
         account_id,
         scope,
@@ -86,7 +89,7 @@ counted as (
                         waived_on
                     )
         end as counted_until
-    from starting
+    from expected_milestones
     where counted_from is not null
 ),
 
@@ -96,7 +99,7 @@ changes as (
         counted_from as date_day,
         scope,
         weight as expected_weight
-    from counted
+    from expected_intervals
     where coalesce(counted_from < counted_until, true)
     union all
     select
@@ -104,7 +107,7 @@ changes as (
         counted_until as date_day,
         scope,
         -weight as expected_weight
-    from counted
+    from expected_intervals
     where counted_from < counted_until
     union all
     select
@@ -112,25 +115,28 @@ changes as (
         achieved_on as date_day,
         scope,
         weight as expected_weight
-    from counted
+    from expected_intervals
     where counted_until <= achieved_on
 ),
 
--- A weight that fades by a factor is grown from the account's first day to the day it was
--- reached, so that one running sum, shrunk from the first day to any day, holds them all.
-reached as (
+-- Exponential decay as one running sum: each weight is divided by the decay from the account's
+-- first day to the day it was reached, and the sum is multiplied by the decay up to the day in
+-- question.
+reached_milestones as (
     select
-        dated.account_id,
-        dated.achieved_on,
-        dated.weight,
-        case when dated.achieved_on <= dated.due_on then dated.weight else 0 end as on_time_weight,
-        dated.weight * power(
+        milestones.account_id,
+        milestones.achieved_on,
+        milestones.weight,
+        case
+            when milestones.achieved_on <= milestones.due_on then milestones.weight else 0
+        end as on_time_weight,
+        milestones.weight * power(
             {{ as_double('settings.momentum_kept_per_week') }},
-            {{ days_between('dated.achieved_on', 'dated.started_on') }} / 7.0
+            {{ days_between('milestones.achieved_on', 'milestones.started_on') }} / 7.0
         ) as grown_weight
-    from dated
+    from milestones
     cross join settings
-    where dated.achieved_on is not null
+    where milestones.achieved_on is not null
 ),
 
 steps as (
@@ -154,7 +160,7 @@ steps as (
         on_time_weight,
         grown_weight,
         achieved_on
-    from reached
+    from reached_milestones
     union all
     select
         account_id,
@@ -168,7 +174,7 @@ steps as (
     from updates
 ),
 
--- What came before the first day counts on it.
+-- Changes dated before the first computed day are booked on that day.
 daily_steps as (
     select
         steps.account_id,
@@ -191,7 +197,7 @@ daily_steps as (
         greatest(steps.date_day, updates.first_day)
 ),
 
-running as (
+totals as (
     select
         account_id,
         started_on,
@@ -208,27 +214,27 @@ running as (
 
 stretches as (
     select
-        running.account_id,
-        running.started_on,
-        running.first_day,
-        running.last_day,
-        running.all_weight,
-        running.grown_weight,
-        running.last_achieved_on,
+        totals.account_id,
+        totals.started_on,
+        totals.first_day,
+        totals.last_day,
+        totals.all_weight,
+        totals.grown_weight,
+        totals.last_achieved_on,
         settings.momentum_kept_per_week,
-        {{ ratio('running.reached_weight', 'running.due_weight') }} as milestone_completion_due,
-        {{ ratio('running.reached_weight', 'running.all_weight') }} as milestone_completion_all,
+        {{ ratio('totals.reached_weight', 'totals.due_weight') }} as milestone_completion_due,
+        {{ ratio('totals.reached_weight', 'totals.all_weight') }} as milestone_completion_all,
         case
-            when running.due_weight > 0
+            when totals.due_weight > 0
                 then
                     {{ ratio(
-                        '(running.reached_weight + settings.not_due_credit'
-                        ~ ' * (running.all_weight - running.due_weight))',
-                        'running.all_weight'
+                        '(totals.reached_weight + settings.not_due_credit'
+                        ~ ' * (totals.all_weight - totals.due_weight))',
+                        'totals.all_weight'
                     ) }}
         end as milestone_completion_damped,
-        {{ ratio('running.on_time_weight', 'running.due_weight') }} as milestones_on_time_share
-    from running
+        {{ ratio('totals.on_time_weight', 'totals.due_weight') }} as milestones_on_time_share
+    from totals
     cross join settings
 ),
 

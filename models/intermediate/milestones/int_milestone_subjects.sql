@@ -1,3 +1,5 @@
+-- The event types behind each subject of an event criterion: its own, or those of its role. One row
+-- per subject and event type.
 with
 
 criteria as (

@@ -1,3 +1,5 @@
+-- Each planned milestone with its outcome: entered, reached (measured or confirmed) or waived. One
+-- row per account, onboarding and milestone.
 with
 
 plan as (
@@ -46,7 +48,7 @@ ordered_decisions as (
         )
 ),
 
-gathered as (
+milestones_with_evidence as (
     select
         plan.*,
         case when entry_criteria.milestone_id is null then plan.started_at else entries.met_at end
@@ -91,14 +93,15 @@ gathered as (
             and waivers.decision_number = 1
 ),
 
-decided as (
+milestones_with_reached_at as (
     select
-        gathered.*,
+        milestones_with_evidence.*,
         coalesce(confirmed_at <= measured_at, confirmed_at is not null) as is_confirmed,
         coalesce(least(measured_at, confirmed_at), measured_at, confirmed_at) as reached_at
-    from gathered
+    from milestones_with_evidence
 ),
 
+-- The earlier of waiver and achievement counts.
 onboarding_milestones as (
     select
         account_id,
@@ -138,7 +141,7 @@ onboarding_milestones as (
             when measured_event_id is not null then 'event'
             when reached_at is not null then 'signal'
         end as evidence
-    from decided
+    from milestones_with_reached_at
 )
 
 select * from onboarding_milestones

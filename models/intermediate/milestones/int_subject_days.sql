@@ -1,3 +1,4 @@
+-- Events that milestone criteria count, by day. One row per account, onboarding, subject and day.
 with
 
 subject_events as (

@@ -1,3 +1,5 @@
+-- Events that milestone criteria count, with the onboarding in which they count. One row per event,
+-- onboarding and subject.
 {{ config(materialized='view') }}
 
 with
@@ -30,8 +32,8 @@ memberships as (
     select * from {{ ref('base_memberships') }}
 ),
 
--- What was set up before the first day counts on it; a later onboarding begins anew. Somebody
--- whose persona nobody told counts for each: a milestone is not withheld for what no CRM says.
+-- Events before the start count on the first day, in the first onboarding only. A user whose
+-- persona is unknown counts for every persona. Memberships are half-open: [member_from, member_to).
 subject_events as (
     select
         events.account_id,

@@ -1,3 +1,5 @@
+-- Days on which users have an event of a subject, for criteria that ask for days of users or users
+-- in a window. One row per account, onboarding, subject, user and day.
 with
 
 subject_events as (

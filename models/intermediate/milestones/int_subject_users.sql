@@ -1,3 +1,6 @@
+-- The day from which a user counts for good: with the first event of a subject, or with the days
+-- that a criterion asks of a user. Incremental: one row per account, onboarding, subject, counted
+-- and user.
 with
 
 subject_events as (
@@ -43,7 +46,7 @@ first_days as (
         subject_events.user_id
 ),
 
--- A window that ends before the first day is not looked at again.
+-- Numbered days of users, from the first day that a window ending on a computed day can hold.
 numbered_days as (
     select
         user_days.account_id,
@@ -79,7 +82,8 @@ numbered_days as (
             )
 ),
 
--- The day that many days of the user before it begins the narrowest window that holds them.
+-- Self-join on day_number: the day min_days - 1 rows back begins the narrowest window that holds
+-- min_days days.
 first_full_windows as (
     select
         days.account_id,

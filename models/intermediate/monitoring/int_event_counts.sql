@@ -1,3 +1,5 @@
+-- Event counts for monitoring. One row per stream, event type, day, place (in scope or why not) and
+-- state of the document.
 with
 
 events as (
@@ -18,8 +20,8 @@ lost_documents as (
     where not has_beginning
 ),
 
--- Cases and no further conditions, so that product events and what is refused are not looked up.
-placed as (
+-- The join keys are null for product events and rejected events, so that these are not looked up.
+events_with_place as (
     select
         events.source,
         events.event_type,
@@ -68,7 +70,7 @@ event_counts as (
         place,
         document_state,
         count(*) as event_count
-    from placed
+    from events_with_place
     group by source, event_type, date_day, place, document_state
 )
 

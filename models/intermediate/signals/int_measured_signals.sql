@@ -1,3 +1,4 @@
+-- All signals but those of milestones, side by side. One row per account and day.
 with
 
 account_days as (
@@ -25,7 +26,7 @@ engagement as (
     select * from {{ ref('int_engagement_signals') }}
 ),
 
-joined as (
+measured_signals as (
     select
         account_days.account_id,
         account_days.date_day,
@@ -157,4 +158,4 @@ joined as (
             and account_days.date_day = engagement.date_day
 )
 
-select * from joined
+select * from measured_signals

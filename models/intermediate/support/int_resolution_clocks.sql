@@ -1,3 +1,5 @@
+-- Resolution SLA: whether and when each ticket missed the resolution target of its priority. One
+-- row per ticket event while its priority has a target.
 with
 
 ticket_events as (
@@ -50,7 +52,8 @@ timed_events as (
             and ticket_events.event_number = ticket_times.event_number
 ),
 
--- Each priority has a clock of its own, as the priority of a ticket may change.
+-- One clock per ticket and priority, as the priority of a ticket may change. line is the reading of
+-- the clock in microseconds, whether it runs or not.
 clock_steps as (
     select
         timed_events.document,
@@ -88,6 +91,7 @@ clock_runs as (
     from clock_steps
 ),
 
+-- Running sums: the time used before each step.
 clock_totals as (
     select
         clock_runs.*,
@@ -109,7 +113,7 @@ current_steps as (
     where is_current
 ),
 
--- Where more than the target had run before, as the priority was raised, it runs out at once.
+-- Where a raised priority has a target that is used up already, it runs out at once.
 due_times as (
     select
         current_steps.document,

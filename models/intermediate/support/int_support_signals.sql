@@ -1,12 +1,14 @@
--- A fact counts from its day until it leaves a window: between two such days nothing changes.
+-- Support signals, one row per account and day. Interval sums: each fact adds to a count on its day
+-- and is taken off when it leaves its window, so the signals are constant between two change days.
+-- Windows are half-open: [day of the fact, day + 30 or 90).
 {%- set signals = [
     'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'oldest_ticket_days',
     'median_ticket_days', 'first_response_hours_30d', 'first_response_median_hours_30d',
     'first_response_business_hours_30d', 'sla_breaches_30d', 'sla_breach_rate_90d',
     'resolution_breaches_30d', 'resolution_breach_rate_90d', 'tickets_solved_30d',
     'resolution_median_hours_30d', 'wait_median_hours_30d', 'first_contact_share_90d',
-    'tickets_escalated_30d', 'escalated_ticket_share_90d', 'tickets_reopened_30d', 'reopened_ticket_share_90d', 'replies_per_ticket_90d',
-    'expansion_requests_90d'
+    'tickets_escalated_30d', 'escalated_ticket_share_90d', 'tickets_reopened_30d',
+    'reopened_ticket_share_90d', 'replies_per_ticket_90d', 'expansion_requests_90d'
 ] %}
 
 with
@@ -57,6 +59,8 @@ solutions as (
     where ticket_stretches.has_creation and not ticket_stretches.is_open
 ),
 
+-- First-contact resolution is judged some days after the first solution: one answer sufficed, and
+-- the ticket was not reopened until then.
 first_solutions as (
     select
         solutions.account_id,
@@ -71,6 +75,7 @@ first_solutions as (
         and not solutions.is_agent_created
 ),
 
+-- lag compares the state after each event with the one before, to find tickets that open or close.
 states as (
     select
         account_id,
@@ -217,7 +222,7 @@ changes as (
     from updates
 ),
 
--- What came before the first day counts on it.
+-- Changes dated before the first computed day are booked on that day.
 counted_changes as (
     select
         changes.account_id,
@@ -266,7 +271,7 @@ daily_changes as (
     group by account_id, ended_on, date_day
 ),
 
-running as (
+totals as (
     select
         account_id,
         date_day as first_day,
@@ -291,73 +296,74 @@ running as (
 
 median_replies as (
     select
-        running.account_id,
-        running.first_day,
+        totals.account_id,
+        totals.first_day,
         {{ median('tickets.first_reply_hours') }} as hours,
         {{ median('tickets.first_reply_business_hours') }} as business_hours
-    from running
+    from totals
     inner join tickets
         on
-            running.account_id = tickets.account_id
-            and running.first_day >= {{ day_of('tickets.first_replied_at') }}
-            and running.first_day < {{ add_days(day_of('tickets.first_replied_at'), 30) }}
-    group by running.account_id, running.first_day
+            totals.account_id = tickets.account_id
+            and totals.first_day >= {{ day_of('tickets.first_replied_at') }}
+            and totals.first_day < {{ add_days(day_of('tickets.first_replied_at'), 30) }}
+    group by totals.account_id, totals.first_day
 ),
 
--- A ticket that is escalated or reopened thrice is one ticket.
-marked_tickets as (
+-- Distinct tickets: one that is escalated or reopened several times counts once.
+tickets_by_mark as (
     select
-        running.account_id,
-        running.first_day,
+        totals.account_id,
+        totals.first_day,
         count(distinct case when marks.event_kind = 'escalated' then marks.document end)
             as tickets_escalated,
         count(distinct case when marks.event_kind = 'reopened' then marks.document end)
             as tickets_reopened
-    from running
+    from totals
     inner join ticket_events as marks
         on
-            running.account_id = marks.account_id
-            and running.first_day >= {{ day_of('marks.occurred_at') }}
-            and running.first_day < {{ add_days(day_of('marks.occurred_at'), 30) }}
+            totals.account_id = marks.account_id
+            and totals.first_day >= {{ day_of('marks.occurred_at') }}
+            and totals.first_day < {{ add_days(day_of('marks.occurred_at'), 30) }}
     where marks.has_creation and marks.event_kind in ('escalated', 'reopened')
-    group by running.account_id, running.first_day
+    group by totals.account_id, totals.first_day
 ),
 
 escalated_tickets as (
     select
-        running.account_id,
-        running.first_day,
+        totals.account_id,
+        totals.first_day,
         {{ ratio(
-            'sum(case when running.first_day >= ' ~ day_of('tickets.escalated_at')
+            'sum(case when totals.first_day >= ' ~ day_of('tickets.escalated_at')
             ~ ' then 1 else 0 end)', 'count(*)'
         ) }} as share
-    from running
+    from totals
     inner join tickets
         on
-            running.account_id = tickets.account_id
-            and running.first_day >= {{ day_of('tickets.created_at') }}
-            and running.first_day < {{ add_days(day_of('tickets.created_at'), 90) }}
-    group by running.account_id, running.first_day
+            totals.account_id = tickets.account_id
+            and totals.first_day >= {{ day_of('tickets.created_at') }}
+            and totals.first_day < {{ add_days(day_of('tickets.created_at'), 90) }}
+    group by totals.account_id, totals.first_day
 ),
 
+-- Solutions of the 90 days up to each change day, and whether they still stood on it.
 recent_solutions as (
     select
-        running.account_id,
-        running.first_day,
+        totals.account_id,
+        totals.first_day,
         solutions.document,
         solutions.hours_since_began,
         solutions.hours_waited,
-        solutions.is_in_time and coalesce(solutions.ends_on > running.first_day, true)
+        solutions.is_in_time and coalesce(solutions.ends_on > totals.first_day, true)
             as is_in_time,
-        solutions.ends_on <= running.first_day as was_reopened,
-        coalesce(solutions.ends_on > running.first_day, true)
-        and running.first_day < {{ add_days('solutions.starts_on', 30) }} as is_solved_30d
-    from running
+        solutions.ends_on <= totals.first_day as was_reopened,
+        coalesce(solutions.ends_on > totals.first_day, true)
+        and totals.first_day < {{ add_days('solutions.starts_on', 30) }} as is_solved_30d
+    from totals
     inner join solutions
         on
-            running.account_id = solutions.account_id
-            and running.first_day >= solutions.starts_on
-            and running.first_day < {{ add_days('solutions.starts_on', 90) }}
+            totals.account_id = solutions.account_id
+            and totals.first_day >= solutions.starts_on
+            and totals.first_day < {{ add_days('solutions.starts_on', 90) }}
 ),
 
 solved_tickets as (
@@ -377,75 +383,75 @@ solved_tickets as (
 
 open_tickets as (
     select
-        running.account_id,
-        running.first_day,
+        totals.account_id,
+        totals.first_day,
         min(ticket_stretches.began_on) as oldest_began_on,
-        {{ median(days_between('ticket_stretches.began_on', 'running.first_day')) }} as median_days
-    from running
+        {{ median(days_between('ticket_stretches.began_on', 'totals.first_day')) }} as median_days
+    from totals
     inner join ticket_stretches
         on
-            running.account_id = ticket_stretches.account_id
-            and running.first_day >= ticket_stretches.starts_on
-            and coalesce(running.first_day < ticket_stretches.ends_on, true)
+            totals.account_id = ticket_stretches.account_id
+            and totals.first_day >= ticket_stretches.starts_on
+            and coalesce(totals.first_day < ticket_stretches.ends_on, true)
     where ticket_stretches.is_open
-    group by running.account_id, running.first_day
+    group by totals.account_id, totals.first_day
 ),
 
 stretches as (
     select
-        running.account_id,
-        running.first_day,
-        running.last_day,
-        cast(running.tickets_opened_30d as bigint) as tickets_opened_30d,
-        cast(running.tickets_open as bigint) as tickets_open,
-        cast(running.tickets_awaiting_us as bigint) as tickets_awaiting_us,
+        totals.account_id,
+        totals.first_day,
+        totals.last_day,
+        cast(totals.tickets_opened_30d as bigint) as tickets_opened_30d,
+        cast(totals.tickets_open as bigint) as tickets_open,
+        cast(totals.tickets_awaiting_us as bigint) as tickets_awaiting_us,
         open_tickets.oldest_began_on,
         open_tickets.median_days,
-        {{ ratio('running.wait_microseconds_30d', '3.6e9 * running.first_replies_30d') }}
+        {{ ratio('totals.wait_microseconds_30d', '3.6e9 * totals.first_replies_30d') }}
             as first_response_hours_30d,
         {{ round_half_up('median_replies.hours', 6) }} as first_response_median_hours_30d,
         {{ round_half_up('median_replies.business_hours', 6) }}
             as first_response_business_hours_30d,
-        cast(running.sla_breaches_30d as bigint) as sla_breaches_30d,
-        {{ ratio('running.sla_breaches_90d', '(running.sla_breaches_90d + running.in_time_90d)') }}
+        cast(totals.sla_breaches_30d as bigint) as sla_breaches_30d,
+        {{ ratio('totals.sla_breaches_90d', '(totals.sla_breaches_90d + totals.in_time_90d)') }}
             as sla_breach_rate_90d,
-        cast(running.resolution_breaches_30d as bigint) as resolution_breaches_30d,
+        cast(totals.resolution_breaches_30d as bigint) as resolution_breaches_30d,
         {{ ratio(
-            'running.resolution_breaches_90d',
-            '(running.resolution_breaches_90d + coalesce(solved_tickets.in_time_90d, 0))'
+            'totals.resolution_breaches_90d',
+            '(totals.resolution_breaches_90d + coalesce(solved_tickets.in_time_90d, 0))'
         ) }} as resolution_breach_rate_90d,
         cast(coalesce(solved_tickets.tickets_30d, 0) as bigint) as tickets_solved_30d,
         {{ round_half_up('solved_tickets.hours', 6) }} as resolution_median_hours_30d,
         {{ round_half_up('solved_tickets.hours_waited', 6) }} as wait_median_hours_30d,
-        {{ ratio('running.first_contacts_90d', 'running.contacts_judged_90d') }}
+        {{ ratio('totals.first_contacts_90d', 'totals.contacts_judged_90d') }}
             as first_contact_share_90d,
-        cast(coalesce(marked_tickets.tickets_escalated, 0) as bigint) as tickets_escalated_30d,
+        cast(coalesce(tickets_by_mark.tickets_escalated, 0) as bigint) as tickets_escalated_30d,
         escalated_tickets.share as escalated_ticket_share_90d,
-        cast(coalesce(marked_tickets.tickets_reopened, 0) as bigint) as tickets_reopened_30d,
+        cast(coalesce(tickets_by_mark.tickets_reopened, 0) as bigint) as tickets_reopened_30d,
         solved_tickets.reopened_share as reopened_ticket_share_90d,
-        {{ ratio('running.replies_90d', 'running.tickets_opened_90d') }} as replies_per_ticket_90d,
-        cast(running.expansion_requests_90d as bigint) as expansion_requests_90d
-    from running
+        {{ ratio('totals.replies_90d', 'totals.tickets_opened_90d') }} as replies_per_ticket_90d,
+        cast(totals.expansion_requests_90d as bigint) as expansion_requests_90d
+    from totals
     left join open_tickets
         on
-            running.account_id = open_tickets.account_id
-            and running.first_day = open_tickets.first_day
+            totals.account_id = open_tickets.account_id
+            and totals.first_day = open_tickets.first_day
     left join median_replies
         on
-            running.account_id = median_replies.account_id
-            and running.first_day = median_replies.first_day
+            totals.account_id = median_replies.account_id
+            and totals.first_day = median_replies.first_day
     left join solved_tickets
         on
-            running.account_id = solved_tickets.account_id
-            and running.first_day = solved_tickets.first_day
-    left join marked_tickets
+            totals.account_id = solved_tickets.account_id
+            and totals.first_day = solved_tickets.first_day
+    left join tickets_by_mark
         on
-            running.account_id = marked_tickets.account_id
-            and running.first_day = marked_tickets.first_day
+            totals.account_id = tickets_by_mark.account_id
+            and totals.first_day = tickets_by_mark.first_day
     left join escalated_tickets
         on
-            running.account_id = escalated_tickets.account_id
-            and running.first_day = escalated_tickets.first_day
+            totals.account_id = escalated_tickets.account_id
+            and totals.first_day = escalated_tickets.first_day
 ),
 
 stretch_days as (
@@ -455,7 +461,7 @@ stretch_days as (
     from stretches{{ from_each_day('first_day', 'last_day') }}
 ),
 
--- Open tickets grow older between two changes.
+-- Between two change days only the age of open tickets grows.
 days as (
     select
         stretch_days.*,
@@ -465,8 +471,8 @@ days as (
     from stretch_days
 ),
 
--- A row per day: not null where the signal says something on the day.
-observed as (
+-- One row per day, one column per signal: not null where the signal is observed on the day.
+coverage_days as (
     select
         {% for signal in signals -%}
         max(case when signal = '{{ signal }}' then observed_since end) as {{ signal }},
@@ -480,12 +486,12 @@ observed_signals as (
     select
         days.account_id,
         {% for signal in signals -%}
-        case when observed.{{ signal }} is not null then days.{{ signal }} end as {{ signal }},
+        case when coverage_days.{{ signal }} is not null then days.{{ signal }} end as {{ signal }},
         {% endfor -%}
         days.date_day
     from days
-    inner join observed
-        on days.date_day = observed.date_day
+    inner join coverage_days
+        on days.date_day = coverage_days.date_day
 )
 
 select * from observed_signals

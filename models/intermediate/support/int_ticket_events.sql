@@ -1,3 +1,5 @@
+-- Events of tickets with the state that each leaves behind. One row per event, numbered in business
+-- order within the ticket.
 with
 
 events as (
@@ -8,7 +10,7 @@ accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
--- Systems stamp the steps of one moment in any order, so within a second the business order holds.
+-- Timestamps within one second are unreliable, so the business order of event types decides there.
 numbered_events as (
     select
         events.*,
@@ -46,6 +48,7 @@ lives as (
     group by document
 ),
 
+-- Deleted, merged and spam tickets are dropped, unless they were reopened afterwards.
 tickets as (
     select
         lives.document,
@@ -68,7 +71,7 @@ tickets as (
         and coalesce(lives.gone_number, 0) <= coalesce(lives.reopened_number, 0)
 ),
 
--- An upsert sends a creation again for each change, and a merge into itself says nothing.
+-- A repeated creation (an upsert) and a merge of a ticket into itself are mere changes.
 ticket_events as (
     select
         tickets.document,
@@ -123,8 +126,8 @@ effects as (
 
 {% set so_far = 'over (partition by document order by event_number)' %}
 
--- What each event leaves behind: the last that was said of a thing holds. Within one second a reply
--- may carry an earlier time than the creation that it follows, so clock_at never goes back.
+-- The state after each event: the last known value of each attribute. Within one second a reply may
+-- have an earlier time than the creation before it, so clock_at is a running maximum.
 states as (
     select
         document,

@@ -1,3 +1,5 @@
+-- Gaps and islands: stretches in which a ticket was open, or solved. One row per ticket and
+-- stretch, for days in [starts_on, ends_on).
 with
 
 ticket_events as (
@@ -23,6 +25,7 @@ steps as (
     from ticket_events
 ),
 
+-- Running sums of public answers and of the time in which the ticket waited for us.
 totals as (
     select
         document,
@@ -46,6 +49,7 @@ totals as (
     from steps
 ),
 
+-- A stretch starts where is_open changes, and ends where the next one starts.
 stretches as (
     select
         document,

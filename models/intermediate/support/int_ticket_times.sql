@@ -1,3 +1,5 @@
+-- Each ticket event on the business hours of its account, so that business time between two events
+-- is a subtraction. One row per event of a ticket with a creation.
 with
 
 ticket_events as (
@@ -59,7 +61,7 @@ microseconds_open as (
             and cast(local_times.local_at as date) = business_days.date_day
 ),
 
--- On the line of all business time of the calendar, its days joined end to end.
+-- business_line is cumulative business time of the calendar, in microseconds.
 ticket_times as (
     select
         document,

@@ -1,3 +1,5 @@
+-- Tickets with their first reply and the outcome of the first-response SLA. One row per ticket that
+-- has a creation.
 with
 
 ticket_events as (
@@ -42,7 +44,7 @@ lives as (
     group by document
 ),
 
--- Nobody waits for the first reply to a ticket that an agent opened.
+-- A ticket that an agent opened awaits no first reply.
 awaited_replies as (
     select
         lives.*,
@@ -50,7 +52,7 @@ awaited_replies as (
     from lives
 ),
 
--- What is said of the priority once the ticket was answered, or is over, moves no target.
+-- The target follows the priority only until the ticket is answered or over.
 priorities as (
     select
         ticket_events.document,
@@ -140,6 +142,7 @@ clock_runs as (
     from clock_steps
 ),
 
+-- Running sums: the time used before each step.
 clock_totals as (
     select
         clock_runs.*,
@@ -152,7 +155,7 @@ clock_totals as (
     from clock_runs
 ),
 
--- The step in which the target runs out, the last one without an end.
+-- Steps in which the running clock reaches the target. The last step has no end.
 due_steps as (
     select
         document,
@@ -231,8 +234,8 @@ tickets as (
         on lives.document = due_times.document
 ),
 
--- Nobody is late before the priority was raised.
-breachable as (
+-- A breach is never dated before the priority was set that causes it.
+timelines as (
     select
         tickets.*,
         case
@@ -244,49 +247,49 @@ breachable as (
 
 states_at_breach as (
     select
-        breachable.document,
+        timelines.document,
         max(ticket_events.event_number) as event_number
-    from breachable
+    from timelines
     inner join ticket_events
         on
-            breachable.document = ticket_events.document
-            and breachable.breach_at >= ticket_events.occurred_at
-    group by breachable.document
+            timelines.document = ticket_events.document
+            and timelines.breach_at >= ticket_events.occurred_at
+    group by timelines.document
 ),
 
-judged as (
+tickets_with_outcome as (
     select
-        breachable.document,
-        breachable.ticket_id,
-        breachable.account_id,
-        breachable.priority,
+        timelines.document,
+        timelines.ticket_id,
+        timelines.account_id,
+        timelines.priority,
         case
-            when not breachable.has_target then 'no_target'
-            when breachable.first_replied_at <= breachable.reply_due_at then 'in_time'
-            when breachable.reply_due_at is null and breachable.first_replied_at is not null
+            when not timelines.has_target then 'no_target'
+            when timelines.first_replied_at <= timelines.reply_due_at then 'in_time'
+            when timelines.reply_due_at is null and timelines.first_replied_at is not null
                 then 'in_time'
-            when breachable.reply_due_at is null then 'not_due'
+            when timelines.reply_due_at is null then 'not_due'
             when ticket_events.is_open = 0 then 'over_unanswered'
             when
-                breachable.first_replied_at is not null
-                or breachable.breach_at < watermarks.heard_until
+                timelines.first_replied_at is not null
+                or timelines.breach_at < watermarks.heard_until
                 then 'breached'
             else 'not_due'
         end as reply_outcome,
-        breachable.is_agent_created,
-        breachable.is_expansion_request,
-        breachable.created_at,
-        breachable.escalated_at,
-        breachable.first_replied_at,
+        timelines.is_agent_created,
+        timelines.is_expansion_request,
+        timelines.created_at,
+        timelines.escalated_at,
+        timelines.first_replied_at,
         {{ ratio(
-            microseconds_between('breachable.created_at', 'breachable.first_replied_at'), '3.6e9'
+            microseconds_between('timelines.created_at', 'timelines.first_replied_at'), '3.6e9'
         ) }} as first_reply_hours,
-        breachable.first_reply_business_hours,
-        breachable.reply_due_at,
-        breachable.breach_at
-    from breachable
+        timelines.first_reply_business_hours,
+        timelines.reply_due_at,
+        timelines.breach_at
+    from timelines
     left join states_at_breach
-        on breachable.document = states_at_breach.document
+        on timelines.document = states_at_breach.document
     left join ticket_events
         on
             states_at_breach.document = ticket_events.document
@@ -294,4 +297,4 @@ judged as (
     cross join watermarks
 )
 
-select * from judged
+select * from tickets_with_outcome

@@ -1,3 +1,5 @@
+-- What is known of each change sent to a destination: attempts, acknowledgement, refusal. One row
+-- per destination, object and change.
 with
 
 attempts as (
@@ -12,7 +14,7 @@ dead_letters as (
     select * from {{ source('deliveries', 'sync_dead_letters') }}
 ),
 
--- Old attempts may be cleared away: an acknowledgement says as much of its change.
+-- Old attempts may have been purged, so acknowledgements and dead letters count as evidence too.
 traces as (
     select
         destination,
@@ -78,7 +80,7 @@ changes as (
     group by destination, object_type, sync_key, change_id, sequence_number, payload_hash
 ),
 
-ranked as (
+ranked_changes as (
     select
         *,
         row_number() over (
@@ -88,4 +90,4 @@ ranked as (
     from changes
 )
 
-select * from ranked
+select * from ranked_changes

@@ -1,3 +1,4 @@
+-- Product events by day. One row per account, event type and day of the account.
 with
 
 events as (

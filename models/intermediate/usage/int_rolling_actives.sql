@@ -1,6 +1,7 @@
--- An entity seen on day d is active in an N-day window on the days [d, min(next day seen, d + N)).
--- One +1 where such a stretch begins and one -1 where it ends, summed along the days, counts the
--- distinct entities without joining any day to a range.
+-- Distinct users, features and modules in trailing windows, one row per account and day. Interval
+-- sums of +1/-1 in place of range joins.
+-- An entity seen on day d is active in an N-day window on the half-open days [d, min(next day seen,
+-- d + N)): +1 where a stretch begins, -1 where it ends.
 {%- set stretches = [
     ('user', 7), ('user', 30), ('user', 60), ('first_user', 30), ('feature', 30), ('module', 30)
 ] %}
@@ -81,7 +82,7 @@ event_type_days as (
         on event_type_days.account_id = accounts.account_id
 ),
 
--- Days of one block of 30 are less than 30 days apart: a stretch ends only between blocks.
+-- Days of one block of 30 are less than 30 days apart, so a stretch can only end between blocks.
 event_type_blocks as (
     select
         account_id,
@@ -134,8 +135,9 @@ numbered_days_of_features as (
     from days_of_features
 ),
 
--- On a day of use, a feature is used in depth where the n-th last of its days is in the window, and
--- stays so until that day leaves the window or the next day of use is judged anew.
+-- A feature is used in depth if its n-th last day of use (n = deep_use_days) lies in the window.
+-- That holds until this day leaves the window or until the next day of use, when it is tested
+-- again.
 deep_stretches as (
     select
         last_days.account_id,
@@ -199,7 +201,7 @@ changes as (
     from deep_stretches
 ),
 
--- What came before the first day counts on it.
+-- Changes dated before the first computed day are booked on that day.
 daily_changes as (
     select
         changes.account_id,
@@ -216,7 +218,7 @@ daily_changes as (
     group by changes.account_id, greatest(changes.date_day, updates.first_day)
 ),
 
-running as (
+totals as (
     select
         account_days.account_id,
         {% for measure in measures -%}
@@ -239,7 +241,7 @@ rolling_actives as (
         cast(coalesce({{ measure }}, 0) as integer) as {{ measure }},
         {% endfor -%}
         date_day
-    from running
+    from totals
 )
 
 select * from rolling_actives

@@ -1,7 +1,7 @@
--- A user holds a seat on the days from its assignment to the day before its release. One +1 where
--- such a stretch begins and one -1 where it ends, summed along the days, counts the holders; the
--- same of the stretches 30 days later counts those of 30 days before, and of what two stretches
--- share the holders who are both.
+-- Seat holders, one row per account and day since its first seat_assigned. Interval sums of +1/-1
+-- over half-open stretches from assignment to release.
+-- Stretches shifted by 30 days count the holders of 30 days before. Overlaps of two stretches count
+-- the users who are both, such as holders now and then, or holders who are active.
 {%- set measures = ['assigned', 'assigned_before', 'remaining', 'busy'] %}
 {%- set never = "cast('2300-01-01' as date)" %}
 
@@ -57,6 +57,7 @@ numbered_events as (
     from seat_events
 ),
 
+-- The last event of a day decides who holds the seat.
 ends_of_days as (
     select
         account_id,
@@ -70,7 +71,7 @@ ends_of_days as (
     where event_number = events
 ),
 
-held as (
+held_seats as (
     select
         account_id,
         user_id,
@@ -88,10 +89,10 @@ seat_users as (
     select distinct
         account_id,
         user_id
-    from held
+    from held_seats
 ),
 
--- On a day that is not over, who was active in the 30 days up to the last one over may be again.
+-- After the last complete day, users who were active in the 30 days up to it still count as active.
 used_stretches as (
     select
         user_days.account_id,
@@ -125,40 +126,40 @@ stretches as (
         'assigned' as measure,
         held_from as begins_on,
         held_until as ends_on
-    from held
+    from held_seats
     union all
     select
         account_id,
         'assigned_before' as measure,
         held_before_from as begins_on,
         held_before_until as ends_on
-    from held
+    from held_seats
     union all
     select
-        held.account_id,
+        held_seats.account_id,
         'remaining' as measure,
-        greatest(held.held_from, held_before.held_before_from) as begins_on,
-        least(held.held_until, held_before.held_before_until) as ends_on
-    from held
-    inner join held as held_before
+        greatest(held_seats.held_from, held_before.held_before_from) as begins_on,
+        least(held_seats.held_until, held_before.held_before_until) as ends_on
+    from held_seats
+    inner join held_seats as held_before
         on
-            held.account_id = held_before.account_id
-            and held.user_id = held_before.user_id
-            and held.held_from < held_before.held_before_until
-            and held.held_until > held_before.held_before_from
+            held_seats.account_id = held_before.account_id
+            and held_seats.user_id = held_before.user_id
+            and held_seats.held_from < held_before.held_before_until
+            and held_seats.held_until > held_before.held_before_from
     union all
     select
-        held.account_id,
+        held_seats.account_id,
         'busy' as measure,
-        greatest(held.held_from, used_stretches.used_from) as begins_on,
-        least(held.held_until, used_stretches.used_until) as ends_on
-    from held
+        greatest(held_seats.held_from, used_stretches.used_from) as begins_on,
+        least(held_seats.held_until, used_stretches.used_until) as ends_on
+    from held_seats
     inner join used_stretches
         on
-            held.account_id = used_stretches.account_id
-            and held.user_id = used_stretches.user_id
-            and held.held_from < used_stretches.used_until
-            and held.held_until > used_stretches.used_from
+            held_seats.account_id = used_stretches.account_id
+            and held_seats.user_id = used_stretches.user_id
+            and held_seats.held_from < used_stretches.used_until
+            and held_seats.held_until > used_stretches.used_from
 ),
 
 changes as (
@@ -177,7 +178,7 @@ changes as (
     from stretches
 ),
 
--- What came before the first day counts on it.
+-- Changes dated before the first computed day are booked on that day.
 daily_changes as (
     select
         changes.account_id,
@@ -192,7 +193,7 @@ daily_changes as (
     group by changes.account_id, greatest(changes.date_day, updates.first_day)
 ),
 
-running as (
+totals as (
     select
         account_days.account_id,
         {% for measure in measures -%}
@@ -215,23 +216,23 @@ running as (
 
 seat_signals as (
     select
-        running.account_id,
-        running.date_day,
-        running.assigned as assigned_seats,
-        running.assigned - running.busy as idle_assigned_seats_30d,
+        totals.account_id,
+        totals.date_day,
+        totals.assigned as assigned_seats,
+        totals.assigned - totals.busy as idle_assigned_seats_30d,
         case
-            when {{ days_between('first_assignments.assigned_on', 'running.date_day') }} >= 30
+            when {{ days_between('first_assignments.assigned_on', 'totals.date_day') }} >= 30
                 then
                     least(
-                        running.assigned - running.remaining,
-                        running.assigned_before - running.remaining
+                        totals.assigned - totals.remaining,
+                        totals.assigned_before - totals.remaining
                     )
         end as replaced_seats_30d
-    from running
+    from totals
     inner join first_assignments
         on
-            running.account_id = first_assignments.account_id
-            and running.date_day >= first_assignments.assigned_on
+            totals.account_id = first_assignments.account_id
+            and totals.date_day >= first_assignments.assigned_on
 )
 
 select * from seat_signals

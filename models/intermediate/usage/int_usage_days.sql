@@ -1,3 +1,4 @@
+-- Product usage by day, summed over users. One row per account and day with any product event.
 with
 
 user_days as (

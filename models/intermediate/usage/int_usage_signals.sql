@@ -1,4 +1,7 @@
--- Counts only grow while a day goes on; other signals wait until it is over and heard of.
+-- Usage signals, one row per account and day: trailing windows and rolling actives, null on days
+-- that the product stream does not cover. Counts can only grow while a day goes on, so they are
+-- shown at once. Rates and comparisons wait until the day is complete and keep their last complete
+-- value.
 {%- set counts = [
     'events_7d', 'events_30d', 'logins_7d', 'logins_30d', 'sessions_7d', 'sessions_30d',
     'active_users_1d', 'active_users_7d', 'active_users_30d', 'active_days_7d', 'active_days_30d',
@@ -69,6 +72,7 @@ offers as (
     group by product_category
 ),
 
+-- First use of each guided task and configuration.
 first_times as (
     select
         event_type_days.account_id,
@@ -100,7 +104,7 @@ daily_first_times as (
     group by account_id, date_day
 ),
 
-daily as (
+daily_usage as (
     select
         account_days.account_id,
         account_days.date_day,
@@ -150,11 +154,11 @@ daily as (
             and account_days.date_day = holidays.holiday_on
 ),
 
--- The spine has every day, so that 7 rows back lies the same weekday of the week before.
+-- lag over the spine, which has every day: 7 rows back is the same weekday of the week before.
 {% set weekdays_before = [7, 14, 21, 28] -%}
-daily_with_weekdays_before as (
+usage_with_weekdays_before as (
     select
-        daily.*,
+        daily_usage.*,
         {% for days in weekdays_before -%}
         1 - greatest(is_holiday, lag(is_holiday, {{ days }}, 0) {{ over_so_far() }})
             as is_like_{{ days }},
@@ -162,12 +166,13 @@ daily_with_weekdays_before as (
         {% endfor -%}
         lag(active_events, 28, 0) {{ over_so_far() }} as active_events_before_28,
         lag(users_30d, 30, 0) {{ over_so_far() }} as users_of_month_before
-    from daily
+    from daily_usage
 ),
 
 -- A day is compared with the same weekdays before it, where neither is a holiday of the account's
--- country. Six times a usual day is whole, whether it is the mean of one day, two or three.
-compared as (
+-- country. The usual day is a mean of one to three days, kept as six times that to stay a whole
+-- number.
+daily_comparisons as (
     select
         *,
         is_like_7 * sessions as sessions_now,
@@ -181,10 +186,10 @@ compared as (
         ) as usual_sessions_times_6,
         is_like_28 * active_events as active_events_now,
         is_like_28 * active_events_before_28 as active_events_then
-    from daily_with_weekdays_before
+    from usage_with_weekdays_before
 ),
 
-running as (
+totals as (
     select
         account_id,
         date_day,
@@ -227,99 +232,100 @@ running as (
         sum(case when active_events > 0 then 1 else 0 end) {{ over_last(30) }} as active_days_30d,
         sum(new_guided_tasks) {{ over_so_far() }} as guided_tasks,
         sum(new_configurations) {{ over_so_far() }} as configurations
-    from compared
+    from daily_comparisons
 ),
 
 signals as (
     select
-        running.account_id,
-        running.date_day,
-        running.started_on,
-        cast(running.events_7d as bigint) as events_7d,
-        cast(running.events_30d as bigint) as events_30d,
-        cast(running.logins_7d as bigint) as logins_7d,
-        cast(running.logins_30d as bigint) as logins_30d,
-        cast(running.sessions_7d as bigint) as sessions_7d,
-        cast(running.sessions_30d as bigint) as sessions_30d,
+        totals.account_id,
+        totals.date_day,
+        totals.started_on,
+        cast(totals.events_7d as bigint) as events_7d,
+        cast(totals.events_30d as bigint) as events_30d,
+        cast(totals.logins_7d as bigint) as logins_7d,
+        cast(totals.logins_30d as bigint) as logins_30d,
+        cast(totals.sessions_7d as bigint) as sessions_7d,
+        cast(totals.sessions_30d as bigint) as sessions_30d,
         case
-            when running.active_users > 0 or running.active_events = 0
-                then cast(running.active_users as bigint)
+            when totals.active_users > 0 or totals.active_events = 0
+                then cast(totals.active_users as bigint)
         end as active_users_1d,
         case
-            when running.users_7d > 0 or running.active_events_7d = 0
-                then cast(running.users_7d as bigint)
+            when totals.users_7d > 0 or totals.active_events_7d = 0
+                then cast(totals.users_7d as bigint)
         end as active_users_7d,
         case
-            when running.users_30d > 0 or running.active_events_30d = 0
-                then cast(running.users_30d as bigint)
+            when totals.users_30d > 0 or totals.active_events_30d = 0
+                then cast(totals.users_30d as bigint)
         end as active_users_30d,
         case
-            when running.users_30d > 0
+            when totals.users_30d > 0
                 then
                     {{ ratio(
-                        'running.user_days_30d',
-                        '(least(running.day_number, 30) * running.users_30d)'
+                        'totals.user_days_30d',
+                        '(least(totals.day_number, 30) * totals.users_30d)'
                     ) }}
-            when running.active_events_30d = 0 then 0
+            when totals.active_events_30d = 0 then 0
         end as dau_mau_30d,
         case
-            when running.users_30d > 0 then {{ ratio('running.users_7d', 'running.users_30d') }}
-            when running.active_events_30d = 0 then 0
+            when totals.users_30d > 0 then {{ ratio('totals.users_7d', 'totals.users_30d') }}
+            when totals.active_events_30d = 0 then 0
         end as wau_mau_30d,
-        cast(running.first_users_30d as bigint) as new_users_30d,
+        cast(totals.first_users_30d as bigint) as new_users_30d,
         cast(
-            running.users_30d + running.users_of_month_before - running.users_60d as bigint
+            totals.users_30d + totals.users_of_month_before - totals.users_60d as bigint
         ) as retained_users_30d,
         cast(
-            running.users_60d - running.users_of_month_before - running.first_users_30d as bigint
+            totals.users_60d - totals.users_of_month_before - totals.first_users_30d as bigint
         ) as returning_users_30d,
-        cast(running.users_60d - running.users_30d as bigint) as dormant_users_30d,
-        cast(running.active_days_7d as bigint) as active_days_7d,
-        cast(running.active_days_30d as bigint) as active_days_30d,
-        {{ ratio('running.sessions_7d', 'running.users_7d') }} as sessions_per_active_user_7d,
+        cast(totals.users_60d - totals.users_30d as bigint) as dormant_users_30d,
+        cast(totals.active_days_7d as bigint) as active_days_7d,
+        cast(totals.active_days_30d as bigint) as active_days_30d,
+        {{ ratio('totals.sessions_7d', 'totals.users_7d') }} as sessions_per_active_user_7d,
         case
-            when running.day_number >= 14
+            when totals.day_number >= 14
                 then
                     cast({{ ratio(
-                        'running.sessions_now_7d', 'running.sessions_then_7d'
+                        'totals.sessions_now_7d', 'totals.sessions_then_7d'
                     ) }} - 1 as decimal(18, 6))
         end as session_change_7d,
         case
-            when running.day_number >= 28
+            when totals.day_number >= 28
                 then
                     {{ ratio(
-                        '6 * running.sessions_beside_usual_7d', 'running.usual_sessions_times_6_7d'
+                        '6 * totals.sessions_beside_usual_7d', 'totals.usual_sessions_times_6_7d'
                     ) }}
         end as sessions_baseline_share_7d,
         case
-            when running.day_number >= 56
+            when totals.day_number >= 56
                 then
                     cast({{ ratio(
-                        'running.active_events_now_28d', 'running.active_events_then_28d'
+                        'totals.active_events_now_28d', 'totals.active_events_then_28d'
                     ) }} - 1 as decimal(18, 6))
         end as usage_growth_28d,
-        cast(running.core_events_7d as bigint) as core_events_7d,
-        cast(running.value_events_30d as bigint) as value_events_30d,
-        cast(running.metered_events_30d as bigint) as metered_events_30d,
-        cast(running.features_30d as bigint) as features_used_30d,
-        cast(running.modules_30d as bigint) as modules_used_30d,
-        {{ ratio('running.modules_30d', 'offers.modules') }} as module_coverage_30d,
-        {{ ratio('10 * running.deep_features_30d', 'offers.deep_features') }} as depth_score_30d,
-        {{ ratio('running.failed_calls_7d', 'running.calls_7d') }} as error_rate_7d,
-        {{ ratio('running.api_calls_7d', '7') }} as api_calls_per_day_7d,
-        {{ ratio('running.user_events_30d', 'running.sessions_30d') }} as session_depth_30d,
-        {{ ratio('running.guided_tasks', 'offers.guided_tasks') }} as guided_task_share,
-        {{ ratio('running.configurations', 'offers.configurations') }} as configuration_maturity
-    from running
+        cast(totals.core_events_7d as bigint) as core_events_7d,
+        cast(totals.value_events_30d as bigint) as value_events_30d,
+        cast(totals.metered_events_30d as bigint) as metered_events_30d,
+        cast(totals.features_30d as bigint) as features_used_30d,
+        cast(totals.modules_30d as bigint) as modules_used_30d,
+        {{ ratio('totals.modules_30d', 'offers.modules') }} as module_coverage_30d,
+        {{ ratio('10 * totals.deep_features_30d', 'offers.deep_features') }} as depth_score_30d,
+        {{ ratio('totals.failed_calls_7d', 'totals.calls_7d') }} as error_rate_7d,
+        {{ ratio('totals.api_calls_7d', '7') }} as api_calls_per_day_7d,
+        {{ ratio('totals.user_events_30d', 'totals.sessions_30d') }} as session_depth_30d,
+        {{ ratio('totals.guided_tasks', 'offers.guided_tasks') }} as guided_task_share,
+        {{ ratio('totals.configurations', 'offers.configurations') }} as configuration_maturity
+    from totals
     inner join accounts
-        on running.account_id = accounts.account_id
+        on totals.account_id = accounts.account_id
     left join offers
         on accounts.product_category = offers.product_category
-    where running.date_day >= running.first_day
+    where totals.date_day >= totals.first_day
 ),
 
--- A row per day: of the accounts that started since then, the signal says something on the day.
-observed as (
+-- One row per day, one column per signal: it is observed for accounts that started on this date or
+-- later.
+coverage_days as (
     select
         {% for signal in counts + measures -%}
         max(case when signal = '{{ signal }}' then accounts_from end) as {{ signal }},
@@ -329,19 +335,19 @@ observed as (
     group by date_day
 ),
 
-complete as (
+kept_signals as (
     select
         signals.account_id,
         {% for signal in counts + measures -%}
-        case when observed.{{ signal }} <= signals.started_on then signals.{{ signal }} end
+        case when coverage_days.{{ signal }} <= signals.started_on then signals.{{ signal }} end
             as {{ signal }},
         {% endfor -%}
         signals.date_day
     from signals
     inner join watermarks
         on signals.date_day = watermarks.complete_through
-    inner join observed
-        on signals.date_day = observed.date_day
+    inner join coverage_days
+        on signals.date_day = coverage_days.date_day
 ),
 
 observed_signals as (
@@ -349,28 +355,28 @@ observed_signals as (
         signals.account_id,
         {% for signal in counts -%}
         case
-            when coalesce(observed.{{ signal }} > signals.started_on, true) then null
-            when signals.{{ signal }} is null or complete.{{ signal }} > signals.{{ signal }}
-                then complete.{{ signal }}
+            when coalesce(coverage_days.{{ signal }} > signals.started_on, true) then null
+            when signals.{{ signal }} is null or kept_signals.{{ signal }} > signals.{{ signal }}
+                then kept_signals.{{ signal }}
             else signals.{{ signal }}
         end as {{ signal }},
         {% endfor -%}
         {% for signal in measures -%}
         case
-            when coalesce(observed.{{ signal }} > signals.started_on, true) then null
-            when signals.date_day > watermarks.complete_through then complete.{{ signal }}
+            when coalesce(coverage_days.{{ signal }} > signals.started_on, true) then null
+            when signals.date_day > watermarks.complete_through then kept_signals.{{ signal }}
             else signals.{{ signal }}
         end as {{ signal }},
         {% endfor -%}
         signals.date_day
     from signals
     cross join watermarks
-    inner join observed
-        on signals.date_day = observed.date_day
-    left join complete
+    inner join coverage_days
+        on signals.date_day = coverage_days.date_day
+    left join kept_signals
         on
-            signals.account_id = complete.account_id
-            and signals.date_day > complete.date_day
+            signals.account_id = kept_signals.account_id
+            and signals.date_day > kept_signals.date_day
 )
 
 select * from observed_signals

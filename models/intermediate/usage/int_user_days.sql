@@ -1,3 +1,4 @@
+-- Product usage by user and day. One row per account, user (null where the event has none) and day.
 with
 
 events as (
@@ -22,7 +23,8 @@ updates as (
     select * from {{ ref('int_account_updates') }}
 ),
 
--- The days before the first one say whether a session goes on: one of them may have but 23 hours.
+-- Two days before the first computed one are read too, to see whether a session goes on. One day
+-- may have only 23 hours.
 planned_events as (
     select
         events.account_id,
@@ -44,7 +46,8 @@ planned_events as (
         and events.date_day between updates.started_on and updates.ended_on
 ),
 
--- What a user does begins a session where nothing came before it for longer than the gap.
+-- Sessions are islands: lag over a user's active events, and a session begins after a longer gap
+-- than session_gap_minutes.
 events_with_sessions as (
     select
         planned_events.*,

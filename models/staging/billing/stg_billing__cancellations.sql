@@ -1,4 +1,5 @@
--- What people write as a reason stays in the raw rows; the kind of churn it stands for goes on.
+-- Accepted cancellations with the kind of churn that their reason stands for. One row per event.
+-- The reason text stays in the raw rows, as it may hold personal data.
 with
 
 source as (

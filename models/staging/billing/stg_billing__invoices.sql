@@ -1,3 +1,5 @@
+-- Accepted invoice events of all kinds, from issue to write-off. One row per event, amounts in
+-- their own currency.
 with
 
 source as (

@@ -1,3 +1,5 @@
+-- Accepted subscription events (started, changed, renewed, cancelled). One row per event, MRR in
+-- its own currency.
 with
 
 source as (

@@ -1,3 +1,4 @@
+-- Accepted trial_started events, one row each.
 with
 
 source as (

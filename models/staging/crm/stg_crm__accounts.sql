@@ -1,3 +1,5 @@
+-- Accepted account_created and account_updated events, one row each. Keys that were not sent are
+-- null.
 with
 
 source as (
@@ -30,7 +32,7 @@ renamed as (
     from source
 ),
 
--- An e-mail address says who a person is; equal addresses stay equal owners.
+-- An e-mail address as owner is personal data, so it is hashed. Equal addresses stay equal owners.
 with_owner_ids as (
     select
         event_id,

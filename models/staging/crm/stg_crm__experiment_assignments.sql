@@ -1,3 +1,4 @@
+-- Accepted experiment_assigned events, one row each.
 with
 
 source as (

@@ -1,3 +1,4 @@
+-- Accepted health_overridden events, one row each.
 with
 
 source as (

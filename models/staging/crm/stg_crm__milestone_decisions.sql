@@ -1,3 +1,4 @@
+-- Accepted milestone_confirmed and milestone_waived events, one row each.
 with
 
 source as (

@@ -1,3 +1,4 @@
+-- Accepted note_logged events, one row each.
 with
 
 source as (

@@ -1,3 +1,4 @@
+-- Accepted onboarding_started events, one row each.
 with
 
 source as (

@@ -1,3 +1,4 @@
+-- Accepted opportunity_stage_changed events, one row each.
 with
 
 source as (

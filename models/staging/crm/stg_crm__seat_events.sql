@@ -1,3 +1,4 @@
+-- Accepted seat_assigned and seat_released events that name a user, one row each.
 with
 
 source as (

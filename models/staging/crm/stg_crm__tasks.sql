@@ -1,3 +1,4 @@
+-- Accepted task_completed events, one row each.
 with
 
 source as (
@@ -25,7 +26,7 @@ renamed as (
     from source
 ),
 
--- An outcome is a word of the seed: what else a person wrote stays in the raw stream.
+-- Only outcomes of the task_outcomes seed are kept. Any other text stays in the raw stream.
 with_known_outcomes as (
     select
         renamed.event_id,

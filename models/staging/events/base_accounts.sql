@@ -1,8 +1,10 @@
+-- Accounts that the CRM created, with the account that each lives on in after all merges. One row
+-- per account as sent.
 {{ config(materialized='table') }}
 
 with
 
-created as (
+created_accounts as (
     select distinct account_id from {{ ref('base_events') }}
     where
         source = 'crm'
@@ -18,11 +20,11 @@ applied_merges as (
 
 accounts as (
     select
-        created.account_id as source_account_id,
-        coalesce(applied_merges.surviving_account_id, created.account_id) as account_id
-    from created
+        created_accounts.account_id as source_account_id,
+        coalesce(applied_merges.surviving_account_id, created_accounts.account_id) as account_id
+    from created_accounts
     left join applied_merges
-        on created.account_id = applied_merges.account_id
+        on created_accounts.account_id = applied_merges.account_id
 )
 
 select * from accounts

@@ -1,3 +1,5 @@
+-- Point in time of this build: what it may know and see, and the build that it goes on from. One
+-- row. Fails with the first problem of configuration_problems.
 {{ config(materialized='table') }}
 
 with
@@ -24,7 +26,7 @@ loads as (
     {% endfor %}
 ),
 
-known as (
+known_moment as (
     select
         coalesce(
             cast({{ "'" ~ var('known_at') ~ "'" if var('known_at') else 'null' }} as timestamp),
@@ -46,14 +48,14 @@ first_problem as (
     where place = 1
 ),
 
-checked as (
+build_days as (
     select
-        known.known_at,
+        known_moment.known_at,
         coalesce(
             cast({{ "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' }} as date),
-            {{ day_of('known.known_at') }}
+            {{ day_of('known_moment.known_at') }}
         ) as as_of
-    from known
+    from known_moment
     cross join first_problem
     where
         case
@@ -85,8 +87,9 @@ this_run as (
         on started_builds.run_number = last_runs.run_number
 ),
 
--- A build that did not end left rows that it made with something else.
-interrupted as (
+-- Builds that were cut short after the last completed one may have left rows made with another
+-- definition or moment.
+interrupted_builds as (
     select
         coalesce(
             sum(
@@ -110,17 +113,17 @@ interrupted as (
 
 moment as (
     select
-        checked.known_at,
-        checked.as_of,
-        {{ day_starts_at(add_days('checked.as_of', 1)) }} as as_of_ends_at,
+        build_days.known_at,
+        build_days.as_of,
+        {{ day_starts_at(add_days('build_days.as_of', 1)) }} as as_of_ends_at,
         least(
-            checked.as_of,
-            {{ add_days(day_of(add_time('checked.known_at', 1, 'second')), -1) }}
+            build_days.as_of,
+            {{ add_days(day_of(add_time('build_days.known_at', 1, 'second')), -1) }}
         ) as over_on,
         coalesce(
             cast({{ "'" ~ var('tasks_from') ~ "'" if var('tasks_from') else 'null' }} as date),
             first_completed.as_of,
-            checked.as_of
+            build_days.as_of
         ) as tasks_from,
         {{ latest_load_at() }} as latest_load_at,
         coalesce(last_builds.build_number, 0) + 1 as build_number,
@@ -131,20 +134,20 @@ moment as (
         this_run.intake_definition,
         this_run.definition,
         coalesce(completed_builds.intake_definition <> this_run.intake_definition, true)
-        or interrupted.is_other_intake as must_reload,
+        or interrupted_builds.is_other_intake as must_reload,
         coalesce(
             completed_builds.intake_definition <> this_run.intake_definition
             or completed_builds.definition <> this_run.definition
-            or completed_builds.known_at > checked.known_at
-            or completed_builds.as_of > checked.as_of,
+            or completed_builds.known_at > build_days.known_at
+            or completed_builds.as_of > build_days.as_of,
             true
         )
-        or interrupted.is_other_intake
-        or interrupted.is_other
+        or interrupted_builds.is_other_intake
+        or interrupted_builds.is_other
         or {{ is_full_refresh() }} as must_rebuild
-    from checked
+    from build_days
     cross join last_builds
-    cross join interrupted
+    cross join interrupted_builds
     cross join first_builds
     left join this_run
         on this_run.run_number is not null

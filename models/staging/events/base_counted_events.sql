@@ -1,3 +1,5 @@
+-- Accepted events from which signals and milestones are counted: without excluded days and users of
+-- the product stream. One row per event.
 with
 
 events as (
@@ -13,7 +15,7 @@ excluded_users as (
     select * from {{ ref('excluded_users') }}
 ),
 
-counted as (
+counted_events as (
     select events.*
     from events
     left join excluded_days
@@ -26,4 +28,4 @@ counted as (
     where excluded_days.date_day is null and excluded_users.user_id is null
 )
 
-select * from counted
+select * from counted_events

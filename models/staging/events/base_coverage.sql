@@ -1,3 +1,5 @@
+-- When each subject is observed, so that no event means that nothing happened. One row per subject
+-- and stretch of days.
 {{ config(materialized='table') }}
 
 with
@@ -94,8 +96,9 @@ events_before as (
     group by first_stretches.source, first_stretches.subject
 ),
 
--- Few have had the chance to be the first, so that nobody did it says something.
-unseen as (
+-- Subjects that only few accounts or events could have shown before their first event. Its absence
+-- then means that nobody did it, so they are observed as long as their stream.
+rarely_seen_subjects as (
     select
         first_stretches.source,
         first_stretches.subject,
@@ -114,12 +117,12 @@ unseen as (
         or coalesce(events_before.event_count, 0) < first_stretches.never_seen_events
 ),
 
-own as (
+own_stretches as (
     select
         stretches.source,
         stretches.subject,
         case
-            when unseen.source is not null
+            when rarely_seen_subjects.source is not null
                 then least(stretches.first_event_on, stream_starts.first_event_on)
             else stretches.first_event_on
         end as observed_from,
@@ -127,41 +130,42 @@ own as (
     from stretches
     inner join stream_starts
         on stretches.source = stream_starts.source
-    left join unseen
+    left join rarely_seen_subjects
         on
-            stretches.source = unseen.source
-            and stretches.subject = unseen.subject
-            and stretches.first_event_on = unseen.first_event_on
+            stretches.source = rarely_seen_subjects.source
+            and stretches.subject = rarely_seen_subjects.subject
+            and stretches.first_event_on = rarely_seen_subjects.first_event_on
     union all
     select
-        unseen.source,
-        unseen.subject,
+        rarely_seen_subjects.source,
+        rarely_seen_subjects.subject,
         stream_starts.first_event_on as observed_from,
         cast(null as date) as observed_until
-    from unseen
+    from rarely_seen_subjects
     inner join stream_starts
-        on unseen.source = stream_starts.source
-    where unseen.first_event_on is null
+        on rarely_seen_subjects.source = stream_starts.source
+    where rarely_seen_subjects.first_event_on is null
 ),
 
--- Nothing is heard of a subject while its stream is silent.
+-- A subject is not observed while its stream is silent: the intersection with the stretches of the
+-- stream.
 coverage as (
     select
-        own.source,
-        own.subject,
-        greatest(own.observed_from, streams.first_event_on) as observed_from,
+        own_stretches.source,
+        own_stretches.subject,
+        greatest(own_stretches.observed_from, streams.first_event_on) as observed_from,
         case
-            when own.observed_until is null and streams.is_open then null
-            when own.observed_until is null then streams.last_event_on
-            when streams.is_open then own.observed_until
-            else least(own.observed_until, streams.last_event_on)
+            when own_stretches.observed_until is null and streams.is_open then null
+            when own_stretches.observed_until is null then streams.last_event_on
+            when streams.is_open then own_stretches.observed_until
+            else least(own_stretches.observed_until, streams.last_event_on)
         end as observed_until
-    from own
+    from own_stretches
     inner join streams
         on
-            own.source = streams.source
-            and coalesce(own.observed_until >= streams.first_event_on, true)
-            and (streams.is_open or own.observed_from <= streams.last_event_on)
+            own_stretches.source = streams.source
+            and coalesce(own_stretches.observed_until >= streams.first_event_on, true)
+            and (streams.is_open or own_stretches.observed_from <= streams.last_event_on)
 )
 
 select * from coverage

@@ -1,3 +1,5 @@
+-- Coverage that incremental rows rest on, as text entries to compare with those of the next build.
+-- One row per entry.
 {{ config(materialized='table') }}
 
 with
@@ -10,7 +12,7 @@ watermarks as (
     select * from {{ ref('base_stream_watermarks') }}
 ),
 
--- Rows that are kept rest on these alone.
+-- Only subjects that a signal or milestone uses affect kept rows.
 subjects as (
     select distinct
         source,
@@ -19,7 +21,7 @@ subjects as (
     where is_used
 ),
 
-relevant as (
+used_coverage as (
     select coverage.*
     from coverage
     inner join subjects
@@ -33,7 +35,7 @@ entries as (
         observed_from as date_day,
         source || ' ' || subject || ' from '
         || cast(observed_from as {{ dbt.type_string() }}) as entry
-    from relevant
+    from used_coverage
     union all
     select
         source,
@@ -41,7 +43,7 @@ entries as (
         {{ add_days('observed_until', 1) }} as date_day,
         source || ' ' || subject || ' until '
         || cast(observed_until as {{ dbt.type_string() }}) as entry
-    from relevant
+    from used_coverage
     where observed_until is not null
     union all
     select

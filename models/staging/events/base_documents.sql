@@ -1,3 +1,5 @@
+-- Which ticket, subscription or invoice an id stands for. One row per stream, kind of document,
+-- account as sent and id. The document is traced to the account that began it.
 {{ config(materialized='table') }}
 
 with
@@ -16,7 +18,7 @@ accounts as (
     select * from {{ ref('base_accounts') }}
 ),
 
-named as (
+document_events as (
     select
         events.source,
         document_types.document_key,
@@ -39,13 +41,13 @@ mentions as (
         account_id,
         document_id,
         max(case when begins_document then 1 else 0 end) = 1 as is_begun_here
-    from named
+    from document_events
     where document_id is not null
     group by source, document_key, source_account_id, account_id, document_id
 ),
 
--- A merged account leaves its documents to the survivor, whoever else has the same id.
-begun_by_survivor as (
+-- The document of a merged account goes to the survivor, even if other accounts have the same id.
+beginnings_by_survivor as (
     select
         source,
         document_key,
@@ -58,7 +60,7 @@ begun_by_survivor as (
     group by source, document_key, document_id, account_id
 ),
 
-begun_anywhere as (
+beginnings_anywhere as (
     select
         source,
         document_key,
@@ -70,30 +72,30 @@ begun_anywhere as (
     group by source, document_key, document_id
 ),
 
-traced as (
+mentions_with_beginning as (
     select
         mentions.*,
-        coalesce(begun_anywhere.account_count, 0) as account_count,
+        coalesce(beginnings_anywhere.account_count, 0) as account_count,
         case
             when mentions.is_begun_here then mentions.source_account_id
-            when begun_by_survivor.account_count = 1 then begun_by_survivor.begun_on
-            when begun_anywhere.account_count = 1 then begun_anywhere.begun_on
+            when beginnings_by_survivor.account_count = 1 then beginnings_by_survivor.begun_on
+            when beginnings_anywhere.account_count = 1 then beginnings_anywhere.begun_on
         end as begun_on
     from mentions
-    left join begun_by_survivor
+    left join beginnings_by_survivor
         on
-            mentions.source = begun_by_survivor.source
-            and mentions.document_key = begun_by_survivor.document_key
-            and mentions.document_id = begun_by_survivor.document_id
-            and mentions.account_id = begun_by_survivor.account_id
-    left join begun_anywhere
+            mentions.source = beginnings_by_survivor.source
+            and mentions.document_key = beginnings_by_survivor.document_key
+            and mentions.document_id = beginnings_by_survivor.document_id
+            and mentions.account_id = beginnings_by_survivor.account_id
+    left join beginnings_anywhere
         on
-            mentions.source = begun_anywhere.source
-            and mentions.document_key = begun_anywhere.document_key
-            and mentions.document_id = begun_anywhere.document_id
+            mentions.source = beginnings_anywhere.source
+            and mentions.document_key = beginnings_anywhere.document_key
+            and mentions.document_id = beginnings_anywhere.document_id
 ),
 
--- The slashes of an account id are spelled out, so that no two documents share a text.
+-- Slashes in account ids are escaped, so that no two documents have the same text.
 documents as (
     select
         source,
@@ -104,7 +106,7 @@ documents as (
         || '/' || document_key || '/' || document_id as document,
         begun_on is not null as has_beginning,
         begun_on is null and account_count > 1 as is_ambiguous
-    from traced
+    from mentions_with_beginning
 )
 
 select * from documents

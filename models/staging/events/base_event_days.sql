@@ -1,3 +1,4 @@
+-- Accepted events by day, before accounts are resolved. One row per stream, event type and day.
 {{ config(materialized='table') }}
 
 with

@@ -1,3 +1,6 @@
+-- Every visible raw event with the first reason to reject it, or none. One row per raw row.
+-- Incremental: only loads after the kept ones are judged. The reason no_account is added later, in
+-- base_resolved_events.
 {%- set raw_events = ref('base_raw_events') -%}
 {%- set new_events = 'new_events' if is_incremental() else ref('base_visible_events') -%}
 
@@ -26,7 +29,7 @@ survey_scales as (
     select * from {{ ref('survey_scales') }}
 ),
 
-bounded_schemas as (
+schemas_with_bounds as (
     select
         event_schemas.*,
         {{ try_cast_to('min_value', 'decimal(18, 6)') }} as lowest,
@@ -43,8 +46,8 @@ new_loads as (
     where loaded_on < cast('9999-12-31' as date)
 ),
 
--- The comparison stands next to the scan, so that the loads before are not even read.
-newly_loaded as (
+-- The filter stands next to the scan, so that earlier loads are not read at all.
+new_rows as (
     select * from {{ raw_events }}
     where
         loaded_at >= (select cast(new_loads.first_on as timestamp) from new_loads)
@@ -61,13 +64,13 @@ newly_loaded as (
 
 new_events as (
     select raw_events.*
-    from newly_loaded as raw_events
+    from new_rows as raw_events
     cross join build_moment
     where {{ is_visible() }}
 ),
 
--- By hash alone, so that the few new ids are hashed and the many kept ones looked up. A hash that
--- two share by chance does no harm here.
+-- The many kept ids are looked up by the hashes of the few new ones. A hash collision does no harm
+-- here.
 new_hashes as (
     select {{ hash_of('event_id') }} as id_hash
     from new_events
@@ -84,7 +87,8 @@ kept_ids as (
 ),
 {%- endif %}
 
--- Nearly every id stands once. A hash finds the others, which alone are sorted.
+-- Duplicates are rare: a hash finds the repeated ids, and only those rows are sorted. The first
+-- load of an id is kept, later ones are copies.
 repeated_hashes as (
     select {{ hash_of('raw_events.event_id') }} as id_hash
     from {{ new_events }} as raw_events
@@ -138,37 +142,38 @@ events as (
     select * from repeated_events
 ),
 
+-- One row per event and key of its schema, for all streams but product.
 payload_values as (
     select
         raw_events.source,
         raw_events.event_type,
         raw_events.payload,
-        bounded_schemas.payload_key,
-        bounded_schemas.value_type,
-        bounded_schemas.is_required,
+        schemas_with_bounds.payload_key,
+        schemas_with_bounds.value_type,
+        schemas_with_bounds.is_required,
         case
-            when bounded_schemas.unless_key is not null
-                then {{ json_text('raw_events.payload', 'bounded_schemas.unless_key') }}
+            when schemas_with_bounds.unless_key is not null
+                then {{ json_text('raw_events.payload', 'schemas_with_bounds.unless_key') }}
         end as value_instead,
-        bounded_schemas.allowed_values,
-        bounded_schemas.lowest,
-        bounded_schemas.highest,
-        bounded_schemas.first_day,
-        bounded_schemas.last_day,
-        {{ json_text('raw_events.payload', 'bounded_schemas.payload_key') }} as payload_value,
+        schemas_with_bounds.allowed_values,
+        schemas_with_bounds.lowest,
+        schemas_with_bounds.highest,
+        schemas_with_bounds.first_day,
+        schemas_with_bounds.last_day,
+        {{ json_text('raw_events.payload', 'schemas_with_bounds.payload_key') }} as payload_value,
         case
-            when raw_events.source = 'survey' and bounded_schemas.payload_key = 'score'
+            when raw_events.source = 'survey' and schemas_with_bounds.payload_key = 'score'
                 then {{ json_text('raw_events.payload', "'kind'") }}
         end as score_kind,
         case
-            when bounded_schemas.is_money
+            when schemas_with_bounds.is_money
                 then {{ json_text('raw_events.payload', "'currency'") }}
         end as money_currency
     from {{ new_events }} as raw_events
-    inner join bounded_schemas
+    inner join schemas_with_bounds
         on
-            raw_events.source = bounded_schemas.source
-            and raw_events.event_type = bounded_schemas.event_type
+            raw_events.source = schemas_with_bounds.source
+            and raw_events.event_type = schemas_with_bounds.event_type
     where
         raw_events.source <> 'product'
         and {{ is_json_object("coalesce(raw_events.payload, '{}')") }}
@@ -218,6 +223,7 @@ typed_values as (
         on payload_values.score_kind = survey_scales.kind
 ),
 
+-- The first problem by kind (missing before mistyped) and key.
 payload_problems as (
     select
         source,
@@ -237,7 +243,7 @@ payload_problems as (
     group by source, event_type, coalesce(payload, '')
 ),
 
-judged as (
+first_reasons as (
     select
         events.*,
         build_moment.build_number,
@@ -279,25 +285,25 @@ judged as (
 
 final as (
     select
-        judged.source,
-        judged.event_id,
-        judged.event_type,
-        judged.account_id,
-        judged.user_id,
-        case when judged.source <> 'product' then judged.payload end as payload,
-        judged.reject_reason,
+        first_reasons.source,
+        first_reasons.event_id,
+        first_reasons.event_type,
+        first_reasons.account_id,
+        first_reasons.user_id,
+        case when first_reasons.source <> 'product' then first_reasons.payload end as payload,
+        first_reasons.reject_reason,
         case
-            when judged.reject_reason in ('missing_key', 'mistyped_key')
-                then substr(judged.problem, length(judged.reject_reason) + 4)
+            when first_reasons.reject_reason in ('missing_key', 'mistyped_key')
+                then substr(first_reasons.problem, length(first_reasons.reject_reason) + 4)
         end as rejected_key,
-        judged.read_problem,
-        judged.occurred_at,
+        first_reasons.read_problem,
+        first_reasons.occurred_at,
         case
-            when judged.loaded_on < cast('9999-12-31' as date) then judged.loaded_at
+            when first_reasons.loaded_on < cast('9999-12-31' as date) then first_reasons.loaded_at
         end as loaded_at,
-        judged.loaded_on,
-        judged.build_number
-    from judged
+        first_reasons.loaded_on,
+        first_reasons.build_number
+    from first_reasons
 )
 
 select * from final

@@ -1,3 +1,5 @@
+-- Days of the excluded_days seed, expanded. One row per product event type and day up to the as-of
+-- day.
 {{ config(materialized='table') }}
 
 with
@@ -15,7 +17,7 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-seen as (
+visible_ranges as (
     select
         excluded_days.event_type,
         excluded_days.excluded_from,
@@ -28,7 +30,7 @@ each_excluded_day as (
     select
         event_type,
         {{ each_day('excluded_from', 'excluded_to') }} as date_day
-    from seen
+    from visible_ranges
     where excluded_from <= excluded_to
 ),
 
@@ -37,7 +39,8 @@ whole_days as (
     where event_type = 'any'
 ),
 
--- Spelled out by type, so that one equality finds an excluded event.
+-- Days of type any are expanded to the event types of the day, so that an equality join finds
+-- events.
 types_of_whole_days as (
     select
         events.event_type,

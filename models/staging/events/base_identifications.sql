@@ -1,3 +1,5 @@
+-- Which user an anonymous id stands for at which time. One row per anonymous id and half-open
+-- interval (known_after, known_until] of event times.
 {{ config(materialized='table') }}
 
 with
@@ -17,7 +19,7 @@ identifications as (
         and user_id is not null
 ),
 
--- Each speaks for the time since the one before, the last one also for the time after it.
+-- lag: each identification holds for the time since the one before, the last one also from then on.
 stretches as (
     select
         anonymous_id,

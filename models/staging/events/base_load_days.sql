@@ -1,3 +1,5 @@
+-- Visible rows by load day. One row per stream and load day, from which base_events sees what has
+-- changed.
 {{ config(materialized='table') }}
 
 with

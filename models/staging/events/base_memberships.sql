@@ -1,3 +1,5 @@
+-- Accounts of each contact over time. One row per user, account and half-open interval
+-- [member_from, member_to).
 {{ config(materialized='table') }}
 
 with
@@ -29,7 +31,7 @@ business_order as (
     where source = 'crm'
 ),
 
--- A link lasts until the next word on the same user and account.
+-- lead: a link lasts until the next contact event of the same user and account.
 contacts_with_next as (
     select
         contacts.user_id,
@@ -60,6 +62,7 @@ links as (
     where event_type = 'contact_added' and added_at < ended_at
 ),
 
+-- Interval splitting: between two neighbouring moments the set of open links is constant.
 moments as (
     select user_id, added_at as moment from links
     union distinct

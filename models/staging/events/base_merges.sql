@@ -1,3 +1,5 @@
+-- All accepted account_merged events with their outcome. One row per event. A recursive walk along
+-- the merges finds the surviving account.
 {{ config(materialized='table') }}
 
 with recursive
@@ -7,7 +9,7 @@ events as (
     where source = 'crm' and reject_reason is null
 ),
 
-created as (
+created_accounts as (
     select distinct account_id from events
     where event_type = 'account_created' and account_id is not null
 ),
@@ -39,9 +41,9 @@ possible_merges as (
                 merge_events.event_id desc
         ) as recency
     from merge_events
-    inner join created
-        on merge_events.account_id = created.account_id
-    inner join created as into_created
+    inner join created_accounts
+        on merge_events.account_id = created_accounts.account_id
+    inner join created_accounts as into_created
         on merge_events.into_account_id = into_created.account_id
     where merge_events.account_id <> merge_events.into_account_id
 ),
@@ -56,7 +58,7 @@ latest_merges as (
     where recency = 1
 ),
 
--- Where the merges lead to, one after the other. One step beyond the limit tells what is too long.
+-- Walk along the merges. A walk that gets one step beyond the limit of 64 is too long.
 walks as (
     select
         account_id,
@@ -89,7 +91,7 @@ last_of_circles as (
     group by walks.account_id
 ),
 
--- The last merge of a circle says who survives.
+-- In a circle, the target of the last merge survives.
 survivors_of_circles as (
     select distinct latest_merges.into_account_id as account_id
     from latest_merges
@@ -97,6 +99,7 @@ survivors_of_circles as (
         on latest_merges.merge_number = last_of_circles.merge_number
 ),
 
+-- The nearest account on the walk that is not merged away itself.
 ends as (
     select
         walks.account_id,
@@ -112,7 +115,7 @@ ends as (
     group by walks.account_id
 ),
 
-judged as (
+merges_with_outcome as (
     select
         merge_events.event_id,
         merge_events.account_id,
@@ -148,7 +151,7 @@ final as (
         case when outcome = 'applied' then reached_account_id end as surviving_account_id,
         occurred_at,
         loaded_at
-    from judged
+    from merges_with_outcome
 )
 
 select * from final

@@ -1,3 +1,4 @@
+-- Coverage by day. One row per subject and day on which it is observed, up to the as-of day.
 {{ config(materialized='table') }}
 
 with

@@ -1,6 +1,8 @@
+-- Raw rows of all five streams with trimmed texts, and the rows of files that cannot be read. One
+-- row per raw row.
 with
 
-trimmed as (
+trimmed_rows as (
     {% for stream in ['product', 'crm', 'support', 'billing', 'survey'] -%}
     select
         '{{ stream }}' as source,
@@ -28,7 +30,7 @@ trimmed as (
     from {{ source('builds', 'unreadable_rows') }}
 ),
 
-clocked as (
+rows_with_times as (
     select
         source,
         event_id,
@@ -51,7 +53,7 @@ clocked as (
                     occurred_at
                     > {{ add_time('loaded_at', var('clock_skew_minutes'), 'minute') }}
         end as is_future
-    from trimmed
+    from trimmed_rows
 )
 
-select * from clocked
+select * from rows_with_times

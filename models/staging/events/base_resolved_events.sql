@@ -1,3 +1,5 @@
+-- All events with the user and account that each counts for. One row per event. Adds the rejection
+-- no_account.
 with
 
 events as (
@@ -17,7 +19,8 @@ memberships as (
     where is_last_added
 ),
 
-resolved as (
+-- Identifications hold in (known_after, known_until], memberships in [member_from, member_to).
+events_with_accounts as (
     select
         events.*,
         coalesce(identifications.user_id, events.user_id) as known_user_id,
@@ -31,7 +34,7 @@ resolved as (
             = identifications.anonymous_id
             and events.occurred_at > identifications.known_after
             and events.occurred_at <= identifications.known_until
-    -- A case and no further condition, so that only the rows without an account are looked up.
+    -- The join key is null for rows with an account, so that only those without one are looked up.
     left join memberships
         on
             case
@@ -47,7 +50,7 @@ resolved as (
             ) < memberships.member_to
 ),
 
-judged as (
+resolved_events as (
     select
         source,
         event_id,
@@ -59,7 +62,7 @@ judged as (
         payload,
         case
             when reject_reason is not null then reject_reason
-            -- An identification tells of a user, whoever the account is.
+            -- user_identified needs no account.
             when resolved_account_id is null
                 then
                     case
@@ -73,7 +76,7 @@ judged as (
         loaded_at,
         loaded_on,
         build_number
-    from resolved
+    from events_with_accounts
 )
 
-select * from judged
+select * from resolved_events

@@ -1,3 +1,5 @@
+-- When each signal is observed. One row per signal and day on which all its subjects are observed,
+-- over its whole window where the seed asks for that.
 {{ config(materialized='table') }}
 
 with

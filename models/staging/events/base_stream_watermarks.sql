@@ -1,3 +1,4 @@
+-- Watermarks: how far each stream is heard, and its last complete day. One row per stream.
 {{ config(materialized='table') }}
 
 with
@@ -34,6 +35,7 @@ loads as (
     group by source, loaded_on
 ),
 
+-- Days without a load between two load days. A median of 0 means that the stream loads daily.
 gaps as (
     select
         loads.*,
@@ -59,8 +61,9 @@ open_streams as (
     where observed_until is null
 ),
 
--- A stream that loads every day is heard up to its last load, unless it has loaded today.
-heard as (
+-- A stream that loads daily is heard up to its last load if today's load has not come yet, else up
+-- to known_at.
+horizons as (
     select
         rules.source,
         rules.silent_after_days is not null and open_streams.source is not null as can_be_late,
@@ -83,18 +86,18 @@ heard as (
 
 watermarks as (
     select
-        heard.source,
-        heard.heard_until,
+        horizons.source,
+        horizons.heard_until,
         case
-            when heard.can_be_late
+            when horizons.can_be_late
                 then
                     least(
                         build_moment.over_on,
-                        {{ add_days(day_of(add_time('heard.heard_until', 1, 'second')), -1) }}
+                        {{ add_days(day_of(add_time('horizons.heard_until', 1, 'second')), -1) }}
                     )
             else build_moment.over_on
         end as complete_through
-    from heard
+    from horizons
     cross join build_moment
 )
 

@@ -1,3 +1,5 @@
+-- Gaps and islands: stretches of days with events of a subject, split by unusually long silences.
+-- One row per subject and stretch.
 {{ config(materialized='table') }}
 
 with
@@ -46,6 +48,7 @@ usual_gaps as (
     group by source, subject
 ),
 
+-- The silence that ends a stretch, from the median gap of the subject where it has enough days.
 limits as (
     select
         rules.*,
@@ -62,7 +65,8 @@ limits as (
         on rules.source = usual_gaps.source and rules.subject = usual_gaps.subject
 ),
 
-numbered as (
+-- The running count of too long gaps numbers the islands.
+numbered_days as (
     select
         gaps.source,
         gaps.subject,
@@ -84,13 +88,14 @@ stretches as (
         max(date_day) as last_event_on,
         count(*) as event_days,
         sum(event_count) as event_count
-    from numbered
+    from numbered_days
     group by source, subject, stretch_number
 ),
 
--- As many days of events as of the silence that would end it, or a share of the longest: what is
--- less comes from clocks that are wrong.
-sized as (
+-- A stretch needs min_stretch_days days with events. It also needs a share of those of the longest
+-- stretch, or as many as the days of silence that would end it. Shorter ones come from wrong
+-- clocks.
+sized_stretches as (
     select
         stretches.*,
         limits.silent_after,
@@ -115,31 +120,31 @@ sized as (
         on stretches.source = limits.source and stretches.subject = limits.subject
 ),
 
-ranked as (
+ranked_stretches as (
     select
-        sized.*,
+        sized_stretches.*,
         max(is_long_enough) over (partition by source, subject) as has_long_enough
-    from sized
+    from sized_stretches
 ),
 
-counted as (
+kept_stretches as (
     select
-        ranked.source,
-        ranked.subject,
-        ranked.first_event_on,
-        ranked.last_event_on,
-        ranked.event_days,
-        cast(ranked.event_count as bigint) as event_count,
+        ranked_stretches.source,
+        ranked_stretches.subject,
+        ranked_stretches.first_event_on,
+        ranked_stretches.last_event_on,
+        ranked_stretches.event_days,
+        cast(ranked_stretches.event_count as bigint) as event_count,
         coalesce(
-            {{ days_between('ranked.last_event_on', 'build_moment.over_on') }}
-            <= ranked.silent_after,
+            {{ days_between('ranked_stretches.last_event_on', 'build_moment.over_on') }}
+            <= ranked_stretches.silent_after,
             true
         ) as is_open
-    from ranked
+    from ranked_stretches
     cross join build_moment
     where
-        ranked.is_long_enough = 1
-        or (ranked.has_long_enough = 0 and ranked.size_rank = 1)
+        ranked_stretches.is_long_enough = 1
+        or (ranked_stretches.has_long_enough = 0 and ranked_stretches.size_rank = 1)
 )
 
-select * from counted
+select * from kept_stretches

@@ -1,3 +1,4 @@
+-- Events by subject and day. One row per subject and day with an event.
 {{ config(materialized='table') }}
 
 with

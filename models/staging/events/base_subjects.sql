@@ -1,3 +1,5 @@
+-- What can be observed of each stream, with its coverage rule: the whole stream, users, roles,
+-- event types. One row per stream, subject and event type behind it.
 {{ config(materialized='table') }}
 
 with
@@ -22,7 +24,7 @@ milestone_criteria as (
     select distinct subject from {{ ref('milestone_criteria') }}
 ),
 
-named as (
+named_subjects as (
     select
         source,
         'any' as subject,
@@ -55,26 +57,26 @@ named as (
     from event_types
 ),
 
-observing as (
+observing_subjects as (
     select distinct
-        named.source,
-        named.subject
-    from named
+        named_subjects.source,
+        named_subjects.subject
+    from named_subjects
     inner join signals
         on
             {{ dbt.position(
-                "';' || named.source || case when named.subject = 'any' then '' "
-                ~ "else ' ' || named.subject end || ';'",
+                "';' || named_subjects.source || case when named_subjects.subject = 'any' then '' "
+                ~ "else ' ' || named_subjects.subject end || ';'",
                 "';' || signals.observed_by || ';'"
             ) }} > 0
 ),
 
 subjects as (
     select
-        named.source,
-        named.subject,
-        named.event_type,
-        observing.subject is not null
+        named_subjects.source,
+        named_subjects.subject,
+        named_subjects.event_type,
+        observing_subjects.subject is not null
         or milestone_criteria.subject is not null as is_used,
         rules.silent_after_days,
         rules.silent_after_gaps,
@@ -84,17 +86,19 @@ subjects as (
         rules.min_stretch_share,
         rules.never_seen_accounts,
         rules.never_seen_events
-    from named
+    from named_subjects
     left join coverage_rules as own_rules
-        on named.source = own_rules.source and named.subject = own_rules.subject
+        on named_subjects.source = own_rules.source and named_subjects.subject = own_rules.subject
     inner join coverage_rules as rules
         on
-            named.source = rules.source
+            named_subjects.source = rules.source
             and coalesce(own_rules.subject, 'any') = rules.subject
-    left join observing
-        on named.source = observing.source and named.subject = observing.subject
+    left join observing_subjects
+        on
+            named_subjects.source = observing_subjects.source
+            and named_subjects.subject = observing_subjects.subject
     left join milestone_criteria
-        on named.subject = milestone_criteria.subject
+        on named_subjects.subject = milestone_criteria.subject
 )
 
 select * from subjects

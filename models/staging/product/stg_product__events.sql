@@ -1,3 +1,5 @@
+-- Accepted product events without those of excluded days and users, one row each. Their payload is
+-- dropped.
 with
 
 source as (

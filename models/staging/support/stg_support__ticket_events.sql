@@ -1,3 +1,5 @@
+-- Accepted ticket events of all types, one row each. Values that only some types carry are null on
+-- the others.
 with
 
 events as (

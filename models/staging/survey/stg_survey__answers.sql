@@ -1,3 +1,4 @@
+-- Accepted survey_sent and survey_answered events, one row each.
 with
 
 source as (

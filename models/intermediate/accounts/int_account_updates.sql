@@ -194,8 +194,8 @@ users_of_anonymous_ids as (
     select anonymous_id, anonymous_id as user_id from identifications
 ),
 
--- Users with new contact events, and users whose anonymous events may move to another account with
--- them.
+-- Users with new contact events. With them move the events of their anonymous ids that name no
+-- account.
 moved_users as (
     select user_id, date_day from new_contacts
     union all

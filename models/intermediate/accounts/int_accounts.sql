@@ -101,8 +101,8 @@ first_contracts as (
     group by account_id
 ),
 
--- An account has churned if no terms hold on the as-of day. Terms are half-open: [starts_on,
--- ends_on).
+-- An account has churned if no terms hold on the as-of day. Terms hold on the half-open interval
+-- [starts_on, ends_on).
 subscription_ends as (
     select
         begun_periods.account_id,

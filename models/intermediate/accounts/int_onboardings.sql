@@ -63,7 +63,7 @@ later_starts as (
             and named_starts.started_on <= accounts.ended_on
 ),
 
--- lag finds the days on which the account stops to be subscribed.
+-- lag finds the days on which the account stops being subscribed.
 subscribed_days as (
     select
         account_id,

@@ -83,7 +83,7 @@ planned_milestones as (
         on accounts.account_id = first_seats.account_id
 ),
 
--- The coverage of the due day decides, or that of the build's day if the milestone is due later.
+-- The stretch of coverage on the due day decides, or on the build's day if that is earlier.
 -- Gaps in coverage that are over do not end the observation.
 plan as (
     select

@@ -1,7 +1,7 @@
 -- Distinct users, features and modules in trailing windows, one row per account and day. Interval
 -- sums of +1/-1 in place of range joins.
--- An entity seen on day d is active in an N-day window on the half-open days [d, min(next day seen,
--- d + N)): +1 where a stretch begins, -1 where it ends.
+-- Stretches are half-open: an entity seen on day d is active in an N-day window on the days from d
+-- to before min(next day seen, d + N), with +1 on the first day and -1 on the day after the last.
 {%- set stretches = [
     ('user', 7), ('user', 30), ('user', 60), ('first_user', 30), ('feature', 30), ('module', 30)
 ] %}

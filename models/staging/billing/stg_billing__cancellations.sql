@@ -21,7 +21,7 @@ renamed as (
     from source
 ),
 
-classified as (
+cancellations as (
     select
         renamed.event_id,
         coalesce(cancellation_reasons.churn_kind, 'unknown') as churn_kind
@@ -30,4 +30,4 @@ classified as (
         on renamed.reason = cancellation_reasons.reason
 )
 
-select * from classified
+select * from cancellations

@@ -42,7 +42,7 @@ renamed as (
     from source
 ),
 
-documented as (
+events_with_document as (
     select
         renamed.event_id,
         renamed.account_id,
@@ -64,4 +64,4 @@ documented as (
             and renamed.invoice_id = documents.document_id
 )
 
-select * from documented
+select * from events_with_document

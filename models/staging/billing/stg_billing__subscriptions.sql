@@ -45,7 +45,7 @@ renamed as (
     from source
 ),
 
-documented as (
+events_with_document as (
     select
         renamed.event_id,
         renamed.account_id,
@@ -72,4 +72,4 @@ documented as (
             and renamed.subscription_id = documents.document_id
 )
 
-select * from documented
+select * from events_with_document

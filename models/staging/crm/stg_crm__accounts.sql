@@ -33,7 +33,7 @@ renamed as (
 ),
 
 -- An e-mail address as owner is personal data, so it is hashed. Equal addresses stay equal owners.
-with_owner_ids as (
+accounts_with_owner_ids as (
     select
         event_id,
         account_id,
@@ -58,4 +58,4 @@ with_owner_ids as (
     from renamed
 )
 
-select * from with_owner_ids
+select * from accounts_with_owner_ids

@@ -27,7 +27,7 @@ renamed as (
 ),
 
 -- Only outcomes of the task_outcomes seed are kept. Any other text stays in the raw stream.
-with_known_outcomes as (
+tasks_with_outcome as (
     select
         renamed.event_id,
         renamed.account_id,
@@ -45,4 +45,4 @@ with_known_outcomes as (
         on renamed.outcome = task_outcomes.outcome
 )
 
-select * from with_known_outcomes
+select * from tasks_with_outcome

@@ -96,8 +96,9 @@ events_before as (
     group by first_stretches.source, first_stretches.subject
 ),
 
--- Subjects that only few accounts or events could have shown before their first event. Its absence
--- then means that nobody did it, so they are observed as long as their stream.
+-- Subjects that few accounts or events of the stream came before. Nobody had the chance to show
+-- them yet, so their absence means that nobody did it, and they are observed from the start of the
+-- stream.
 rarely_seen_subjects as (
     select
         first_stretches.source,

@@ -1,7 +1,7 @@
--- Days on which all signal criteria of a milestone and phase hold. One row per account, onboarding,
--- milestone, phase and such day. Each criterion must have held for its sustained_days.
 {%- set same_condition = '(partition by account_id, condition_number order by date_day)' -%}
 
+-- Days on which all signal criteria of a milestone and phase hold. One row per account, onboarding,
+-- milestone, phase and such day. Each criterion must have held for its sustained_days.
 with
 
 plan as (

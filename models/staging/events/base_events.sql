@@ -1,9 +1,9 @@
--- Every visible raw event with the first reason to reject it, or none. One row per raw row.
--- Incremental: only loads after the kept ones are judged. The reason no_account is added later, in
--- base_resolved_events.
 {%- set raw_events = ref('base_raw_events') -%}
 {%- set new_events = 'new_events' if is_incremental() else ref('base_visible_events') -%}
 
+-- Every visible raw event with the first reason to reject it, or none. One row per raw row.
+-- Incremental: only loads after the kept ones are judged. The reason no_account is added later, in
+-- base_resolved_events.
 with
 
 build_moment as (

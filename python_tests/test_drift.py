@@ -1,4 +1,4 @@
-"""rpt_health_drift equals a computation in numpy, on random scores, metrics and churns."""
+"""rpt_health_drift equals a computation in numpy, on random scores, metrics and churns; a book that only ages doesn't drift."""
 
 import datetime
 import random
@@ -13,7 +13,7 @@ MONDAY, WEEKS, ACCOUNTS = datetime.date(2024, 1, 1), 30, 90
 AS_OF = MONDAY + datetime.timedelta(7 * WEEKS + 2)
 METRICS = ("coin", "constant", "peaked", "sliding", "uniform")
 BANDS = ("red", "yellow", "green")
-STEPS = ("account_dates", "values", "sums", "stability", "shares", "calibration", "measures")
+STEPS = ("account_dates", "values", "account_sums", "matches", "sums", "stability", "calibration", "measures")
 MODELS = (*(f"int_drift_{step}" for step in STEPS), "rpt_health_drift")
 KEY = ["model_version", "segment", "stage", "month", "measure", "subject"]
 
@@ -40,7 +40,7 @@ def draw(seed):
         churned_on = None
         if last < WEEKS:
             churned_on = MONDAY + datetime.timedelta(7 * last + rng.randrange(7))
-        accounts.append((account, churned_on))
+        accounts.append((account, MONDAY + datetime.timedelta(7 * first - rng.randrange(40)), churned_on))
         days = [MONDAY + datetime.timedelta(7 * week) for week in range(first, last)]
         for day in [*days, MONDAY + datetime.timedelta(7 * last + 2)]:
             week = (day - MONDAY).days // 7
@@ -78,9 +78,9 @@ def draw(seed):
             columns=["basis", "predictor", "account_id", "score_date", "horizon_days", "model_version", "segment", "split"]
             + ["churned", "churn_probability"],
         ),
-        "int_accounts": pd.DataFrame(accounts, columns=["account_id", "churned_on"]),
+        "int_accounts": pd.DataFrame(accounts, columns=["account_id", "started_on", "churned_on"]),
         "int_account_completions": pd.DataFrame(
-            [row for row in accounts if row[1] and row[1].day % 5 == 0], columns=["account_id", "completed_on"]
+            [(account, end) for account, _, end in accounts if end and end.day % 5 == 0], columns=["account_id", "completed_on"]
         ),
         "base_build_moment": pd.DataFrame({"as_of": [AS_OF]}),
     }
@@ -88,6 +88,7 @@ def draw(seed):
 
 TYPES = {
     "score_date": "date",
+    "started_on": "date",
     "churned_on": "date",
     "completed_on": "date",
     "as_of": "date",
@@ -112,34 +113,46 @@ def built(frames, settings, thresholds):
     return rows.set_index(KEY, verify_integrity=True)
 
 
-def psi(values, reference, buckets, smoothing):
+def psi(values, reference, weights, buckets, smoothing):
+    edges = np.arange(buckets + 1)
     counts = [
-        np.histogram(np.floor(np.round(np.array(side) * buckets, 9)).clip(0, buckets - 1), np.arange(buckets + 1))[0]
-        for side in (values, reference)
+        np.histogram(np.floor(np.round(np.array(side) * buckets, 9)).clip(0, buckets - 1), edges, weights=weight)[0]
+        for side, weight in ((values, None), (reference, weights * len(reference)))
     ]
     seen = (counts[0] + counts[1]) > 0
     p, q = ((count[seen] + smoothing) / (count[seen].sum() + smoothing * seen.sum()) for count in counts)
     return ((p - q) * np.log(p / q)).sum(), seen.sum()
 
 
+def windows(judged, settings):
+    """The rows of each age from its reference window on, with whether they are of it; None = of no window that is over."""
+    for _, rows in judged.groupby("age_band"):
+        counts = rows[rows["status"] == "scored"].groupby("score_date").size()
+        dates = counts.index[counts >= int(settings["min_age_accounts"])]
+        end = min(dates) + datetime.timedelta(7 * int(settings["reference_weeks"]) - 1) if len(dates) else None
+        if end and end <= AS_OF:
+            rows = rows[rows["score_date"] >= min(dates)]
+            yield rows.assign(is_reference=rows["score_date"] <= end)
+        else:
+            yield rows.assign(is_reference=False)
+
+
 def expected(frames, settings):
-    """{key: (drift, noise before its multiple)} of every row that has two sides and a drift; who is on them."""
+    """{key: (drift, noise before its multiple, counts of accounts)} of every row that has two sides and a drift."""
     horizon = datetime.timedelta(int(settings["churn_horizon_days"]))
-    least, buckets = int(settings["min_accounts"]), int(settings["bucket_count"])
+    buckets = int(settings["bucket_count"])
     scores = frames["int_health_scores"].query("track == 'live' and status != 'churned'")
     scores = scores[[day.weekday() == 0 for day in scores["score_date"]]]
     scores = scores.merge(frames["int_accounts"], on="account_id")
+    ages = zip(scores["score_date"], scores["started_on"], strict=True)
+    scores["age_band"] = [(day - start).days // int(settings["age_band_days"]) for day, start in ages]
     metrics = frames["int_health_metrics"].query("track == 'live'")
     found = {}
     for (version, stage), judged in scores.groupby(["model_version", "stage"]):
-        counts = judged[judged["status"] == "scored"].groupby("score_date").size()
-        start = min(counts.index[counts >= least])
-        end = start + datetime.timedelta(7 * int(settings["reference_weeks"]) - 1)
-        assert end <= AS_OF
+        judged = pd.concat(windows(judged, settings))
         for segment in ("all", "smb", "mid_market", "enterprise"):
             own = judged if segment == "all" else judged[judged["segment"] == segment]
-            reference = own[(own["score_date"] >= start) & (own["score_date"] <= end)]
-            current = own[own["score_date"] > end]
+            reference, current = own[own["is_reference"]], own[~own["is_reference"]]
             for month, rows in current.groupby([day.replace(day=1) for day in current["score_date"]]):
                 for measure, subject, drift, noise, sides in compare(rows, reference, metrics, buckets, horizon, settings):
                     found[version, segment, stage, pd.Timestamp(month), measure, subject] = drift, noise, sides
@@ -160,7 +173,8 @@ def calibration(predictions):
                     gap, fitted = (side["churned"].mean() - side["churn_probability"].mean() for side in sides)
                     spread = sum((s["churn_probability"] * (1 - s["churn_probability"])).sum() / len(s) ** 2 for s in sides)
                     key = version, segment, "all", pd.Timestamp(month), "calibration", f"{horizon} days"
-                    yield key, (gap - fitted, np.sqrt(spread), tuple(side["account_id"].nunique() for side in sides))
+                    accounts = tuple(side["account_id"].nunique() for side in sides)
+                    yield key, (gap - fitted, np.sqrt(spread), (*accounts, 0))
 
 
 def completes(scores, horizon):
@@ -169,49 +183,56 @@ def completes(scores, horizon):
     return np.array([not pd.isna(end) and end.day % 5 == 0 and end <= day + horizon for end, day in dated], dtype=bool)
 
 
+def matched(rows, reference):
+    """The rows x of ages that both sides have, the weights of those of the reference, the variance of a mean, the accounts."""
+    ages = set(rows["age_band"]) & set(reference["age_band"])
+    kept, past = (side[side["age_band"].isin(ages)] for side in (rows, reference))
+    weights = past["age_band"].map(kept["age_band"].value_counts(normalize=True) / past["age_band"].value_counts())
+    weights = weights.to_numpy(float)
+    n, m = (side["account_id"].nunique() for side in (kept, past))
+    variance = (1 / n if n else 0) + (pd.Series(weights).groupby(past["account_id"].to_numpy()).sum() ** 2).sum()
+    return kept["x"].to_numpy(float), past["x"].to_numpy(float), weights, variance, (n, m, rows["account_id"].nunique() - n)
+
+
 def compare(rows, reference, metrics, buckets, horizon, settings):
     def both(function):
         return [function(side) for side in (rows, reference)]
 
-    def accounts(sides):
-        return [side["account_id"].nunique() for side in sides]
+    def proportion(measure, subject, sides):
+        x, y, weights, variance, accounts = matched(*sides)
+        if accounts[0]:
+            q = round((weights * y).sum(), 12)  # exactly 0 or 1 where all are
+            yield measure, subject, x.mean() - q, np.sqrt(q * (1 - q) * variance), accounts
 
-    def proportion(measure, subject, sides, values):
-        n, m = accounts(sides)
-        if n and m:
-            p, q = (value.mean() for value in values)
-            yield measure, subject, p - q, np.sqrt(q * (1 - q) * (1 / n + 1 / m)), (n, m)
+    def churns(side, band):
+        known = side[(side["band"] == band) & (side["score_date"] + horizon <= AS_OF) & ~completes(side, horizon)]
+        ends = zip(known["churned_on"], known["score_date"], strict=True)
+        return known.assign(x=[float(not pd.isna(end) and end <= day + horizon) for end, day in ends])
 
     for subject in ("score", *METRICS):
         judged = both(lambda side: side[side["coverage"].notna()])
         if subject == "score":
             observed = [side.assign(x=side["score"] / 100).dropna(subset="score") for side in judged]
-            coverage = [side["coverage"] for side in judged]
+            coverage = [side.assign(x=side["coverage"]) for side in judged]
         else:
             own = metrics[metrics["metric"] == subject][["account_id", "score_date", "value_status", "normalised_value"]]
             joined = [side.merge(own, on=["account_id", "score_date"]) for side in judged]
-            coverage = [side["value_status"] == "observed" for side in joined]
+            coverage = [side.assign(x=(side["value_status"] == "observed").astype(float)) for side in joined]
             observed = [side[side["value_status"] == "observed"].assign(x=lambda s: s["normalised_value"]) for side in joined]
-        yield from proportion("coverage", subject, judged, coverage)
-        n, m = accounts(observed)
-        if n and m:
-            x, y = (side["x"].to_numpy(float) for side in observed)
-            value, seen = psi(x, y, buckets, float(settings["smoothing"]))
-            yield "psi", subject, value, (seen - 1) * (1 / n + 1 / m), (n, m)
+        yield from proportion("coverage", subject, coverage)
+        x, y, weights, variance, accounts = matched(*observed)
+        if accounts[0]:
+            value, seen = psi(x, y, weights, buckets, float(settings["smoothing"]))
+            yield "psi", subject, value, (seen - 1) * variance, accounts
             if len(set(y)) > 1:
-                yield "mean_shift", subject, (x.mean() - y.mean()) / y.std(), np.sqrt(1 / n + 1 / m), (n, m)
+                mean = (weights * y).sum()
+                deviation = np.sqrt((weights * (y - mean) ** 2).sum())
+                yield "mean_shift", subject, (x.mean() - mean) / deviation, np.sqrt(variance), accounts
     for status in ("too_early", "too_little_data"):
-        yield from proportion("status_share", status, both(lambda s: s), both(lambda s, t=status: s["status"] == t))
+        flagged = both(lambda side, s=status: side.assign(x=(side["status"] == s).astype(float)))
+        yield from proportion("status_share", status, flagged)
     for band in BANDS:
-        known = both(lambda s, b=band: s[(s["band"] == b) & (s["score_date"] + horizon <= AS_OF) & ~completes(s, horizon)])
-        churns = [
-            pd.Series(
-                [not pd.isna(end) and end <= day + horizon for end, day in zip(s["churned_on"], s["score_date"], strict=True)],
-                dtype=float,
-            )
-            for s in known
-        ]
-        yield from proportion("churn_rate", band, known, churns)
+        yield from proportion("churn_rate", band, both(lambda side, b=band: churns(side, b)))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -220,6 +241,8 @@ def test_drift_equals_numpy(seed):
     settings = {
         "reference_weeks": str(rng.choice((2, 4, 7))),
         "min_accounts": str(rng.choice((3, 8))),
+        "min_age_accounts": str(rng.choice((1, 3, 6))),
+        "age_band_days": str((28, 45, 80, 400)[seed]),
         "bucket_count": str(rng.choice((2, 5, 10, 13))),
         "smoothing": rng.choice(("0.5", "1", "0.01")),
         "churn_horizon_days": str(rng.choice((7, 20, 45))),
@@ -231,15 +254,15 @@ def test_drift_equals_numpy(seed):
     assert len(wanted) > 300 and wanted.keys() <= set(rows.index)
     for key, row in rows.iterrows():
         if key not in wanted:
-            assert pd.isna(row["drift"]) and row["status"] in ("too_few_accounts", "no_spread"), key
+            assert pd.isna(row["drift"]) and row["status"] in ("too_few_accounts", "no_spread", "no_reference"), key
             continue
         drift, noise, sides = wanted[key]
         limit = limits[key[4]]
         noise *= limit["noise_multiple"]
-        assert (row["accounts"], row["reference_accounts"]) == sides, key
+        assert (row["accounts"], row["reference_accounts"], row["unmatched_accounts"]) == sides, key
         assert abs(float(row["drift"]) - drift) < TOLERANCE, (key, row["drift"], drift)
         assert abs(float(row["noise"]) - noise) < TOLERANCE, (key, row["noise"], noise)
-        if min(sides) < int(settings["min_accounts"]):
+        if min(sides[:2]) < int(settings["min_accounts"]):
             assert row["status"] == "too_few_accounts" and pd.isna(row["level"]), key
         else:
             beyond = [name for name in ("warn", "alert") if round(abs(drift), 10) >= max(limit[f"{name}_at"], round(noise, 10))]
@@ -249,3 +272,50 @@ def test_drift_equals_numpy(seed):
     assert {"young", "old", "all"} == {key[2] for key in wanted}
     levels = set(rows["level"].dropna())
     assert levels == {"ok", "warn", "alert"} and set(rows["status"]) >= {"compared", "too_few_accounts", "no_spread"}
+
+
+def book(event, seed):
+    """Accounts that start all year and whose one metric falls with their age; from the autumn on what `event` does happens."""
+    rng = np.random.default_rng(seed)
+    weeks, scores, metrics, accounts = 75, [], [], []
+    monday = AS_OF - datetime.timedelta(7 * weeks + 2)
+    for number in range(400):
+        account, first, level = f"a{number:03}", int(rng.integers(weeks - 4)), rng.normal(0, 0.05)
+        accounts.append((account, monday + datetime.timedelta(7 * first), None))
+        for week in range(first + 1, weeks + 1):
+            day, is_late = monday + datetime.timedelta(7 * week), week > 60
+            value = 0.15 + 0.7 * 0.5 ** ((week - first) / 12) + level + rng.normal(0, 0.05)
+            if is_late and event == "behaviour changes":
+                value *= 0.6
+            if is_late and event == "tracker counts nothing":
+                value = 0
+            is_observed = not (is_late and event == "tracker is silent" and number % 2)
+            value = round(float(np.clip(value, 0, 1)), 6)
+            scores.append(("live", account, day, "v1", "smb", "all ages", "scored", round(100 * value, 2), "green", 1))
+            status = "observed" if is_observed else "imputed"
+            metrics.append(("live", account, day, "momentum", status, value))
+    frames = draw(0)
+    tables = {"int_health_scores": scores, "int_health_metrics": metrics, "int_accounts": accounts}
+    empty = {name: frames[name].head(0) for name in ("int_health_predictions", "int_account_completions")}
+    return frames | {name: pd.DataFrame(rows, columns=frames[name].columns) for name, rows in tables.items()} | empty
+
+
+@pytest.mark.parametrize(
+    ("event", "age_band_days", "measures"),
+    [
+        ("nothing", "28", set()),
+        ("nothing", "3650", {"psi", "mean_shift"}),  # what comparing a stage as one would say
+        ("behaviour changes", "28", {"psi", "mean_shift"}),
+        ("tracker counts nothing", "28", {"psi", "mean_shift"}),
+        ("tracker is silent", "28", {"coverage"}),
+    ],
+)
+def test_a_book_that_only_ages_does_not_drift_and_one_that_changes_does(event, age_band_days, measures):
+    seeds = warehouse.seed_rows()
+    settings = seeds["drift_settings"][0] | {"age_band_days": age_band_days}
+    rows = built(book(event, 1), settings, seeds["drift_thresholds"]).reset_index()
+    momentum = rows[(rows["subject"] == "momentum") & (rows["segment"] == "all")]
+    last = momentum[momentum["month"] == momentum["month"].max()]
+    assert set(last["status"]) <= {"compared"} and set(last[last["level"] != "ok"]["measure"]) == measures
+    if event == "nothing" and not measures:
+        assert set(momentum["level"].dropna()) == {"ok"} and (momentum["unmatched_accounts"] > 0).any()

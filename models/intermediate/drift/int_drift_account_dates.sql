@@ -34,35 +34,52 @@ drift_settings as (
     select * from {{ ref('drift_settings') }}
 ),
 
+aged as (
+    select
+        scores.*,
+        accounts.churned_on,
+        floor(
+            {{ days_between('accounts.started_on', 'scores.score_date') }}
+            / {{ as_double('drift_settings.age_band_days') }}
+        ) as age_band
+    from scores
+    cross join drift_settings
+    inner join accounts
+        on scores.account_id = accounts.account_id
+),
+
 scored_counts as (
     select
         model_version,
         stage,
+        age_band,
         score_date,
         sum(case when status = 'scored' then 1 else 0 end) as scored_count
-    from scores
-    group by model_version, stage, score_date
+    from aged
+    group by model_version, stage, age_band, score_date
 ),
 
 reference_starts as (
     select
         scored_counts.model_version,
         scored_counts.stage,
+        scored_counts.age_band,
         min(
             case
-                when scored_counts.scored_count >= drift_settings.min_accounts
+                when scored_counts.scored_count >= drift_settings.min_age_accounts
                     then scored_counts.score_date
             end
         ) as reference_from
     from scored_counts
     cross join drift_settings
-    group by scored_counts.model_version, scored_counts.stage
+    group by scored_counts.model_version, scored_counts.stage, scored_counts.age_band
 ),
 
 reference_windows as (
     select
         reference_starts.model_version,
         reference_starts.stage,
+        reference_starts.age_band,
         reference_starts.reference_from,
         {{ add_days('reference_starts.reference_from', '7 * drift_settings.reference_weeks - 1') }}
             as reference_to
@@ -73,8 +90,7 @@ reference_windows as (
 -- Until the window is over there is nothing to compare with, and all dates are current.
 placed as (
     select
-        scores.*,
-        accounts.churned_on,
+        aged.*,
         completions.completed_on,
         build_moment.as_of,
         case
@@ -85,18 +101,17 @@ placed as (
             when reference_windows.reference_to <= build_moment.as_of
                 then reference_windows.reference_to
         end as reference_to
-    from scores
+    from aged
     cross join build_moment
-    inner join accounts
-        on scores.account_id = accounts.account_id
     left join completions
         on
-            accounts.account_id = completions.account_id
-            and accounts.churned_on = completions.completed_on
+            aged.account_id = completions.account_id
+            and aged.churned_on = completions.completed_on
     inner join reference_windows
         on
-            scores.model_version = reference_windows.model_version
-            and scores.stage = reference_windows.stage
+            aged.model_version = reference_windows.model_version
+            and aged.stage = reference_windows.stage
+            and aged.age_band = reference_windows.age_band
 ),
 
 -- An outcome counts once the whole horizon is over; who completes in it neither stays nor churns.
@@ -107,6 +122,7 @@ account_dates as (
         placed.model_version,
         placed.segment,
         placed.stage,
+        cast(placed.age_band as integer) as age_band,
         placed.status,
         placed.band,
         placed.coverage,

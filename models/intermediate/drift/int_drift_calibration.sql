@@ -50,6 +50,7 @@ compared as (
         'all' as stage,
         gaps.month,
         gaps.accounts,
+        0 as unmatched_accounts,
         coalesce(reference.accounts, 0) as reference_accounts,
         gaps.value,
         reference.value as reference_value,

@@ -14,10 +14,6 @@ stability as (
     select * from {{ ref('int_drift_stability') }}
 ),
 
-shares as (
-    select * from {{ ref('int_drift_shares') }}
-),
-
 calibration as (
     select * from {{ ref('int_drift_calibration') }}
 ),
@@ -30,15 +26,13 @@ judgeable as (
         compared.segment,
         compared.stage,
         compared.month,
-        compared.value_accounts as accounts,
-        compared.reference_value_accounts as reference_accounts,
+        compared.accounts,
+        compared.unmatched_accounts,
+        compared.reference_accounts,
         cast(null as decimal(18, 10)) as value,
         cast(null as decimal(18, 10)) as reference_value,
         {{ round_half_up('stability.psi', 10) }} as drift,
-        (stability.bucket_count - 1) * (
-            {{ as_double('1') }} / nullif(compared.value_accounts, 0)
-            + {{ as_double('1') }} / nullif(compared.reference_value_accounts, 0)
-        ) as noise
+        (stability.bucket_count - 1) * compared.variance as noise
     from compared
     left join stability
         on
@@ -46,6 +40,7 @@ judgeable as (
             {% for column in cell -%}
             and compared.{{ column }} = stability.{{ column }}
             {% endfor %}
+    where compared.measure = 'value'
     union all
     select
         'mean_shift' as measure,
@@ -54,48 +49,45 @@ judgeable as (
         segment,
         stage,
         month,
-        value_accounts as accounts,
-        reference_value_accounts as reference_accounts,
-        value_mean as value,
-        reference_mean as reference_value,
-        {{ round_half_up('mean_difference / nullif(reference_deviation, 0)', 10) }} as drift,
-        sqrt(
-            {{ as_double('1') }} / nullif(value_accounts, 0)
-            + {{ as_double('1') }} / nullif(reference_value_accounts, 0)
-        ) as noise
+        accounts,
+        unmatched_accounts,
+        reference_accounts,
+        value,
+        reference_value,
+        {{ round_half_up('mean_difference / reference_deviation', 10) }} as drift,
+        sqrt(variance) as noise
     from compared
+    where measure = 'value'
     union all
     select
-        'coverage' as measure,
+        measure,
         subject,
         model_version,
         segment,
         stage,
         month,
         accounts,
+        unmatched_accounts,
         reference_accounts,
-        coverage as value,
-        reference_coverage as reference_value,
-        coverage - reference_coverage as drift,
-        sqrt(
-            {{ as_double('reference_coverage * (1 - reference_coverage)') }}
-            * (
-                {{ as_double('1') }} / accounts
-                + {{ as_double('1') }} / nullif(reference_accounts, 0)
-            )
-        ) as noise
+        value,
+        reference_value,
+        value - reference_value as drift,
+        sqrt({{ as_double('reference_value * (1 - reference_value)') }} * variance) as noise
     from compared
-    union all
-    select * from shares
+    where measure <> 'value'
 ),
 
+-- The windows of the ages that a month has.
 finished_windows as (
-    select distinct
+    select
         model_version,
         stage,
-        reference_from,
-        reference_to
+        month,
+        min(reference_from) as reference_from,
+        max(reference_to) as reference_to
     from account_dates
+    where month is not null
+    group by model_version, stage, month
 ),
 
 measures as (
@@ -108,6 +100,7 @@ measures as (
         on
             judgeable.model_version = finished_windows.model_version
             and judgeable.stage = finished_windows.stage
+            and judgeable.month = finished_windows.month
     union all
     select * from calibration
 )

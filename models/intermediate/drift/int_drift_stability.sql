@@ -4,42 +4,40 @@ with
 
 drift_values as (
     select * from {{ ref('int_drift_values') }}
+    where measure = 'value'
 ),
 
-compared as (
-    select * from {{ ref('int_drift_sums') }}
+matches as (
+    select * from {{ ref('int_drift_matches') }}
+    where measure = 'value'
 ),
 
 drift_settings as (
     select * from {{ ref('drift_settings') }}
 ),
 
-segment_buckets as (
+bucketed_values as (
     select
-        drift_values.model_version,
-        drift_values.segment,
-        drift_values.stage,
-        drift_values.subject,
-        drift_values.month,
+        drift_values.*,
         least(
             floor(drift_values.value * drift_settings.bucket_count), drift_settings.bucket_count - 1
-        ) as bucket,
-        count(*) as value_count
+        ) as bucket
     from drift_values
     cross join drift_settings
-    where drift_values.value is not null
-    group by
-        drift_values.model_version,
-        drift_values.segment,
-        drift_values.stage,
-        drift_values.subject,
-        drift_values.month,
-        least(
-            floor(drift_values.value * drift_settings.bucket_count), drift_settings.bucket_count - 1
-        )
 ),
 
-bucketed as (
+segment_buckets as (
+    select
+        {{ cell | join(', ') }},
+        age_band,
+        month,
+        bucket,
+        count(*) as value_count
+    from bucketed_values
+    group by {{ cell | join(', ') }}, age_band, month, bucket
+),
+
+buckets as (
     select * from segment_buckets
     union all
     select
@@ -47,41 +45,49 @@ bucketed as (
         'all' as segment,
         stage,
         subject,
+        age_band,
         month,
         bucket,
         sum(value_count) as value_count
     from segment_buckets
-    group by model_version, stage, subject, month, bucket
+    group by model_version, stage, subject, age_band, month, bucket
 ),
 
--- A bucket counts that either of the two windows fills.
+-- A bucket counts that either of the two windows fills; month null is the reference window.
 seen_buckets as (
     select
-        {{ cell | join(', ') }},
-        month,
-        bucket,
-        value_count,
-        0 as reference_count
-    from bucketed
-    where month is not null
+        {% for column in cell -%}
+        matches.{{ column }},
+        {% endfor -%}
+        matches.month,
+        buckets.bucket,
+        {{ as_double('buckets.value_count') }} as value_count,
+        {{ as_double('0') }} as reference_share
+    from matches
+    inner join buckets
+        on
+            matches.month = buckets.month
+            and matches.age_band = buckets.age_band
+            {% for column in cell -%}
+            and matches.{{ column }} = buckets.{{ column }}
+            {% endfor %}
     union all
     select
-        reference.model_version,
-        reference.segment,
-        reference.stage,
-        reference.subject,
-        compared.month,
-        reference.bucket,
-        0 as value_count,
-        reference.value_count as reference_count
-    from bucketed as reference
-    inner join compared
+        {% for column in cell -%}
+        matches.{{ column }},
+        {% endfor -%}
+        matches.month,
+        buckets.bucket,
+        {{ as_double('0') }} as value_count,
+        matches.weight * buckets.value_count / matches.reference_row_count as reference_share
+    from matches
+    inner join buckets
         on
-            compared.value_count > 0
+            matches.age_band = buckets.age_band
             {% for column in cell -%}
-            and reference.{{ column }} = compared.{{ column }}
+            and matches.{{ column }} = buckets.{{ column }}
             {% endfor %}
-    where reference.month is null
+            and buckets.month is null
 ),
 
 bucket_pairs as (
@@ -90,41 +96,54 @@ bucket_pairs as (
         month,
         bucket,
         sum(value_count) as value_count,
-        sum(reference_count) as reference_count
+        sum(reference_share) as reference_share
     from seen_buckets
     group by {{ cell | join(', ') }}, month, bucket
 ),
 
-bucket_totals as (
+bucket_counts as (
     select
         {{ cell | join(', ') }},
         month,
-        count(*) as bucket_count,
-        sum(value_count) as value_total,
-        sum(reference_count) as reference_total
+        count(*) as bucket_count
     from bucket_pairs
+    group by {{ cell | join(', ') }}, month
+),
+
+totals as (
+    select
+        {{ cell | join(', ') }},
+        month,
+        sum(row_count) as value_total,
+        sum(reference_row_count) as reference_total
+    from matches
     group by {{ cell | join(', ') }}, month
 ),
 
 bucket_shares as (
     select
         bucket_pairs.*,
-        bucket_totals.bucket_count,
-        ({{ as_double('bucket_pairs.value_count') }} + drift_settings.smoothing)
-        / (bucket_totals.value_total + drift_settings.smoothing * bucket_totals.bucket_count)
+        bucket_counts.bucket_count,
+        (bucket_pairs.value_count + drift_settings.smoothing)
+        / (totals.value_total + drift_settings.smoothing * bucket_counts.bucket_count)
             as share,
-        ({{ as_double('bucket_pairs.reference_count') }} + drift_settings.smoothing)
-        / (bucket_totals.reference_total + drift_settings.smoothing * bucket_totals.bucket_count)
-            as reference_share
+        (bucket_pairs.reference_share * totals.reference_total + drift_settings.smoothing)
+        / (totals.reference_total + drift_settings.smoothing * bucket_counts.bucket_count)
+            as smoothed_reference_share
     from bucket_pairs
-    inner join bucket_totals
+    inner join bucket_counts
         on
-            bucket_pairs.month = bucket_totals.month
+            bucket_pairs.month = bucket_counts.month
             {% for column in cell -%}
-            and bucket_pairs.{{ column }} = bucket_totals.{{ column }}
+            and bucket_pairs.{{ column }} = bucket_counts.{{ column }}
+            {% endfor %}
+    inner join totals
+        on
+            bucket_pairs.month = totals.month
+            {% for column in cell -%}
+            and bucket_pairs.{{ column }} = totals.{{ column }}
             {% endfor %}
     cross join drift_settings
-    where bucket_totals.value_total > 0 and bucket_totals.reference_total > 0
 ),
 
 stability as (
@@ -132,8 +151,11 @@ stability as (
         {{ cell | join(', ') }},
         month,
         max(bucket_count) as bucket_count,
-        sum({{ round_half_up('(share - reference_share) * ln(share / reference_share)', 12) }})
-            as psi
+        sum(
+            {{ round_half_up(
+                '(share - smoothed_reference_share) * ln(share / smoothed_reference_share)', 12
+            ) }}
+        ) as psi
     from bucket_shares
     group by {{ cell | join(', ') }}, month
 )

@@ -1,110 +1,124 @@
-{%- set cell = ['model_version', 'segment', 'stage', 'subject'] -%}
+{%- set cell = ['model_version', 'segment', 'stage', 'measure', 'subject'] -%}
 
 with
 
-drift_values as (
-    select * from {{ ref('int_drift_values') }}
-),
-
 account_sums as (
-    select
-        model_version,
-        segment,
-        stage,
-        subject,
-        month,
-        account_id,
-        count(*) as row_count,
-        sum(coverage) as coverage_sum,
-        count(value) as value_count,
-        sum(value) as value_sum,
-        sum(cast(cast(value as decimal(19, 6)) * value as decimal(28, 12))) as square_sum
-    from drift_values
-    group by model_version, segment, stage, subject, month, account_id
+    select * from {{ ref('int_drift_account_sums') }}
 ),
 
--- Month null is the reference window. An account has one segment, so all together are the sum of
--- the segments.
-segment_sums as (
+matches as (
+    select * from {{ ref('int_drift_matches') }}
+),
+
+month_accounts as (
     select
-        model_version,
-        segment,
-        stage,
-        subject,
-        month,
-        sum(row_count) as row_count,
-        count(*) as accounts,
-        sum(coverage_sum) as coverage_sum,
-        sum(value_count) as value_count,
-        sum(case when value_count > 0 then 1 else 0 end) as value_accounts,
-        sum(value_sum) as value_sum,
-        sum(square_sum) as square_sum
+        {% for column in cell -%}
+        account_sums.{{ column }},
+        {% endfor -%}
+        account_sums.month,
+        count(distinct account_sums.account_id) as all_accounts,
+        count(
+            distinct case when matches.age_band is not null then account_sums.account_id end
+        ) as accounts
     from account_sums
-    group by model_version, segment, stage, subject, month
+    left join matches
+        on
+            account_sums.month = matches.month
+            and account_sums.age_band = matches.age_band
+            {% for column in cell -%}
+            and account_sums.{{ column }} = matches.{{ column }}
+            {% endfor %}
+    where account_sums.month is not null
+    group by
+        {% for column in cell -%}
+        account_sums.{{ column }},
+        {% endfor -%}
+        account_sums.month
 ),
 
-summed as (
-    select * from segment_sums
-    union all
+reference_weights as (
     select
-        model_version,
-        'all' as segment,
-        stage,
-        subject,
+        {% for column in cell -%}
+        matches.{{ column }},
+        {% endfor -%}
+        matches.month,
+        account_sums.account_id,
+        sum(matches.weight * account_sums.row_count / matches.reference_row_count) as weight
+    from matches
+    inner join account_sums
+        on
+            matches.age_band = account_sums.age_band
+            {% for column in cell -%}
+            and matches.{{ column }} = account_sums.{{ column }}
+            {% endfor %}
+            and account_sums.month is null
+    group by
+        {% for column in cell -%}
+        matches.{{ column }},
+        {% endfor -%}
+        matches.month,
+        account_sums.account_id
+),
+
+reference_accounts as (
+    select
+        {{ cell | join(', ') }},
         month,
-        sum(row_count) as row_count,
-        sum(accounts) as accounts,
-        sum(coverage_sum) as coverage_sum,
-        sum(value_count) as value_count,
-        sum(value_accounts) as value_accounts,
-        sum(value_sum) as value_sum,
-        sum(square_sum) as square_sum
-    from segment_sums
-    group by model_version, stage, subject, month
+        count(*) as accounts,
+        sum(weight * weight) as variance
+    from reference_weights
+    group by {{ cell | join(', ') }}, month
+),
+
+-- The mean of the reference window with the ages of the month.
+means as (
+    select
+        {{ cell | join(', ') }},
+        month,
+        sum({{ as_double('value_sum') }}) / sum(row_count) as mean,
+        sum(weight * {{ as_double('reference_value_sum') }} / reference_row_count)
+            as reference_mean,
+        sum(weight * {{ as_double('reference_square_sum') }} / reference_row_count)
+            as reference_square,
+        min(reference_least_value) < max(reference_greatest_value) as has_spread
+    from matches
+    group by {{ cell | join(', ') }}, month
 ),
 
 compared as (
     select
-        summed.model_version,
-        summed.segment,
-        summed.stage,
-        summed.subject,
-        summed.month,
-        cast(summed.accounts as bigint) as accounts,
-        cast(summed.value_accounts as bigint) as value_accounts,
-        cast(summed.value_count as bigint) as value_count,
-        {{ round_half_up(as_double('summed.coverage_sum') ~ ' / summed.row_count', 10) }}
-            as coverage,
-        {{ round_half_up(
-            as_double('summed.value_sum') ~ ' / nullif(summed.value_count, 0)', 10
-        ) }} as value_mean,
-        cast(coalesce(reference.accounts, 0) as bigint) as reference_accounts,
-        cast(coalesce(reference.value_accounts, 0) as bigint) as reference_value_accounts,
-        {{ round_half_up(as_double('reference.coverage_sum') ~ ' / reference.row_count', 10) }}
-            as reference_coverage,
-        {{ round_half_up(
-            as_double('reference.value_sum') ~ ' / nullif(reference.value_count, 0)', 10
-        ) }} as reference_mean,
-        {{ as_double('summed.value_sum') }} / nullif(summed.value_count, 0)
-        - {{ as_double('reference.value_sum') }} / nullif(reference.value_count, 0)
-            as mean_difference,
-        -- n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
-        sqrt(
-            {{ as_double(
-                'cast(reference.value_count as decimal(9, 0))'
-                ~ ' * cast(reference.square_sum as decimal(28, 12))'
-                ~ ' - cast(reference.value_sum as decimal(19, 6))'
-                ~ ' * cast(reference.value_sum as decimal(18, 6))'
-            ) }}
-        ) / nullif(reference.value_count, 0) as reference_deviation
-    from summed
-    left join summed as reference
+        {% for column in cell -%}
+        month_accounts.{{ column }},
+        {% endfor -%}
+        month_accounts.month,
+        month_accounts.accounts,
+        month_accounts.all_accounts - month_accounts.accounts as unmatched_accounts,
+        coalesce(reference_accounts.accounts, 0) as reference_accounts,
+        {{ round_half_up('means.mean', 10) }} as value,
+        {{ round_half_up('means.reference_mean', 10) }} as reference_value,
+        means.mean - means.reference_mean as mean_difference,
+        case
+            when means.has_spread
+                then
+                    sqrt(
+                        means.reference_square - means.reference_mean * means.reference_mean
+                    )
+        end as reference_deviation,
+        {{ as_double('1') }} / nullif(month_accounts.accounts, 0) + reference_accounts.variance
+            as variance
+    from month_accounts
+    left join means
         on
-            reference.month is null
+            month_accounts.month = means.month
             {% for column in cell -%}
-            and summed.{{ column }} = reference.{{ column }}
+            and month_accounts.{{ column }} = means.{{ column }}
             {% endfor %}
-    where summed.month is not null
+    left join reference_accounts
+        on
+            month_accounts.month = reference_accounts.month
+            {% for column in cell -%}
+            and month_accounts.{{ column }} = reference_accounts.{{ column }}
+            {% endfor %}
 )
 
 select * from compared

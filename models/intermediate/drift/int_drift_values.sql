@@ -1,5 +1,7 @@
 {{ config(materialized='view') }}
 
+{%- set cell = ['model_version', 'segment', 'stage', 'age_band', 'month', 'account_id'] %}
+
 with
 
 account_dates as (
@@ -17,33 +19,69 @@ metrics as (
     where track = 'live'
 ),
 
-drift_values as (
+account_metrics as (
     select
-        model_version,
-        segment,
-        stage,
-        month,
-        account_id,
-        'score' as subject,
-        cast(coverage as decimal(18, 6)) as coverage,
-        value
-    from account_dates
-    where status in ('scored', 'too_little_data')
-    union all
-    select
-        account_dates.model_version,
-        account_dates.segment,
-        account_dates.stage,
-        account_dates.month,
-        account_dates.account_id,
-        metrics.metric as subject,
-        cast(case when metrics.is_observed then 1 else 0 end as decimal(18, 6)) as coverage,
-        case when metrics.is_observed then metrics.normalised_value end as value
+        {% for column in cell -%}
+        account_dates.{{ column }},
+        {% endfor -%}
+        metrics.metric,
+        metrics.is_observed,
+        metrics.normalised_value
     from account_dates
     inner join metrics
         on
             account_dates.account_id = metrics.account_id
             and account_dates.score_date = metrics.score_date
+),
+
+drift_values as (
+    select
+        {{ cell | join(', ') }},
+        'coverage' as measure,
+        'score' as subject,
+        cast(coverage as decimal(18, 6)) as value
+    from account_dates
+    where status in ('scored', 'too_little_data')
+    union all
+    select
+        {{ cell | join(', ') }},
+        'coverage' as measure,
+        metric as subject,
+        cast(case when is_observed then 1 else 0 end as decimal(18, 6)) as value
+    from account_metrics
+    union all
+    select
+        {{ cell | join(', ') }},
+        'value' as measure,
+        'score' as subject,
+        value
+    from account_dates
+    where status = 'scored'
+    union all
+    select
+        {{ cell | join(', ') }},
+        'value' as measure,
+        metric as subject,
+        normalised_value as value
+    from account_metrics
+    where is_observed
+    {% for status in ['too_early', 'too_little_data'] -%}
+    union all
+    select
+        {{ cell | join(', ') }},
+        'status_share' as measure,
+        '{{ status }}' as subject,
+        cast(case when status = '{{ status }}' then 1 else 0 end as decimal(18, 6)) as value
+    from account_dates
+    {% endfor -%}
+    union all
+    select
+        {{ cell | join(', ') }},
+        'churn_rate' as measure,
+        band as subject,
+        cast(case when churns then 1 else 0 end as decimal(18, 6)) as value
+    from account_dates
+    where churns is not null
 )
 
 select * from drift_values

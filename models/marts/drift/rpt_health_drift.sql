@@ -24,6 +24,7 @@ judged as (
         measures.reference_to,
         measures.reference_accounts,
         measures.accounts,
+        measures.unmatched_accounts,
         measures.reference_value,
         measures.value,
         measures.drift,
@@ -69,6 +70,7 @@ drifts as (
         reference_to,
         cast(reference_accounts as bigint) as reference_accounts,
         cast(accounts as bigint) as accounts,
+        cast(unmatched_accounts as bigint) as unmatched_accounts,
         cast(reference_value as decimal(18, 10)) as reference_value,
         cast(value as decimal(18, 10)) as value,
         cast(drift as decimal(18, 10)) as drift,
@@ -80,8 +82,8 @@ drifts as (
         || substr(cast(month as {{ dbt.type_string() }}), 1, 7) || ': '
         || case status
             when 'no_reference'
-                then 'nothing to compare with, the reference window of ' || model_version
-                    || ' is not over'
+                then 'nothing to compare with, the reference windows of ' || model_version
+                    || ' are not over'
             when 'too_few_accounts'
                 then 'too few accounts: '
                     || cast(least(accounts, reference_accounts) as {{ dbt.type_string() }})

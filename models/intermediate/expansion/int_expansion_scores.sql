@@ -86,8 +86,8 @@ ranked_indicators as (
     where days_held is not null
 ),
 
--- Days for which at least `min_agreeing` indicators have agreed: those of the one that is so
--- many-th by days.
+-- Days for which at least `min_agreeing` indicators have agreed: those of the indicator that ranks
+-- `min_agreeing`-th by days.
 persistence as (
     select
         ranked_indicators.account_id,

@@ -213,7 +213,7 @@ scaled_metrics as (
     from metrics_with_z
 ),
 
--- Turned so that more is better, and drawn to 0.5 by exponential decay the older the value is.
+-- More is made better, and the older a value is the more it is drawn to 0.5 (exponential decay).
 normalised_metrics as (
     select
         scaled_metrics.*,

@@ -28,7 +28,7 @@ days_with_previous as (
     from measured_signals
 ),
 
--- A churn starts on a day without a subscription whose day before had one, or that is the first.
+-- A churn starts on a day without a subscription after one with it, or on the first day known.
 churn_starts as (
     select
         days_with_previous.account_id,

@@ -1,4 +1,4 @@
--- When each opened task is due, in hours of the clock or in business hours of the account's country
+-- When each opened task is due, by hours of the clock or business hours of the account's country
 -- and timezone. One row per opened task.
 with
 

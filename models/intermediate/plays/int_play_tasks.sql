@@ -86,7 +86,6 @@ completions as (
             and first_completions.choice = 1
 ),
 
--- A play that is done answers every trigger of it that was there.
 starts_and_completions as (
     select
         account_id,

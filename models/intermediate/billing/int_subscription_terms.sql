@@ -19,7 +19,7 @@ decisions as (
     select * from {{ ref('int_subscription_decisions') }}
 ),
 
--- What later decisions on the same subscription say first.
+-- The earliest days that later decisions on the same subscription name.
 decisions_with_later_ones as (
     select
         decisions.*,
@@ -95,6 +95,8 @@ whole_terms as (
     where is_terms
 ),
 
+-- A term lapses on the day after its end if no new term and no cancellation came by the end of
+-- its days of grace.
 terms as (
     select
         whole_terms.document,

@@ -323,6 +323,8 @@ drops as (
     group by people.account_id, people.date_day
 ),
 
+-- NPS is the balance of promoters (+1) and detractors (-1) per 100 answers, from min_answers
+-- answers on.
 stretches as (
     select
         totals.account_id,

@@ -64,7 +64,7 @@ measured_signals as (
         usage.session_depth_30d,
         usage.guided_task_share,
         usage.configuration_maturity,
-        -- A seat is used once, by however many users it passed on to.
+        -- Several users may have shared a seat, so the share is at most 1.
         case
             when usage.active_users_30d > billing.seats and billing.seats > 0 then 1
             else {{ ratio('usage.active_users_30d', 'billing.seats') }}

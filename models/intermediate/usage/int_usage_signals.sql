@@ -235,6 +235,8 @@ totals as (
     from daily_comparisons
 ),
 
+-- Retained, returning and dormant users by set arithmetic on distinct counts: A and B = A + B - (A
+-- or B), where users_60d counts the union. User counts are null where active events name no user.
 signals as (
     select
         totals.account_id,

@@ -55,7 +55,7 @@ entries as (
     from watermarks
     where complete_through is not null
     union all
-    -- An unanswered ticket is breached up to the moment until which support was heard.
+    -- Breaches of unanswered tickets depend on the exact moment up to which support is heard.
     select
         'support replies' as source,
         'complete' as kind,

@@ -1,4 +1,4 @@
-{#- Whether terms that run past a day, and that nobody had given notice of, bind the account on a date. -#}
+{#- Whether terms that run past a day, without notice given by a date, bind the account on that date. -#}
 {% macro is_bound_beyond(day, date) -%}
     subscription_periods.starts_on <= {{ date }}
     and coalesce(subscription_periods.ends_on > {{ date }}, true)

@@ -1,5 +1,5 @@
-{#- Increments go on from the last build that ended well. A build that was cut short has no row in completed_builds, so the next one
-    does its work again; its row in started_builds says what it made rows with. One with --empty counts as cut short. -#}
+{#- Increments continue from the last successful build. An interrupted build has no row in completed_builds, so the next one repeats
+    its work; its row in started_builds has the configuration that it made rows with. A build with --empty counts as interrupted. -#}
 {% macro create_build_log() %}
     {% if not execute or flags.WHICH not in ('build', 'run', 'seed') %}{{ return('') }}{% endif %}
     {% set text = dbt.type_string() %}
@@ -29,12 +29,12 @@
     from {{ target.schema }}.completed_builds
 {% endmacro %}
 
-{#- The moment that a build was asked for; the latest where it was not. -#}
+{#- The moment that the build was asked for, or the latest one. -#}
 {% macro asked_moment() -%}
     {{ var('as_of') or 'latest' }}, {{ var('known_at') or 'latest' }}
 {%- endmacro %}
 
-{#- A changed configuration that is built on the data of the build before is told apart from the data that comes after. -#}
+{#- A changed configuration built on the data of the build before can be told apart from the effect of later data. -#}
 {% macro say_how_to_split(checksums) %}
     {% set builds = run_query(
         'select intake_definition, definition, as_of, known_at from ' ~ target.schema
@@ -50,14 +50,14 @@
     {% endif %}
 {% endmacro %}
 
-{#- The nodes of this project, which may be a package of another one. -#}
+{#- The nodes of this project, which may be installed as a package. -#}
 {% macro own_nodes() %}{{ return(graph.nodes.values() | selectattr('package_name', 'equalto', 'onboarding_health') | list) }}{% endmacro %}
 
-{#- Where a model stands: in the schema that it was given. Hooks have no ref. -#}
+{#- The relation of a model in its configured schema, as hooks have no ref. -#}
 {% macro place_of(name) %}{{ return(graph.nodes['model.onboarding_health.' ~ name].relation_name) }}{% endmacro %}
 
-{#- The checksums of what the rows of incremental models were made with: for `intake` what base_events rests on, else what all other
-    incremental models rest on. What judges scores or acts on them is in neither, as no such row rests on it. -#}
+{#- The checksums of everything upstream of incremental models: for `intake` of base_events, otherwise of all other incremental
+    models. Whatever validates scores or acts on them is in neither, as it is not upstream. -#}
 {% macro definition(checksums, intake) %}
     {% set incremental = own_nodes() | selectattr('config.meta.incremental_by', 'defined') | map(attribute='unique_id') %}
     {% set of_intake = rested_on(['model.onboarding_health.base_events']) %}
@@ -73,7 +73,7 @@
     {{ return(parts | join(' ')) }}
 {% endmacro %}
 
-{#- These models and what they rest on. The checks of the seeds rest on all of them, but no row rests on the checks. -#}
+{#- These models and everything upstream. The checks of the seeds are left out: no row depends on them. -#}
 {% macro rested_on(models) %}
     {% set found = models | list %}
     {% set checks = 'model.onboarding_health.configuration_problems' %}
@@ -85,7 +85,7 @@
     {{ return(found) }}
 {% endmacro %}
 
-{#- The checksum of each seed's rows as this run reads them: of the file where it loads that, else of the file that was loaded last. -#}
+{#- The checksum of each seed's rows as this run reads them: of the file if the run loads it, otherwise of the file loaded last. -#}
 {% macro seed_checksums() %}
     {% set checksums = {} %}
     {% for row in run_query('select seed, checksum from ' ~ target.schema ~ '.loaded_seeds order by load_number').rows %}
@@ -117,7 +117,7 @@
     {{ return(checksums) }}
 {% endmacro %}
 
-{#- Which file the rows of a seed are from. -#}
+{#- The file that the rows of a seed come from. -#}
 {% macro record_loaded_seed() -%}
     insert into {{ target.schema }}.loaded_seeds
     select
@@ -164,7 +164,7 @@
     ) as tracking
 {% endmacro %}
 
-{#- At the end of a build, what it has to say beyond its numbers: at most five sentences a topic. `onboarding-health summary` says the same. -#}
+{#- Prints the warnings at the end of a build, at most five sentences per topic. `onboarding-health summary` prints the same. -#}
 {% macro say_warnings(results) %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% set succeeded = results | selectattr('status', 'equalto', 'success') | map(attribute='node.name') | list %}

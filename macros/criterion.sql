@@ -1,4 +1,4 @@
-{#- Whether a row of a criteria seed holds for a value: what milestones and risk rules share. -#}
+{#- Whether a row of a criteria seed holds for a value; shared by milestones and risk rules. -#}
 {% macro criterion_is_met(criterion_value) -%}
     case
         when {{ criterion_value }} is null then holds_when_null

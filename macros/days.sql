@@ -1,10 +1,10 @@
-{#- The day that a moment in UTC falls on, in the company's timezone, and the moment in UTC at which a day begins there. -#}
+{#- The day of a moment (UTC) in the company's timezone, and the moment (UTC) at which a day begins there. -#}
 {% macro day_of(moment) -%}
     {%- set is_utc = var('company_timezone') == 'UTC' -%}
     cast({{ moment if is_utc else local_time(moment, company_timezone()) }} as date)
 {%- endmacro %}
 
-{#- Where a clock is set back to midnight, midnight comes twice, and engines differ in which they mean: a day begins with the first. -#}
+{#- Where a clock is set back to midnight, midnight comes twice and engines differ in which they take: a day begins with the first. -#}
 {% macro day_starts_at(day) -%}
     {%- if var('company_timezone') == 'UTC' -%}
     cast({{ day }} as timestamp)

@@ -1,23 +1,23 @@
-{#- Incremental models delete, in a hook and in the same transaction, what no longer holds, and then add what is missing. -#}
+{#- Incremental models delete outdated rows in a hook, in the same transaction, and then insert the missing ones. -#}
 
-{#- The first day that a model computes of an account. -#}
+{#- The first day of an account that a model computes. -#}
 {% macro first_day() -%}
     {{ 'recompute_from' if is_incremental() else 'started_on' }}
 {%- endmacro %}
 
-{#- The last moment at which a row can have been loaded: the start of the run, and what a clock may run ahead. -#}
+{#- The last moment at which a row can have been loaded: the start of the run plus the permitted clock skew. -#}
 {% macro latest_load_at() -%}
     {%- set moment = run_started_at + modules.datetime.timedelta(minutes=var('clock_skew_minutes')) -%}
     cast('{{ moment.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp)
 {%- endmacro %}
 
-{#- Whether a time can be one: infinity and years beyond sense, which no day can be counted from, are none. -#}
+{#- Whether a time is plausible: not infinite and not in years from which no day can be counted. -#}
 {% macro is_of_this_age(moment) -%}
     {{ moment }} >= cast('0001-01-01' as timestamp) and {{ moment }} < cast('2200-01-01' as timestamp)
 {%- endmacro %}
 
-{#- What a build at its moment may see of raw_events: what was loaded by then and did not happen after it; also, to be refused, what was
-    loaded never, or after the run began. -#}
+{#- Point in time: the raw_events that a build may see, those loaded by its moment that did not happen after it. Rows without a load
+    time, or loaded after the run began, are included to be rejected. -#}
 {% macro is_visible() -%}
     (
         raw_events.loaded_on = cast('9999-12-31' as date)
@@ -35,9 +35,9 @@
     )
 {%- endmacro %}
 
-{#- The load days from the first one on whose raw rows are not, or no longer, those that base_events holds: the first load of an id
-    wins, so a load can only change later ones. A load that lies in the future is judged again, as its time may come; so is
-    what has no load, as a line that can't be read may be mended by the next build. -#}
+{#- Deletes all load days from the first one whose raw rows differ from those in base_events: the first load of an id wins, so a load
+    can only change later ones. Loads in the future are read again, as their time may come; so are rows without a load, as an
+    unreadable line may be mended by the next build. -#}
 {% macro delete_changed_loads() -%}
     {%- set condition -%}
     loaded_on = cast('9999-12-31' as date)
@@ -66,7 +66,7 @@
     {{ delete_rows(condition) }}
 {%- endmacro %}
 
-{#- Says which loads of the last build lack rows now, before what they told is taken back. A build of an earlier moment sees fewer. -#}
+{#- Reports loads of the last build that now have fewer rows, before their effects are deleted. A build of an earlier moment sees fewer. -#}
 {% macro log_lost_loads() %}
     {% if not execute or not is_incremental() or var('known_at') or var('as_of') %}{{ return('') }}{% endif %}
     {% for source, loaded_on, row_count, rows_left in run_query(
@@ -83,7 +83,7 @@
     {% endfor %}
 {% endmacro %}
 
-{#- The account-days that int_account_updates has computed again, and those that are none any more. -#}
+{#- Deletes the account-days that int_account_updates has recomputed, and those that no longer exist. -#}
 {% macro delete_recomputed_days() -%}
     {%- set condition -%}
     not exists (
@@ -97,7 +97,7 @@
     {{ delete_rows(condition) }}
 {%- endmacro %}
 
-{#- One number for all that a score date is judged on. -#}
+{#- A fingerprint of all inputs of a score date. -#}
 {% macro date_fingerprints() -%}
     select
         score_date,
@@ -123,7 +123,7 @@
     group by score_date
 {%- endmacro %}
 
-{#- The score dates that are judged on something else now, or on nothing. -#}
+{#- Deletes the score dates whose inputs have changed, or no longer exist. -#}
 {% macro delete_differing_dates() -%}
     {%- set condition -%}
     (select must_rebuild from {{ ref('base_build_moment') }})
@@ -140,7 +140,7 @@
     {{ delete_rows(condition) }}
 {%- endmacro %}
 
-{#- The score dates that a model computes: all, or those that int_health_dates has this build judge again. -#}
+{#- The score dates that a model computes: all, or those that int_health_dates has scored again in this build. -#}
 {% macro changed_dates() -%}
     select health_dates.score_date
     from {{ ref('int_health_dates') }} as health_dates
@@ -150,7 +150,7 @@
     {%- endif %}
 {%- endmacro %}
 
-{#- The score dates that int_health_dates has this build judge again, and those that are none any more. -#}
+{#- Deletes the score dates that int_health_dates has scored again in this build, and those that no longer exist. -#}
 {% macro delete_changed_dates() -%}
     {%- set condition -%}
     score_date not in (

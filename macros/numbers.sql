@@ -1,6 +1,6 @@
-{#- Every published fraction is rounded here, and half a unit always goes up: sums of decimals are
-    exact, so the same input gives the same digits on any engine and thread count. The small addend
-    takes up the error of the binary division. -#}
+{#- Rounds every published fraction, half up: sums of decimals are exact, so the same input gives the
+    same digits on any engine and thread count. The small addend absorbs the error of the binary
+    division. -#}
 {% macro round_half_up(expression, places) -%}
     cast(
         floor({{ as_double(expression) }} * 1e{{ places }} + 0.500001) / 1e{{ places }}
@@ -8,7 +8,7 @@
     )
 {%- endmacro %}
 
-{#- Null where the denominator is zero, or so near it that the quotient says nothing and fits no decimal. -#}
+{#- A quotient; null where the denominator is zero, or so close to it that the quotient fits no decimal. -#}
 {% macro ratio(numerator, denominator) -%}
     case
         when abs({{ as_double(numerator) }}) < 1e11 * abs({{ as_double(denominator) }})
@@ -16,8 +16,8 @@
     end
 {%- endmacro %}
 
-{#- Where a value lies between two bounds: 0 at the lower and below, 1 at the upper and above. Leave nulls out before: least and
-    greatest pass over them. -#}
+{#- The position of a value between two bounds, clamped: 0 up to the lower, 1 from the upper on. Filter nulls before, as least and
+    greatest ignore them. -#}
 {% macro share_of_range(value, lower, upper) -%}
     greatest(least({{ as_double(value ~ ' - ' ~ lower) }} / ({{ upper }} - {{ lower }}), 1), 0)
 {%- endmacro %}
@@ -44,12 +44,12 @@
         + 793.826512519948) * abs({{ z }}) + 440.413735824752)
 {%- endmacro %}
 
-{#- A decimal with places as people write it, without zeros at its end. -#}
+{#- A decimal as text, without trailing zeros. -#}
 {% macro number_text(expression) -%}
     {{ without_end(without_end('cast(' ~ expression ~ ' as ' ~ dbt.type_string() ~ ')', '0'), '.') }}
 {%- endmacro %}
 
-{#- The same, rounded to be read; a ratio in percent. -#}
+{#- The same, rounded for reading; a ratio in percent. -#}
 {% macro number_with_unit(expression, unit) -%}
     case
         when {{ unit }} = 'ratio'

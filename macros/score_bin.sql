@@ -1,4 +1,4 @@
-{#- Which of the `probability_bins` of equal width from 0 to 100 a score falls into; 100 falls into the last. -#}
+{#- The bin of a score, of `probability_bins` bins of equal width from 0 to 100; 100 is in the last. -#}
 {% macro score_bin(score) -%}
     cast(
         least(

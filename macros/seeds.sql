@@ -1,4 +1,4 @@
-{#- What dbt_project and the seeds' yml declare of a seed: its file below the seeds folder, its key and the types of its columns. -#}
+{#- What dbt_project and the seeds' yml declare for a seed: its file below the seeds folder, its key and the types of its columns. -#}
 {% macro shape_of_seed(name) %}
     {% set node = graph.nodes['seed.onboarding_health.' ~ name] if execute else {'config': {}, 'original_file_path': name} %}
     {{ return({
@@ -8,7 +8,7 @@
     }) }}
 {% endmacro %}
 
-{#- Which of the seed_rows it is, in words: the cells of its key that are filled. -#}
+{#- Names a row of seed_rows in words, by the filled cells of its key. -#}
 {% macro row_key(key) -%}
     {% for column in key -%}
     {% set cell = 'cast(seed_rows.' ~ column ~ ' as ' ~ dbt.type_string() ~ ')' -%}
@@ -22,7 +22,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- dbt's own macro, after a look at each cell: an engine rounds, cuts or refuses one that does not fit its column, and names no file. -#}
+{#- dbt's own macro, after a check of each cell: engines round, cut or refuse one that does not fit its column, and name no file. -#}
 {% macro load_csv_rows(model, agate_table) %}
     {% set file = shape_of_seed(model.name).file_path %}
     {% set types = model.config.column_types %}
@@ -47,7 +47,7 @@
     {{ return(adapter.dispatch('load_csv_rows', 'dbt')(model, agate_table)) }}
 {% endmacro %}
 
-{#- What to write in the place of a text that does not fit the type; nothing where it fits. -#}
+{#- What to write instead of a text that does not fit the type; nothing where it fits. -#}
 {% macro remedy_of_cell(cell, type) %}
     {% if cell != cell.strip() %}
         {{ return('Remove the blanks around it.') }}
@@ -76,7 +76,7 @@
     {{ return('') }}
 {% endmacro %}
 
-{#- Whether a text is one of those that a list divides by vertical bars. -#}
+{#- Whether a text is in a list divided by vertical bars. -#}
 {% macro is_listed(value, list) -%}
     (
         {{ dbt.position("'|'", value) }} = 0

@@ -1,5 +1,5 @@
-{#- The value, as a decimal, of the signal that an expression names, from a row that has one column per
-    signal: it turns the wide table long inside a join, in one scan. A test holds this list, the signals
+{#- The value, as a decimal, of the signal that an expression names, from a row with one column per
+    signal. It unpivots the wide table inside a join, in one scan. A test keeps this list, the signals
     seed and the columns of fct_account_signals equal. -#}
 {% macro signal_value(signal, with_milestones=true) -%}
     case {{ signal }}

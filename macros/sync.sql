@@ -1,4 +1,4 @@
-{#- What the payload of an object holds, in this order: sync_problems checks the seeds against it. -#}
+{#- The fields of an object's payload, in this order; sync_problems checks the seeds against them. -#}
 {% macro sync_fields() %}
     {{ return({
         'account_health': {
@@ -20,8 +20,8 @@
     }) }}
 {% endmacro %}
 
-{#- A JSON object of columns as text, each a key under its own name, digit for digit the same on every engine. Control
-    characters, which no id or name needs, become spaces. -#}
+{#- A JSON object of columns as text, with the column names as keys, identical on every engine. Control characters, which no id or
+    name needs, become spaces. -#}
 {% macro json_object(fields) -%}
     {%- set object -%}
         '{'
@@ -55,7 +55,7 @@
     )
 {%- endmacro %}
 
-{#- What the sender writes; models/marts/sync/_sources.yml describes it. -#}
+{#- The tables that the sender writes, described in models/marts/sync/_sources.yml. -#}
 {% macro create_sync_log() %}
     {% set text = dbt.type_string() %}
     {% set change -%}

@@ -1,4 +1,4 @@
-{#- The trailing days of an account's spine, the current day included. The spine has every day, so rows
+{#- Window of an account's trailing days, the current day included. The spine has every day, so rows
     are days. -#}
 {% macro over_last(days) -%}
     over (
@@ -7,12 +7,12 @@
     )
 {%- endmacro %}
 
-{#- All days of an account up to the current one, or all its days with a change. -#}
+{#- Window of all days of an account up to the current one, or of all its days with a change. -#}
 {% macro over_so_far() -%}
     over (partition by account_id order by date_day)
 {%- endmacro %}
 
-{#- The last day on which what holds on date_day still does, where each row is a day with a change. -#}
+{#- The last day on which the state of date_day still holds, where each row is a day with a change. -#}
 {% macro last_day_unchanged() -%}
     coalesce({{ add_days('lead(date_day) ' ~ over_so_far(), -1) }}, ended_on)
 {%- endmacro %}
@@ -26,7 +26,7 @@
     {{ add_days(day, '-mod(' ~ iso_weekday(day) ~ ' - ' ~ var('score_weekday') ~ ' + 7, 7)') }}
 {%- endmacro %}
 
-{#- The order of events: within one second that in which a business does things, and ids last. -#}
+{#- The order of events: by time, within one second by business order, and then by id. -#}
 {% macro in_business_order() -%}
     {{ dbt.date_trunc('second', 'occurred_at') }}, business_order, occurred_at, loaded_at, event_id
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- What an engine lacks and other macros call, in the schema of the build. -#}
+{#- Creates functions that an engine lacks and other macros call, in the schema of the build. -#}
 {% macro create_functions() %}
     {% if not execute or flags.WHICH not in ('build', 'run', 'test') %}{{ return('') }}{% endif %}
     {{ return(adapter.dispatch('create_functions')()) }}
@@ -6,7 +6,7 @@
 
 {% macro default__create_functions() %}{{ return('') }}{% endmacro %}
 
-{#- A strict function is not called with a null, so the state of last_known is the last value that is none. The json
+{#- A strict function is not called with a null, so the state of last_known is the last value that is not null. The json
     type keeps repeated keys, of which the first counts on every engine; a fraction of more digits than a double has is read
     as one, and a nested value loses its blanks, as on every engine too. -#}
 {% macro postgres__create_functions() -%}

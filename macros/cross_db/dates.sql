@@ -25,7 +25,7 @@
     each_day
 {%- endmacro %}
 
-{#- Stands at the end of the from clause of such a select, for engines that multiply rows there. -#}
+{#- Ends the from clause of such a select, for engines that multiply rows there. -#}
 {% macro from_each_day(first_day, last_day) %}{{ return(adapter.dispatch('from_each_day')(first_day, last_day)) }}{% endmacro %}
 
 {% macro default__from_each_day(first_day, last_day) %}{% endmacro %}
@@ -111,7 +111,7 @@
     (mod(extract(dayofweek from {{ day }}) + 5, 7) + 1)
 {%- endmacro %}
 
-{#- Of the month or the ISO week that the day lies in. -#}
+{#- The first day of the month or the ISO week of a day. -#}
 {% macro first_day_of(period, day) %}{{ return(adapter.dispatch('first_day_of')(period, day)) }}{% endmacro %}
 
 {% macro default__first_day_of(period, day) -%}
@@ -126,7 +126,8 @@
     date_trunc({{ day }}, {{ 'isoweek' if period == 'week' else period }})
 {%- endmacro %}
 
-{#- A moment, so many units later. The count is a number or a column of whole numbers; the unit is microsecond, second, minute or hour. -#}
+{#- A moment plus a number of units. The count is a number or a column of whole numbers; the unit is microsecond, second, minute or
+    hour. -#}
 {% macro add_time(moment, count, unit) %}{{ return(adapter.dispatch('add_time')(moment, count, unit)) }}{% endmacro %}
 
 {% macro default__add_time(moment, count, unit) -%}

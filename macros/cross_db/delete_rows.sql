@@ -1,22 +1,22 @@
-{#- For a hook of an incremental model: deletes its rows that fulfil the condition; one for which it is null stays. -#}
+{#- For a hook of an incremental model: deletes its rows for which the condition is true; where it is null, the row stays. -#}
 {% macro delete_rows(condition) %}{{ return(adapter.dispatch('delete_rows')(condition)) }}{% endmacro %}
 
 {% macro default__delete_rows(condition) -%}
     {%- if is_incremental() -%} delete from {{ this }} where {{ condition }} {%- endif -%}
 {%- endmacro %}
 
-{#- Tables of Delta, the default there, can delete. -#}
+{#- Delta tables, the default of Databricks, can delete. -#}
 {% macro databricks__delete_rows(condition) %}{{ return(default__delete_rows(condition)) }}{% endmacro %}
 
-{#- Tables of Parquet cannot, but whole months of them can be written anew. Spark has no transactions either: the rows that stay are
-    in a table of their own until they are back, and the next build puts them back where this one is killed. What it had not yet
-    appended is missing then, as on any engine. -#}
+{#- Parquet tables cannot delete, but whole months of them can be rewritten. Spark has no transactions either: the rows that stay are
+    kept in a table of their own until they are back, and the next build puts them back if this one is killed. Rows that it had
+    not yet appended are missing then, as on any engine. -#}
 {% macro spark__delete_rows(condition) %}
     {% if not execute %}{{ return('') }}{% endif %}
     {% set aside = this.incorporate(path={'identifier': this.identifier ~ '__aside'}) %}
     {% set was_killed = load_relation(aside) is not none %}
     {% if is_incremental() %}
-        {#- A build that is killed can leave files in a month that the table does not know yet. -#}
+        {#- A killed build can leave files in a month that the table does not know yet. -#}
         {% do run_query('msck repair table ' ~ this) %}
         {% if was_killed %}{% do spark__put_back(aside) %}{% endif %}
     {% endif %}

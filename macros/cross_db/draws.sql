@@ -1,4 +1,5 @@
-{#- A draw from 0 to 0.9999 that a text has on every engine: the first eight hexadecimal digits of its MD5, modulo 10,000. -#}
+{#- A pseudo-random draw from 0 to 0.9999, fixed by a text and equal on every engine: the first eight hexadecimal digits of its MD5,
+    modulo 10,000. -#}
 {% macro draw_of(expression) -%}
     cast({{ hex_number("substring(md5(" ~ expression ~ "), 1, 8)") }} % 10000 as decimal(9, 4)) * cast(0.0001 as decimal(9, 4))
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{#- DuckDB drops and creates in one transaction: dbt-duckdb's way, a table aside, two renames and a drop after the commit, is
-    three statements and a sync of the disk more for each model. -#}
+{#- Drops and creates in one transaction, as DuckDB can. dbt-duckdb builds a table aside, renames twice and drops after the commit:
+    three more statements and one more sync of the disk per model. -#}
 {% materialization table, adapter='duckdb' %}{{ return(build_in_one_transaction('table')) }}{% endmaterialization %}
 
 {% materialization view, adapter='duckdb' %}{{ return(build_in_one_transaction('view')) }}{% endmaterialization %}
@@ -7,7 +7,7 @@
 {% macro build_in_one_transaction(type) %}
     {% set existing = load_cached_relation(this) %}
     {% set relation = this.incorporate(type=type) %}
-    {#- A view that names no database is read in a copy of the file under any name. -#}
+    {#- A view without a database name can be read in a copy of the file under any name. -#}
     {% if type == 'view' %}{% set sql = sql | replace('"' ~ this.database ~ '".', '') %}{% endif %}
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') %}

@@ -1,4 +1,4 @@
-{#- A number that equal values share; another value shares it by chance only. -#}
+{#- A hash of values as a number; different values share it only by chance. -#}
 {% macro hash_of(expression) %}{{ return(adapter.dispatch('hash_of')(expression)) }}{% endmacro %}
 
 {% macro default__hash_of(expression) -%}
@@ -21,7 +21,7 @@
     farm_fingerprint(to_json_string(struct({{ expression }})))
 {%- endmacro %}
 
-{#- The id of a thing that a text names: the same wherever and whenever it is made. -#}
+{#- A stable id derived from a text (MD5): the same on every engine and in every build. -#}
 {% macro id_of(expression) -%}
     md5({{ expression }})
 {%- endmacro %}

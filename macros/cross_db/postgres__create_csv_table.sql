@@ -1,4 +1,4 @@
-{#- dbt's own macro, but with the types of the seeds translated as those of the contracts are: string is text. -#}
+{#- dbt's own macro, with the types of the seeds translated like those of the contracts: string is text. -#}
 {% macro postgres__create_csv_table(model, agate_table) %}
     {% set types = model['config']['column_types'] %}
     {% set columns = [] %}

@@ -1,5 +1,5 @@
-{#- dbt's own materialization of unit tests, but for two limits of Postgres: a name has at most 63 letters, and numbers lose their
-    scale in an expression, so that 0.5 and 0.500000 are compared without it. -#}
+{#- dbt's own materialization of unit tests, adapted to two limits of Postgres: a name has at most 63 letters, and numbers lose their
+    scale in an expression, so 0.5 and 0.500000 are compared without it. -#}
 {% materialization unit, adapter='postgres' %}
     {% set rows = config.get('expected_rows') %}
     {% set sample = make_temp_relation(api.Relation.create(identifier=this.identifier[:40], type='table')) %}

@@ -13,7 +13,7 @@
     {{ target.schema }}.raise_error({{ message }})
 {%- endmacro %}
 
-{#- No function raises an error there, but one that cannot read its text shows it. -#}
+{#- No function raises an error here, but a failed cast shows its text. -#}
 {% macro snowflake__raise_error(message) -%}
     to_boolean({{ message }})
 {%- endmacro %}

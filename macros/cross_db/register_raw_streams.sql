@@ -1,5 +1,5 @@
-{#- Where the raw streams are files: check them, then show them as <raw schema>.<stream>_events, the tables
-    that a warehouse already has. Lines that can't be read stand in unreadable_rows, to be refused by name. -#}
+{#- If the raw streams are files: checks them and presents them as <raw schema>.<stream>_events, the tables
+    that a warehouse already has. Unreadable lines go to unreadable_rows, to be rejected with a reason. -#}
 {% macro register_raw_streams() %}
     {% if not execute or flags.WHICH not in ('build', 'run') %}{{ return('') }}{% endif %}
     {% do run_query('create schema if not exists ' ~ target.schema) %}
@@ -16,7 +16,7 @@
     {% do run_query('create table ' ~ target.schema ~ '.build_messages (message ' ~ dbt.type_string() ~ ')') %}
 {% endmacro %}
 
-{#- Says something that does not stop the build, and keeps it for whoever reads the build's summary. -#}
+{#- Prints a message that does not stop the build, and keeps it for the build's summary. -#}
 {% macro add_message(message) %}
     {% do log(message, info=true) %}
     {% do run_query(
@@ -47,7 +47,7 @@
     ) -}}
 {% endmacro %}
 
-{#- What a build read is compared with what the next one finds, so it is kept once the build has ended well. -#}
+{#- Keeps what a successful build read, for comparison with what the next one finds. -#}
 {% macro remember_files() %}
     {% if var('raw_path') and target.type == 'duckdb' %}
         {% do run_query(
@@ -57,8 +57,8 @@
     {% endif %}
 {% endmacro %}
 
-{#- DuckDB asks onboarding_health/raw_files.py what there is. The rows of text stand in a table: what is refused and what is read are then of
-    the same moment, and a file is read once as long as it stays as it is. Parquet stays where it is. -#}
+{#- DuckDB lists the files with onboarding_health/raw_files.py. Rows of text files are kept in a table, so that rejected and accepted
+    rows are of the same moment, and an unchanged file is read once. Parquet is read in place. -#}
 {% macro duckdb__register_raw_streams() %}
     {% do default__register_raw_streams() %}
     {% set root = var('raw_path') %}
@@ -106,7 +106,7 @@
     {{ return('') }}
 {% endmacro %}
 
-{#- Files whose rows are all there; a build may have been killed before they were, or after some were deleted. -#}
+{#- Files whose rows are complete; a build may have been killed before they were, or after some were deleted. -#}
 {% macro duckdb__known_files(streams) -%}
     {%- if flags.FULL_REFRESH -%} null
     {%- else -%}
@@ -147,7 +147,7 @@
     {% endfor %}
 {% endmacro %}
 
-{#- The rows of a stream's CSV and JSON files that are not known yet; those of files that changed or are gone leave. -#}
+{#- Adds the rows of a stream's new CSV and JSON files, and deletes those of files that changed or are gone. -#}
 {% macro duckdb__read_raw_text(stream) %}
     {% set files = target.schema ~ '.looked_at_files' %}
     {% set table = var('raw_schema') ~ '.' ~ stream ~ '_text' %}
@@ -179,7 +179,7 @@
     ) %}
 {% endmacro %}
 
-{#- CSV files with a row that can't be read are read again without it, from what mended_csv makes of them. -#}
+{#- CSV files with an unreadable row are read again without it, from the copy that mended_csv makes. -#}
 {% macro duckdb__mend_csv(stream, table, rejects) %}
     {% set files = target.schema ~ '.looked_at_files' %}
     {% if not run_query("select 1 from duckdb_tables() where table_name = '" ~ rejects ~ "_lines'").rows %}
@@ -205,7 +205,7 @@
     ) %}
 {% endmacro %}
 
-{#- Lines that are no object, or name a key twice, leave the table; their files are read once more to number them. -#}
+{#- Deletes lines that are not an object, or repeat a key, from the table; their files are read once more to number the lines. -#}
 {% macro duckdb__number_json(stream, table) %}
     {% set files = target.schema ~ '.looked_at_files' %}
     {% do run_query(
@@ -230,7 +230,7 @@
     {% do run_query('delete from ' ~ table ~ ' where ' ~ is_bad) %}
 {% endmacro %}
 
-{#- What is not read, what is refused and what is gone is said before the night goes on. -#}
+{#- Reports what is not read, rejected or gone before the build continues. -#}
 {% macro duckdb__tell_of_raw_files() %}
     {% set house = target.schema %}
     {% for note, text in {
@@ -306,7 +306,7 @@
     ) }}
 {% endmacro %}
 
-{#- A line is taken apart as a map, which keeps a key that stands twice; what is no object has no keys. -#}
+{#- A line is parsed as a map, which keeps repeated keys; a line that is not an object has no keys. -#}
 {% macro duckdb__json_rows(paths, compression) %}
     {% set selected = [] %}
     {% for column in ['event_id', 'event_type', 'account_id', 'user_id', 'occurred_at', 'loaded_at', 'payload'] %}
@@ -338,7 +338,7 @@
     max_line_size = 100000000{{ more }})
 {%- endmacro %}
 
-{#- Text of every format becomes the envelope. -#}
+{#- Turns the text of every format into the envelope. -#}
 {% macro duckdb__text_select(rows) %}
     {{ return('select path, line, keys, ' ~ duckdb__envelope(['text'] * 7) ~ ' from (' ~ rows ~ ')') }}
 {% endmacro %}
@@ -546,7 +546,7 @@
     }) }}
 {% endmacro %}
 
-{#- A line is judged as a payload is, so that both engines refuse the same. -#}
+{#- A line is checked like a payload, so that both engines reject the same lines. -#}
 {% macro spark__raw_json(stream, folder) %}
     {% set table = spark__raw_table(
         stream ~ '_json_lines', ' (value string)', 'text', folder,

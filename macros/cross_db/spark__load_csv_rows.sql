@@ -1,4 +1,4 @@
-{#- dbt-spark's own macro writes an empty cell as the text None in a session, and an apostrophe ends its text. -#}
+{#- In a session, dbt-spark's own macro writes an empty cell as the text None, and an apostrophe ends its text. -#}
 {% macro spark__load_csv_rows(model, agate_table) %}
     {% set types = model['config']['column_types'] %}
     {% set rows = [] %}

@@ -1,5 +1,5 @@
-{#- The wall clock of a timezone at a moment in UTC, and back. An engine refuses a name that it does not know, so the name comes
-    from the timezones seed. A time that the clock skips or shows twice is read as the engine reads it. -#}
+{#- The local time of a timezone at a moment in UTC, and back. Engines refuse unknown names, so the name comes from the timezones
+    seed. A local time that is skipped or comes twice is read as the engine reads it. -#}
 {% macro local_time(moment, timezone) %}{{ return(adapter.dispatch('local_time')(moment, timezone)) }}{% endmacro %}
 
 {% macro default__local_time(moment, timezone) -%}

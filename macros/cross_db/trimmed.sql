@@ -1,4 +1,4 @@
-{#- Text without the spaces, tabs and line ends, those of Unicode too, at its ends. -#}
+{#- Text without leading and trailing spaces, tabs and line ends, including those of Unicode. -#}
 {% macro trimmed(expression) %}{{ return(adapter.dispatch('trimmed')(expression)) }}{% endmacro %}
 
 {% macro white_space() -%}
@@ -26,7 +26,7 @@
     trim({{ expression }}, '{{ white_space() }}')
 {%- endmacro %}
 
-{#- Text without a letter that it ends in, however often. -#}
+{#- Text without all trailing occurrences of a letter. -#}
 {% macro without_end(expression, letter) %}{{ return(adapter.dispatch('without_end')(expression, letter)) }}{% endmacro %}
 
 {% macro default__without_end(expression, letter) -%}

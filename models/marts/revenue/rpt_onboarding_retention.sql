@@ -14,7 +14,7 @@ onboarding_retention_assumptions as (
     select * from {{ ref('onboarding_retention_assumptions') }}
 ),
 
-by_segment as (
+retention_by_segment as (
     select retention.*, segment as cohort_segment from retention
     union all
     select retention.*, 'all' as cohort_segment from retention
@@ -27,16 +27,16 @@ totals as (
         cohort_segment,
         cast(sum(case when not is_over then 1 else 0 end) as bigint) as open_accounts,
         min(window_ends_on) as first_window_ends_on
-    from by_segment
+    from retention_by_segment
     group by comparison, is_randomised, cohort_segment
 ),
 
 closed_accounts as (
     select
-        by_segment.*,
+        retention_by_segment.*,
         sum(start_arr) over (partition by comparison, cohort_segment, onboarding) as arm_arr,
         sum(kept_arr) over (partition by comparison, cohort_segment, onboarding) as arm_kept_arr
-    from by_segment
+    from retention_by_segment
     where is_over
 ),
 

@@ -136,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
 def empty(tmp_path_factory):
     """A warehouse file with the sender's tables as the hook makes them, the seeds and the live models; no objects."""
     path = tmp_path_factory.mktemp("delivery") / "memory.duckdb"  # the compiled models name their catalog "memory"
-    seeds = [n for n in compiled()["nodes"].values() if n["original_file_path"].startswith("seeds/sync")]
+    seeds = [n for n in compiled()["nodes"].values() if "seeds/sync/" in n["original_file_path"]]
     with duckdb.connect(str(path)) as connection:
         connection.execute(sync_log())
         for node in seeds:
@@ -413,7 +413,7 @@ def take_no_answer_for_success(monkeypatch, house):
 
 
 def forget_acknowledgements(monkeypatch, house):
-    monkeypatch.setattr("delivery.store._ACKNOWLEDGE", "select $change_id")
+    monkeypatch.setattr("onboarding_health.delivery.store._ACKNOWLEDGE", "select $change_id")
 
 
 def chain_on_what_was_acknowledged(monkeypatch, house):

@@ -8,6 +8,8 @@ import pytest
 import warehouse
 
 CASES = Path(__file__).parents[2] / "shared" / "data" / "cases"
+# The cases may name marts as they were called before; the changelog says what they are called now.
+RENAMED = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|$", (warehouse.PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE))
 
 # Right values that one query tells, by case, beside those of the check.sql in the folders.
 VALUES = {
@@ -101,6 +103,7 @@ def text(value: object) -> str:
 def test_case_has_its_right_value(case):
     with warehouse.build(frames(case)) as connection:
         for query, answer in [(query, answer) for name, query, answer in told() if name == case]:
+            query = re.sub(r"\w+", lambda word: RENAMED.get(word[0], word[0]), query)
             rows = connection.execute(query).fetchall()
             found = ", ".join(" ".join(text(value) for value in row) if len(rows) > 1 else
                               ", ".join(text(value) for value in row) for row in rows)  # fmt: skip

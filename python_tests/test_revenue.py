@@ -122,6 +122,7 @@ def built(seed, free):
         "cast(rate_to_reporting_currency as decimal(18, 6)) as rate_to_reporting_currency from reported_rates"
     )
     connection.execute("create table retention_windows as select cast(window_months as integer) window_months from windows")
+    connection.execute("create table int_account_completions (account_id varchar, completed_on date, returned_on date)")
     connection.execute("create table int_billing_signals (account_id varchar, date_day date, days_overdue bigint)")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")

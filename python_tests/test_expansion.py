@@ -318,6 +318,7 @@ def scoring():
         columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
         connection.execute(f"create table int_measured_signals ({columns})")
         connection.execute("create table int_accounts (account_id varchar, segment varchar, ended_on date)")
+        connection.execute("create table int_account_completions (account_id varchar, completed_on date, returned_on date)")
         yield connection
 
 

@@ -52,7 +52,12 @@ configuration_values as (
         || coalesce(' ' || cast(lower_bound as {{ dbt.type_string() }}), '')
         || coalesce(' to ' || cast(upper_bound as {{ dbt.type_string() }}), '')
         || ', age ' || coalesce(age_signal, 'none') || ', missing ' || missing_policy
-        || ', decay ' || cast(decay_per_day as {{ dbt.type_string() }}) as state
+        -- Spark writes a decimal 0 of nine places as 0E-9.
+        || ', decay '
+        || case
+            when decay_per_day = 0 then '0'
+            else cast(decay_per_day as {{ dbt.type_string() }})
+        end as state
     from health_metrics
     union all
     select

@@ -132,7 +132,7 @@ reached_milestones as (
         end as on_time_weight,
         milestones.weight * power(
             {{ as_double('settings.momentum_kept_per_week') }},
-            {{ days_between('milestones.achieved_on', 'milestones.started_on') }} / 7.0
+            {{ as_double(days_between('milestones.achieved_on', 'milestones.started_on')) }} / 7
         ) as grown_weight
     from milestones
     cross join settings
@@ -255,7 +255,7 @@ signals as (
         milestones_on_time_share,
         {{ ratio(
             'grown_weight * power(' ~ as_double('momentum_kept_per_week') ~ ', '
-            ~ days_between('started_on', 'date_day') ~ ' / 7.0)',
+            ~ as_double(days_between('started_on', 'date_day')) ~ ' / 7)',
             'all_weight'
         ) }} as milestone_momentum,
         {{ days_between('last_achieved_on', 'date_day') }} as days_since_milestone

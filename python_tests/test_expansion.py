@@ -333,7 +333,7 @@ STEPS = {
 }
 
 
-@settings(max_examples=warehouse.examples(40), deadline=None, derandomize=True)
+@settings(max_examples=warehouse.examples(25), deadline=None, derandomize=True)
 @given(
     drawn=st.fixed_dictionaries(
         {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 DAY = datetime.timedelta(days=1)
 FEW_COMPANIES = settings(
-    max_examples=warehouse.examples(8),
+    max_examples=warehouse.examples(5),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -25,6 +25,9 @@ export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 
 HISTORY ?= history.duckdb
 
+streams := $(if $(CONNECTOR),--connector '$(CONNECTOR)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(RAW),--raw '$(RAW)')
+company := --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED)
+
 .PHONY: help build replay summary digest train-weights sync test test-all test-spark test-postgres lint docs clean
 
 help:  ## List the targets
@@ -36,13 +39,13 @@ help:  ## List the targets
 
 build: .venv/installed  ## Install, make or find the raw streams, build everything, print a summary
 ifneq ($(CONNECTOR)$(RAW),)
-	@$(RUN) build $(if $(CONNECTOR),--connector '$(CONNECTOR)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(RAW),--raw '$(RAW)') $(SELECTION)
+	@$(RUN) build $(streams) $(SELECTION)
 else
-	@$(RUN) demo --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED) $(SELECTION)
+	@$(RUN) demo $(company) $(SELECTION)
 endif
 
 replay: .venv/installed  ## Build the past in order into HISTORY=history.duckdb: is the score good as it was known then
-	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(RUN) replay '$(or $(RAW),raw)'
+	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(RUN) replay $(streams) $(company)
 	@ONBOARDING_HEALTH_WAREHOUSE='$(HISTORY)' $(RUN) summary
 
 summary: .venv/installed  ## Print the summary of the last build

@@ -1,5 +1,6 @@
 """The documented commands: what is wrong with the warehouse is one sentence, what warned is said, and a copied file is read."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import duckdb
 import pytest
 import warehouse
 from warehouse import PROJECT
+
+from onboarding_health import cli
 
 SUMMARY = [sys.executable, "-m", "onboarding_health", "summary"]
 BUILD = [sys.executable, "-m", "onboarding_health", "build"]
@@ -132,3 +135,49 @@ def test_the_nightly_selector_leaves_out_the_unit_tests_and_nothing_else(work):
     everything, nightly = (warehouse.dbt(*options, *more).stdout.split() for more in ([], ["--selector", "nightly"]))
     left_out = {name for name in set(everything) - set(nightly) if not name.startswith("source:")}
     assert len(left_out) > 100 and all(name.startswith("unit_test:") for name in left_out) and set(nightly) < set(everything)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["build", "--raw", "there"], {"raw_path": "there"}),
+        (["build", "--raw", "there", "--vars", "as_of: 2025-06-30"], {"raw_path": "there", "as_of": "2025-06-30"}),
+        (["build", "--vars", "{raw_path: null}"], {"raw_path": None}),
+    ],
+)
+def test_variables_of_the_caller_go_before_those_of_the_command(monkeypatch, arguments, variables):
+    told = []
+    monkeypatch.setattr("onboarding_health.build.build", told.append)
+    assert cli.run([*arguments, "--full-refresh"]) == 0
+    ((*others, name, found),) = told
+    assert (others, name, json.loads(found)) == (["--full-refresh"], "--vars", variables)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["build", "--vars", "x"], "Write it like --vars"),
+        (["build", "--connector", "none"], "There are: oulad"),
+        (["replay", "--connector", "oulad"], "--source <folder>"),
+    ],
+)
+def test_a_wrong_call_says_what_to_write(capsys, arguments, remedy):
+    assert cli.run(arguments) == 2
+    assert remedy in capsys.readouterr().err
+
+
+def test_a_replay_makes_the_streams_that_are_missing(monkeypatch):
+    told = []
+    monkeypatch.setattr("onboarding_health.cli._make_demo", lambda raw, *company: told.append((str(raw), company)) or raw)
+    monkeypatch.setattr("onboarding_health.cli._connect", lambda *given: told.append(given) or "raw_oulad")
+    monkeypatch.setattr("onboarding_health.replay.replay", lambda raw: told.append(str(raw)))
+    assert cli.run(["replay", "--accounts", "200"]) == 0
+    assert cli.run(["replay", "--connector", "oulad"]) == 0
+    assert cli.run(["replay", "--raw", "own"]) == 0
+    assert told == [("raw", (200, 730, 7)), "raw", ("oulad", None, None), "raw_oulad", "own"]
+
+
+def test_help_loads_no_engine():
+    code = "import sys; from onboarding_health.cli import run; run(['--help']); "
+    code += "print({'dbt', 'duckdb', 'pandas'} & set(sys.modules))"
+    assert run([sys.executable, "-c"], "none", code).stdout.endswith("set()\n")

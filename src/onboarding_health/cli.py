@@ -12,8 +12,8 @@ from time import perf_counter
 
 import click
 
-from . import PROJECT
-from .warehouse import path_of_warehouse
+from . import PROJECT, path_of_warehouse
+from .simulator.kinds import KINDS
 
 #: The team of the demo has been asked since then.
 DEMO_ASKED_FROM = "2025-07-01"
@@ -26,8 +26,6 @@ def commands() -> None:
 
 
 def _defects(command):
-    from .simulator.dirt import KINDS
-
     for kind, (share, reason) in reversed(KINDS.items()):
         text = f"share of rejects ({reason})" if reason else "share of rows, accounts or leavers"
         option = click.option(
@@ -48,7 +46,6 @@ def _defects(command):
 @_defects
 def simulate(out: Path, end: datetime, dirt: bool, **options) -> int:
     """Write the raw event streams of a simulated SaaS company, and the truth behind them."""
-    from .simulator.dirt import KINDS
     from .simulator.run import simulate as run
 
     shares = {kind: options.pop(kind) for kind in KINDS}
@@ -63,15 +60,34 @@ def simulate(out: Path, end: datetime, dirt: bool, **options) -> int:
     return 0
 
 
-@commands.command(context_settings=DBT_OPTIONS)
-@click.option("--accounts", default=500, show_default=True, help="customers")
-@click.option("--days", default=730, show_default=True, help="length of the window")
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="same seed, same bytes")
-@click.option("--raw", type=click.Path(path_type=Path), default="raw", show_default=True, help="folder of the raw streams")
-@click.argument("dbt_options", nargs=-1, type=click.UNPROCESSED)
-def demo(accounts: int, days: int, seed: int, raw: Path, dbt_options: tuple[str, ...]) -> None:
-    """Make the demo company, build everything and print what it says; DBT_OPTIONS are those of `dbt build`."""
-    from .build import build as run
+def _demo_options(command):
+    for option in (
+        click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="same seed, same bytes"),
+        click.option("--days", default=730, show_default=True, help="length of the window of the demo"),
+        click.option("--accounts", default=500, show_default=True, help="customers of the demo"),
+    ):
+        command = option(command)
+    return command
+
+
+def _stream_options(command):
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    for option in (
+        click.option("--source", type=folder, help="folder of those tables"),
+        click.option("--connector", help="a folder of connectors/ that makes the streams of somebody else's tables"),
+        click.option("--raw", type=click.Path(path_type=Path), help="folder of streams: <stream>/*.parquet, csv or ndjson"),
+    ):
+        command = option(command)
+    return command
+
+
+def _dbt_options(command):
+    command = click.argument("dbt_options", nargs=-1, type=click.UNPROCESSED)(command)
+    return click.option("--vars", "variables", default="{}", help="more variables for dbt, as YAML")(command)
+
+
+def _make_demo(raw: Path, accounts: int, days: int, seed: int) -> Path:
+    """Make the demo's raw streams, unless they are there as the simulator's code would make them; returns their folder."""
     from .simulator.run import simulate as make
 
     code = max(path.stat().st_mtime for path in (PROJECT / "src").rglob("simulator/*.py"))
@@ -83,35 +99,15 @@ def demo(accounts: int, days: int, seed: int, raw: Path, dbt_options: tuple[str,
         except ValueError as error:
             sys.exit(f"demo: {error}")
         made_of.write_text(wanted)
-    print(f"Building the marts from {raw}")
-    run([*dbt_options, "--vars", json.dumps({"raw_path": str(raw), "tasks_from": DEMO_ASKED_FROM})])
+    return raw
 
 
-@commands.command(context_settings=DBT_OPTIONS)
-@click.option("--raw", help="folder of the raw streams: <stream>/*.parquet, csv or ndjson (raw, or raw_<connector>)")
-@click.option("--connector", help="a folder of connectors/ that makes the streams of somebody else's tables")
-@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), help="folder of those tables")
-@click.argument("dbt_options", nargs=-1, type=click.UNPROCESSED)
-def build(raw: str | None, connector: str | None, source: Path | None, dbt_options: tuple[str, ...]) -> None:
-    """Build everything from raw streams and print what it says; DBT_OPTIONS are those of `dbt build`.
+def _connect(connector: str, source: Path | None, raw: Path | None) -> Path:
+    """Make the raw streams by a connector, a small dbt project of its own; returns their folder.
 
-    With a connector the catalog and the scoring are those of connectors/<name>/opinions, and the warehouse is <name>.duckdb
-    where ONBOARDING_HEALTH_WAREHOUSE names no other.
+    What is run next has the connector's opinions, and its warehouse where no other is named.
     """
-    from .build import build as run
-
-    if connector:
-        raw = raw or f"raw_{connector}"
-        _connect(connector, source, Path(raw))
-        os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
-        os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{connector}.duckdb")
-    print(f"Building the marts from {raw or 'raw'}")
-    run([*dbt_options, "--vars", json.dumps({"raw_path": str(raw or "raw")})])
-
-
-def _connect(connector: str, source: Path | None, raw: Path) -> None:
-    """Make the raw streams by a connector, a small dbt project of its own."""
-    folder = PROJECT / "connectors" / connector
+    folder, raw = PROJECT / "connectors" / connector, raw or Path(f"raw_{connector}")
     if not (folder / "models").is_dir():
         known = sorted(path.parent.name for path in (PROJECT / "connectors").glob("*/models"))
         raise click.UsageError(f"No connector {connector}. There are: {', '.join(known)}")
@@ -121,15 +117,58 @@ def _connect(connector: str, source: Path | None, raw: Path) -> None:
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
     if subprocess.run(command, cwd=folder, env=environment).returncode:
         sys.exit(f"The connector {connector} has failed, as said above.")
+    os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
+    os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{connector}.duckdb")
+    return raw
+
+
+def _build(raw: Path, variables: str, dbt_options: tuple[str, ...], **defaults: str) -> None:
+    """Build from a folder of raw streams; the caller's variables go before the defaults."""
+    import yaml
+
+    from .build import build as run
+
+    own = yaml.safe_load(variables)
+    if not isinstance(own, dict):
+        raise click.UsageError("--vars is no YAML mapping. Write it like --vars 'as_of: 2025-06-30'.")
+    print(f"Building the marts from {raw}")
+    run([*dbt_options, "--vars", json.dumps({"raw_path": str(raw)} | defaults | own, default=str)])
+
+
+@commands.command(context_settings=DBT_OPTIONS)
+@_demo_options
+@click.option("--raw", type=click.Path(path_type=Path), default="raw", show_default=True, help="folder of the raw streams")
+@_dbt_options
+def demo(accounts: int, days: int, seed: int, raw: Path, variables: str, dbt_options: tuple[str, ...]) -> None:
+    """Make the demo company, build everything and print what it says; DBT_OPTIONS are those of `dbt build`."""
+    _build(_make_demo(raw, accounts, days, seed), variables, dbt_options, tasks_from=DEMO_ASKED_FROM)
+
+
+@commands.command(context_settings=DBT_OPTIONS)
+@_stream_options
+@_dbt_options
+def build(
+    raw: Path | None, connector: str | None, source: Path | None, variables: str, dbt_options: tuple[str, ...]
+) -> None:
+    """Build everything from raw streams (in raw/, or those of a connector) and print what it says.
+
+    DBT_OPTIONS are those of `dbt build`. With a connector the opinions are those of connectors/<name>/opinions, the streams are
+    made in raw_<name>, and the warehouse is <name>.duckdb where ONBOARDING_HEALTH_WAREHOUSE names no other.
+    """
+    _build(_connect(connector, source, raw) if connector else raw or Path("raw"), variables, dbt_options)
 
 
 @commands.command()
-@click.argument("raw", type=click.Path(path_type=Path), default="raw")
-def replay(raw: Path) -> None:
-    """Build the past of the streams in RAW in order, into a new warehouse: is the score good as it was known then."""
+@_stream_options
+@_demo_options
+def replay(raw: Path | None, connector: str | None, source: Path | None, accounts: int, days: int, seed: int) -> None:
+    """Build the past in order, into a new warehouse: is the score good as it was known then.
+
+    It is the past of the streams in --raw, of a connector's, or else of the demo.
+    """
     from .replay import replay as run
 
-    run(raw)
+    run(_connect(connector, source, raw) if connector else raw or _make_demo(Path("raw"), accounts, days, seed))
 
 
 @commands.command()

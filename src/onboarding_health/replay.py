@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 import yaml
 
-from . import PROJECT
+from . import PROJECT, path_of_warehouse
 from .raw_files import STREAMS
-from .warehouse import path_of_warehouse
 
 FIRST_MONDAY = datetime.date(2000, 1, 3)
 RECORDS = ("--select", "+fct_score_records", "+fct_audit_log")

@@ -6,7 +6,8 @@ import sys
 
 import duckdb
 
-from .warehouse import opened_or_exit, path_of_warehouse
+from . import path_of_warehouse
+from .warehouse import opened_or_exit
 
 BANDS = """
     select coalesce(band, replace(status, '_', ' ')) as band, count(*) as accounts, sum(arr) as arr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,10 +9,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-
-def path_of_warehouse() -> str:
-    """The DuckDB file that ONBOARDING_HEALTH_WAREHOUSE names."""
-    return os.environ.get("ONBOARDING_HEALTH_WAREHOUSE", "onboarding_health.duckdb")
+from . import path_of_warehouse
 
 
 def opened(path: str, read_only: bool = False, config: dict | None = None) -> duckdb.DuckDBPyConnection:

@@ -47,8 +47,8 @@
     {% do run_query('insert overwrite table ' ~ this ~ ' select * from ' ~ aside) %}
 {% endmacro %}
 
-{#- The months of an incremental model are those of the date that its meta.incremental_by names. A partition per day would be too many small files
-    for a company of any size that one session builds. -#}
+{#- Partitions an incremental model by the month of the date that its meta.incremental_by names. Partitions by day would be too many
+    small files for a company of any size that one session builds. -#}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
     {% if incremental_by() %}
         {% set compiled_code = 'select *, left(cast(' ~ incremental_by() ~ ' as string), 7) as partition_month from (\n' ~ compiled_code ~ '\n)' %}

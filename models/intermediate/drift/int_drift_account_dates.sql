@@ -1,3 +1,6 @@
+-- Scored dates for the drift measures, with age band and the reference window of that age: the
+-- first weeks in which the version scored enough accounts of it. One row per account and score date
+-- from the start of its window on; month is null within the window.
 with
 
 build_moment as (
@@ -34,7 +37,7 @@ drift_settings as (
     select * from {{ ref('drift_settings') }}
 ),
 
-aged as (
+scores_with_age as (
     select
         scores.*,
         accounts.churned_on,
@@ -55,7 +58,7 @@ scored_counts as (
         age_band,
         score_date,
         sum(case when status = 'scored' then 1 else 0 end) as scored_count
-    from aged
+    from scores_with_age
     group by model_version, stage, age_band, score_date
 ),
 
@@ -88,9 +91,9 @@ reference_windows as (
 ),
 
 -- Until the window is over there is nothing to compare with, and all dates are current.
-placed as (
+scored_dates as (
     select
-        aged.*,
+        scores_with_age.*,
         completions.completed_on,
         build_moment.as_of,
         case
@@ -101,56 +104,58 @@ placed as (
             when reference_windows.reference_to <= build_moment.as_of
                 then reference_windows.reference_to
         end as reference_to
-    from aged
+    from scores_with_age
     cross join build_moment
     left join completions
         on
-            aged.account_id = completions.account_id
-            and aged.churned_on = completions.completed_on
+            scores_with_age.account_id = completions.account_id
+            and scores_with_age.churned_on = completions.completed_on
     inner join reference_windows
         on
-            aged.model_version = reference_windows.model_version
-            and aged.stage = reference_windows.stage
-            and aged.age_band = reference_windows.age_band
+            scores_with_age.model_version = reference_windows.model_version
+            and scores_with_age.stage = reference_windows.stage
+            and scores_with_age.age_band = reference_windows.age_band
 ),
 
 -- An outcome counts once the whole horizon is over; who completes in it neither stays nor churns.
 account_dates as (
     select
-        placed.account_id,
-        placed.score_date,
-        placed.model_version,
-        placed.segment,
-        placed.stage,
-        cast(placed.age_band as integer) as age_band,
-        placed.status,
-        placed.band,
-        placed.coverage,
-        placed.value,
-        placed.reference_from,
-        placed.reference_to,
+        scored_dates.account_id,
+        scored_dates.score_date,
+        scored_dates.model_version,
+        scored_dates.segment,
+        scored_dates.stage,
+        cast(scored_dates.age_band as integer) as age_band,
+        scored_dates.status,
+        scored_dates.band,
+        scored_dates.coverage,
+        scored_dates.value,
+        scored_dates.reference_from,
+        scored_dates.reference_to,
         case
-            when placed.reference_to is null or placed.score_date > placed.reference_to
-                then cast({{ dbt.date_trunc('month', 'placed.score_date') }} as date)
+            when
+                scored_dates.reference_to is null
+                or scored_dates.score_date > scored_dates.reference_to
+                then cast({{ dbt.date_trunc('month', 'scored_dates.score_date') }} as date)
         end as month,
         case
             when
-                placed.status = 'scored'
-                and {{ days_between('placed.score_date', 'placed.as_of') }}
+                scored_dates.status = 'scored'
+                and {{ days_between('scored_dates.score_date', 'scored_dates.as_of') }}
                 >= drift_settings.churn_horizon_days
                 and coalesce(
-                    {{ days_between('placed.score_date', 'placed.completed_on') }}
+                    {{ days_between('scored_dates.score_date', 'scored_dates.completed_on') }}
                     > drift_settings.churn_horizon_days, true
                 )
                 then
                     coalesce(
-                        {{ days_between('placed.score_date', 'placed.churned_on') }}
+                        {{ days_between('scored_dates.score_date', 'scored_dates.churned_on') }}
                         <= drift_settings.churn_horizon_days, false
                     )
         end as churns
-    from placed
+    from scored_dates
     cross join drift_settings
-    where coalesce(placed.score_date >= placed.reference_from, true)
+    where coalesce(scored_dates.score_date >= scored_dates.reference_from, true)
 )
 
 select * from account_dates

@@ -1,3 +1,5 @@
+-- Sums of the drift values by account, so that each account counts once. One row per version,
+-- segment (and all), stage, age band, month, account, measure and subject.
 with
 
 drift_values as (

@@ -1,3 +1,5 @@
+-- Calibration: observed less predicted churn of a month, beside that of the training split. One row
+-- per version, segment, horizon and month.
 with
 
 -- Other accounts and later months are compared with the training split; no probability has seen
@@ -18,7 +20,7 @@ predictions as (
     where predictor = 'score' and basis = 'restated' and churn_probability is not null
 ),
 
-predicted as (
+predictions_by_segment as (
     select predictions.*, own_segment as segment from predictions
     union all
     select predictions.*, 'all' as segment from predictions
@@ -37,11 +39,11 @@ gaps as (
         sqrt(
             {{ as_double('sum(cast(probability * (1 - probability) as decimal(28, 24)))') }}
         ) / count(*) as error
-    from predicted
+    from predictions_by_segment
     group by subject, model_version, segment, month
 ),
 
-compared as (
+gap_differences as (
     select
         'calibration' as measure,
         gaps.subject,
@@ -74,4 +76,4 @@ compared as (
     where gaps.month is not null
 )
 
-select * from compared
+select * from gap_differences

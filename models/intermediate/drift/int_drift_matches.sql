@@ -1,5 +1,7 @@
 {%- set cell = ['model_version', 'segment', 'stage', 'measure', 'subject'] -%}
 
+-- Direct standardisation: each month by age band beside the reference window of that age, with the
+-- share of the month that the age band has as weight. One row per cell, month and age band.
 with
 
 account_sums as (

@@ -1,12 +1,14 @@
 {%- set cell = ['model_version', 'segment', 'stage', 'subject'] -%}
 
+-- Drift of each measure and the noise that chance gives so few accounts. One row per version,
+-- segment, stage, month, measure and subject.
 with
 
 account_dates as (
     select * from {{ ref('int_drift_account_dates') }}
 ),
 
-compared as (
+drift_sums as (
     select * from {{ ref('int_drift_sums') }}
 ),
 
@@ -18,29 +20,29 @@ calibration as (
     select * from {{ ref('int_drift_calibration') }}
 ),
 
-judgeable as (
+drift_measures as (
     select
         'psi' as measure,
-        compared.subject,
-        compared.model_version,
-        compared.segment,
-        compared.stage,
-        compared.month,
-        compared.accounts,
-        compared.unmatched_accounts,
-        compared.reference_accounts,
+        drift_sums.subject,
+        drift_sums.model_version,
+        drift_sums.segment,
+        drift_sums.stage,
+        drift_sums.month,
+        drift_sums.accounts,
+        drift_sums.unmatched_accounts,
+        drift_sums.reference_accounts,
         cast(null as decimal(18, 10)) as value,
         cast(null as decimal(18, 10)) as reference_value,
         {{ round_half_up('stability.psi', 10) }} as drift,
-        (stability.bucket_count - 1) * compared.variance as noise
-    from compared
+        (stability.bucket_count - 1) * drift_sums.variance as noise
+    from drift_sums
     left join stability
         on
-            compared.month = stability.month
+            drift_sums.month = stability.month
             {% for column in cell -%}
-            and compared.{{ column }} = stability.{{ column }}
+            and drift_sums.{{ column }} = stability.{{ column }}
             {% endfor %}
-    where compared.measure = 'value'
+    where drift_sums.measure = 'value'
     union all
     select
         'mean_shift' as measure,
@@ -56,7 +58,7 @@ judgeable as (
         reference_value,
         {{ round_half_up('mean_difference / reference_deviation', 10) }} as drift,
         sqrt(variance) as noise
-    from compared
+    from drift_sums
     where measure = 'value'
     union all
     select
@@ -73,7 +75,7 @@ judgeable as (
         reference_value,
         value - reference_value as drift,
         sqrt({{ as_double('reference_value * (1 - reference_value)') }} * variance) as noise
-    from compared
+    from drift_sums
     where measure <> 'value'
 ),
 
@@ -92,15 +94,15 @@ finished_windows as (
 
 measures as (
     select
-        judgeable.*,
+        drift_measures.*,
         finished_windows.reference_from,
         finished_windows.reference_to
-    from judgeable
+    from drift_measures
     left join finished_windows
         on
-            judgeable.model_version = finished_windows.model_version
-            and judgeable.stage = finished_windows.stage
-            and judgeable.month = finished_windows.month
+            drift_measures.model_version = finished_windows.model_version
+            and drift_measures.stage = finished_windows.stage
+            and drift_measures.month = finished_windows.month
     union all
     select * from calibration
 )

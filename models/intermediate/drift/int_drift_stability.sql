@@ -1,5 +1,7 @@
 {%- set cell = ['model_version', 'segment', 'stage', 'subject'] -%}
 
+-- PSI (population stability index) of scores and metrics, with the reference window weighted by the
+-- ages of the month. One row per version, segment, stage, subject and month.
 with
 
 drift_values as (
@@ -54,7 +56,7 @@ buckets as (
 ),
 
 -- A bucket counts that either of the two windows fills; month null is the reference window.
-seen_buckets as (
+bucket_sides as (
     select
         {% for column in cell -%}
         matches.{{ column }},
@@ -97,7 +99,7 @@ bucket_pairs as (
         bucket,
         sum(value_count) as value_count,
         sum(reference_share) as reference_share
-    from seen_buckets
+    from bucket_sides
     group by {{ cell | join(', ') }}, month, bucket
 ),
 

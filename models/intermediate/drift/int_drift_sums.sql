@@ -1,5 +1,7 @@
 {%- set cell = ['model_version', 'segment', 'stage', 'measure', 'subject'] -%}
 
+-- Means of a month and of its reference window, weighted by the ages of the month, and the variance
+-- factor of their difference: Kish's sum of squared account weights. One row per cell and month.
 with
 
 account_sums as (
@@ -85,7 +87,7 @@ means as (
     group by {{ cell | join(', ') }}, month
 ),
 
-compared as (
+drift_sums as (
     select
         {% for column in cell -%}
         month_accounts.{{ column }},
@@ -121,4 +123,4 @@ compared as (
             {% endfor %}
 )
 
-select * from compared
+select * from drift_sums

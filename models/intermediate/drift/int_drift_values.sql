@@ -2,6 +2,8 @@
 
 {%- set cell = ['model_version', 'segment', 'stage', 'age_band', 'month', 'account_id'] %}
 
+-- What drift is measured on: coverage, values, statuses and churn of each scored date, each as a
+-- number. One row per account, score date, measure and subject.
 with
 
 account_dates as (

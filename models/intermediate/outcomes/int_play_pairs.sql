@@ -1,3 +1,5 @@
+-- Matched pairs: each treated task with the nearest score of an untreated account of the same
+-- segment, stage, trend, band and score date, and what became of both. One row per completed task.
 with
 
 build_moment as (
@@ -68,7 +70,7 @@ trends as (
             = {{ add_days('scores.score_date', '-outcome_settings.trend_days') }}
 ),
 
-judged as (
+scores_with_trend as (
     select
         scores.account_id,
         scores.score_date,
@@ -91,7 +93,7 @@ judged as (
             and scores.score_date = trends.score_date
 ),
 
-treated as (
+treated_tasks as (
     select
         tasks.task_id,
         tasks.account_id,
@@ -110,37 +112,37 @@ treated as (
     where coalesce(task_outcomes.is_intervention, true)
 ),
 
-dated as (
+tasks_with_dates as (
     select
-        treated.*,
+        treated_tasks.*,
         {{ last_score_weekday('day_before') }} as score_date,
         {{ last_score_weekday('window_ends_on') }} as last_score_date
-    from treated
+    from treated_tasks
 ),
 
-measured as (
+scored_tasks as (
     select
-        dated.*,
-        judged.stage,
-        judged.trend,
-        judged.band,
-        judged.score,
-        judged.is_top,
-        judged.next_top_on
-    from dated
-    left join judged
+        tasks_with_dates.*,
+        scores_with_trend.stage,
+        scores_with_trend.trend,
+        scores_with_trend.band,
+        scores_with_trend.score,
+        scores_with_trend.is_top,
+        scores_with_trend.next_top_on
+    from tasks_with_dates
+    left join scores_with_trend
         on
-            dated.account_id = judged.account_id
-            and dated.score_date = judged.score_date
+            tasks_with_dates.account_id = scores_with_trend.account_id
+            and tasks_with_dates.score_date = scores_with_trend.score_date
 ),
 
-marks as (
+scores_and_treatments as (
     select
         account_id,
         score_date as marked_on,
         0 as mark,
         cast(null as date) as treated_on
-    from judged
+    from scores_with_trend
     union all
     select
         account_id,
@@ -150,7 +152,7 @@ marks as (
     from treated_days
 ),
 
-followed as (
+scores_with_next_treatment as (
     select
         account_id,
         marked_on,
@@ -159,7 +161,7 @@ followed as (
             partition by account_id order by marked_on desc, mark desc
             rows between unbounded preceding and current row
         ) as next_treated_on
-    from marks
+    from scores_and_treatments
 ),
 
 treatment_days as (
@@ -171,37 +173,37 @@ treatment_days as (
         score_date,
         treated_on,
         window_ends_on
-    from measured
+    from scored_tasks
     where score is not null
 ),
 
 -- For each day of treatment a list of its own: nobody treats these from the score to that day. A
 -- treatment later takes no control away, or only those that recover by themselves would be left.
-untreated as (
+untreated_scores as (
     select
-        judged.*,
+        scores_with_trend.*,
         treatment_days.treated_on,
         treatment_days.window_ends_on
     from treatment_days
-    inner join judged
+    inner join scores_with_trend
         on
-            treatment_days.score_date = judged.score_date
-            and treatment_days.segment = judged.segment
-            and treatment_days.stage = judged.stage
-            and treatment_days.trend = judged.trend
-            and treatment_days.band = judged.band
-    inner join followed
+            treatment_days.score_date = scores_with_trend.score_date
+            and treatment_days.segment = scores_with_trend.segment
+            and treatment_days.stage = scores_with_trend.stage
+            and treatment_days.trend = scores_with_trend.trend
+            and treatment_days.band = scores_with_trend.band
+    inner join scores_with_next_treatment
         on
-            judged.account_id = followed.account_id
-            and judged.score_date = followed.marked_on
-            and followed.mark = 0
-    where coalesce(followed.next_treated_on > treatment_days.treated_on, true)
+            scores_with_trend.account_id = scores_with_next_treatment.account_id
+            and scores_with_trend.score_date = scores_with_next_treatment.marked_on
+            and scores_with_next_treatment.mark = 0
+    where coalesce(scores_with_next_treatment.next_treated_on > treatment_days.treated_on, true)
 ),
 
 windows as (
-    select account_id, treated_on, window_ends_on from measured
+    select account_id, treated_on, window_ends_on from scored_tasks
     union distinct
-    select account_id, treated_on, window_ends_on from untreated
+    select account_id, treated_on, window_ends_on from untreated_scores
 ),
 
 -- What is known at the window's end and no later: the ends of the terms that began by then.
@@ -244,16 +246,16 @@ states as (
 
 -- Who left between the score and the treatment can no longer churn after it.
 candidates as (
-    select untreated.*
-    from untreated
+    select untreated_scores.*
+    from untreated_scores
     inner join states
         on
-            untreated.account_id = states.account_id
-            and untreated.treated_on = states.treated_on
+            untreated_scores.account_id = states.account_id
+            and untreated_scores.treated_on = states.treated_on
     where not states.has_left
 ),
 
-lined_up as (
+tasks_and_candidates as (
     select
         task_id,
         treated_on,
@@ -265,7 +267,7 @@ lined_up as (
         account_id,
         cast(null as {{ dbt.type_string() }}) as control_account_id,
         cast(null as decimal(18, 2)) as control_score
-    from measured
+    from scored_tasks
     where score is not null
     union all
     select
@@ -302,7 +304,7 @@ neighbours as (
         {{ last_known('control_score') }} {{ below }} as score_below,
         {{ last_known('control_account_id') }} {{ above }} as account_above,
         {{ last_known('control_score') }} {{ above }} as score_above
-    from lined_up
+    from tasks_and_candidates
 ),
 
 -- The nearer one; the lower one where both are as near.
@@ -318,88 +320,89 @@ matches as (
     where task_id is not null
 ),
 
-matched as (
+task_pairs as (
     select
-        measured.*,
+        scored_tasks.*,
         matches.control_account_id,
         controls.score as control_score,
         controls.next_top_on as control_next_top_on,
         states.churned,
         control_states.churned as control_churned,
         case
-            when measured.score is null then 'not_scored'
+            when scored_tasks.score is null then 'not_scored'
             when
                 states.has_left
                 or states.has_completed
                 or coalesce(control_states.has_completed, false)
                 then 'not_at_risk'
             when matches.control_account_id is null then 'no_match'
-            when measured.window_ends_on > build_moment.as_of then 'window_open'
+            when scored_tasks.window_ends_on > build_moment.as_of then 'window_open'
             else 'compared'
         end as comparison
-    from measured
+    from scored_tasks
     cross join build_moment
     left join matches
-        on measured.task_id = matches.task_id
-    left join judged as controls
+        on scored_tasks.task_id = matches.task_id
+    left join scores_with_trend as controls
         on
             matches.control_account_id = controls.account_id
-            and measured.score_date = controls.score_date
+            and scored_tasks.score_date = controls.score_date
     inner join states
         on
-            measured.account_id = states.account_id
-            and measured.treated_on = states.treated_on
+            scored_tasks.account_id = states.account_id
+            and scored_tasks.treated_on = states.treated_on
     left join states as control_states
         on
             matches.control_account_id = control_states.account_id
-            and measured.treated_on = control_states.treated_on
+            and scored_tasks.treated_on = control_states.treated_on
 ),
 
 pairs as (
     select
-        matched.task_id,
-        matched.account_id,
-        matched.play_id,
-        matched.tier,
-        matched.segment,
-        matched.arr,
-        matched.treated_on,
-        matched.window_ends_on,
-        matched.score_date,
-        matched.band,
-        matched.score,
-        matched.control_account_id,
-        matched.control_score,
-        matched.comparison,
+        task_pairs.task_id,
+        task_pairs.account_id,
+        task_pairs.play_id,
+        task_pairs.tier,
+        task_pairs.segment,
+        task_pairs.arr,
+        task_pairs.treated_on,
+        task_pairs.window_ends_on,
+        task_pairs.score_date,
+        task_pairs.band,
+        task_pairs.score,
+        task_pairs.control_account_id,
+        task_pairs.control_score,
+        task_pairs.comparison,
         case
-            when matched.comparison = 'compared' and not matched.is_top
-                then case when matched.next_top_on <= matched.window_ends_on then 1 else 0 end
+            when task_pairs.comparison = 'compared' and not task_pairs.is_top
+                then case when task_pairs.next_top_on <= task_pairs.window_ends_on then 1 else 0 end
         end as converted,
         case
-            when matched.comparison = 'compared' and not matched.is_top
+            when task_pairs.comparison = 'compared' and not task_pairs.is_top
                 then
                     case
-                        when matched.control_next_top_on <= matched.window_ends_on then 1 else 0
+                        when task_pairs.control_next_top_on <= task_pairs.window_ends_on then 1
+                        else 0
                     end
         end as control_converted,
-        case when matched.comparison = 'compared' then matched.churned end as churned,
-        case when matched.comparison = 'compared' then matched.control_churned end
+        case when task_pairs.comparison = 'compared' then task_pairs.churned end as churned,
+        case when task_pairs.comparison = 'compared' then task_pairs.control_churned end
             as control_churned,
-        case when matched.comparison = 'compared' then last_scores.score - matched.score end
+        case when task_pairs.comparison = 'compared' then last_scores.score - task_pairs.score end
             as score_change,
         case
-            when matched.comparison = 'compared'
-                then control_last_scores.score - matched.control_score
+            when task_pairs.comparison = 'compared'
+                then control_last_scores.score - task_pairs.control_score
         end as control_score_change
-    from matched
-    left join judged as last_scores
+    from task_pairs
+    left join scores_with_trend as last_scores
         on
-            matched.account_id = last_scores.account_id
-            and matched.last_score_date = last_scores.score_date
-    left join judged as control_last_scores
+            task_pairs.account_id = last_scores.account_id
+            and task_pairs.last_score_date = last_scores.score_date
+    left join scores_with_trend as control_last_scores
         on
-            matched.control_account_id = control_last_scores.account_id
-            and matched.last_score_date = control_last_scores.score_date
+            task_pairs.control_account_id = control_last_scores.account_id
+            and task_pairs.last_score_date = control_last_scores.score_date
 )
 
 select * from pairs

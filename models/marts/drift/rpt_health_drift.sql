@@ -1,3 +1,6 @@
+-- How far metrics, scores, coverage, statuses and churn of a month moved from the reference windows
+-- of their ages, and whether that warns. One row per version, segment, stage, month, measure and
+-- subject.
 with
 
 measures as (
@@ -12,7 +15,7 @@ drift_thresholds as (
     select * from {{ ref('drift_thresholds') }}
 ),
 
-judged as (
+measures_with_status as (
     select
         measures.model_version,
         measures.segment,
@@ -46,16 +49,16 @@ judged as (
     cross join drift_settings
 ),
 
-levelled as (
+measures_with_level as (
     select
-        judged.*,
+        measures_with_status.*,
         case
             when status <> 'compared' then null
             when abs(drift) >= alert_at and abs(drift) >= noise then 'alert'
             when abs(drift) >= warn_at and abs(drift) >= noise then 'warn'
             else 'ok'
         end as level
-    from judged
+    from measures_with_status
 ),
 
 drifts as (
@@ -113,7 +116,7 @@ drifts as (
                     else ''
                 end
         end as finding
-    from levelled
+    from measures_with_level
 )
 
 select * from drifts

@@ -1,3 +1,5 @@
+-- Tasks of a play, and what it did to the treated beside their matched untreated accounts, with
+-- intervals and a verdict. One row per play (and all) and segment (and all).
 with
 
 build_moment as (
@@ -106,7 +108,7 @@ call_counts as (
     group by scope, segment_scope
 ),
 
-counted as (
+play_totals as (
     select
         counts.*,
         outcome_settings.window_days,
@@ -165,9 +167,9 @@ counted as (
             and counts.segment = call_counts.segment_scope
 ),
 
-found as (
+plays_with_finding as (
     select
-        counted.*,
+        play_totals.*,
         case
             when task_count = 0 then 'no_task'
             when treated_count = 0 then 'nobody_treated'
@@ -179,7 +181,7 @@ found as (
             when difference_upper < 0 then 'harms'
             else 'no_difference'
         end as finding
-    from counted
+    from play_totals
 ),
 
 {%- set percent = 'cast(' ~ round_half_up('100 * {}', 1) ~ ' as ' ~ dbt.type_string() ~ ')' %}
@@ -276,7 +278,7 @@ outcomes as (
                 || {{ percent.format('difference_lower') }} || ' to '
                 || {{ percent.format('difference_upper') }} || ')'
         end as verdict
-    from found
+    from plays_with_finding
 )
 
 select * from outcomes

@@ -341,7 +341,8 @@ def test_episodes_equal_the_replay(company, seed):
 def test_the_companies_had_every_end():
     ends = {"active", "churned", "out_of_window", "resolved", "not_observed", "another occasion"}
     assert set(SEEN) == ends, dict(SEEN)
-    assert min(SEEN.values()) >= 5, dict(SEEN)
+    # One occasion seldom gives way to another.
+    assert all(count >= (5 if end == "another occasion" else 10) for end, count in SEEN.items()), dict(SEEN)
 
 
 @pytest.mark.slow

@@ -63,7 +63,10 @@ bound_accounts as (
     from score_windows
     inner join subscription_periods
         on score_windows.account_id = subscription_periods.account_id
-    where {{ is_bound_beyond('score_windows.window_ends_on', 'score_windows.score_date') }}
+    where
+        {{ is_bound_beyond(
+            'subscription_periods', 'score_windows.window_ends_on', 'score_windows.score_date'
+        ) }}
 ),
 
 scores_with_probability as (
@@ -95,6 +98,13 @@ scores_with_probability as (
             and score_windows.bin = churn_curves.bin
 ),
 
+scores_with_stake as (
+    select
+        scores_with_probability.*,
+        {{ round_half_up(as_double('arr') ~ ' * churn_probability', 2) }} as arr_at_stake
+    from scores_with_probability
+),
+
 expected_losses as (
     select
         account_id,
@@ -104,10 +114,10 @@ expected_losses as (
         is_at_risk,
         arr,
         churn_probability,
-        {{ round_half_up(as_double('arr') ~ ' * churn_probability', 2) }} as arr_at_stake,
+        arr_at_stake,
         case
-            when not is_at_risk then cast(0 as decimal(18, 2))
-            else {{ round_half_up(as_double('arr') ~ ' * churn_probability', 2) }}
+            when is_at_risk then arr_at_stake
+            else cast(0 as decimal(18, 2))
         end as expected_arr_loss,
         case
             when churn_probability is null then 'too few churners to learn from'
@@ -115,7 +125,7 @@ expected_losses as (
             when status <> 'scored' then 'base rate x ARR, the account has no score'
             else 'churn probability x ARR'
         end as stake_basis
-    from scores_with_probability
+    from scores_with_stake
 )
 
 select * from expected_losses

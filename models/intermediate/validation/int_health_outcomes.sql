@@ -121,7 +121,11 @@ window_terms as (
         max(coalesce(subscription_periods.ends_on, cast('9999-12-31' as date))) as terms_end_on,
         max(
             case
-                when {{ is_bound_beyond('windows.window_ends_on', 'windows.score_date') }} then 1
+                when
+                    {{ is_bound_beyond(
+                        'subscription_periods', 'windows.window_ends_on', 'windows.score_date'
+                    ) }}
+                    then 1
                 else 0
             end
         ) = 1 as is_bound

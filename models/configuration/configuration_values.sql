@@ -18,6 +18,8 @@ health_bands as (
     select * from {{ ref('health_bands') }}
 ),
 
+-- Each seed adds its row when it is loaded, so all are waited for.
+-- depends_on: {{ ref('configuration_cells') }}
 loaded_seeds as (
     select * from {{ source('builds', 'loaded_seeds') }}
 ),

@@ -74,8 +74,9 @@ test-spark: .venv/spark  ## Build on Spark, in this process, and compare each ro
 test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target and compare each row with DuckDB
 	@$(BIN)/python -m pytest python_tests/postgres
 
-lint: .venv/dev  ## sqlfluff and ruff
+lint: .venv/dev  ## ruff, mypy and sqlfluff
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy
 	@$(BIN)/python lint
 
 docs: .venv/installed  ## One offline page of documentation: target/static_index.html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 from tqdm import tqdm
 
@@ -43,7 +44,8 @@ def build(options: list[str]) -> None:
         sys.exit(interrupted)
     if not finished.success:
         sys.exit("The build has failed, as said above. Once that is mended, run the same command again.")
-    for result in finished.result:
+    assert isinstance(finished.result, RunExecutionResult)
+    for result in finished.result.results:
         warned = result.status == "warn" and "model.onboarding_health.fct_build_warnings" not in result.node.depends_on_nodes
         if warned:
             print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")

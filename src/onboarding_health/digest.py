@@ -168,7 +168,8 @@ def _said(alert: dict) -> str:
 def _news(accounts: list[dict], alerts: dict[str, list[dict]], as_of: datetime.date) -> list[str]:
     """What changed in NEWS_DAYS, the worst first; what got better takes one line per account."""
     since = as_of - datetime.timedelta(days=NEWS_DAYS)
-    worse, better = [], []
+    worse: list[tuple[int, float, str, list[str]]] = []
+    better = []
     for account in accounts:
         recent = [alert for alert in alerts.get(account["account_id"], []) if alert["alerted_on"] > since]
         bad = [alert for alert in recent if alert["alert_kind"] not in ("risk_cleared", "band_better")]

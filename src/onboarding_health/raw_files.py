@@ -21,6 +21,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
@@ -320,7 +321,7 @@ def _array_as_lines(path: str) -> str | None:
     position = text.index("[") + 1
     with open(copy, "w", newline="", encoding="utf-8") as file:
         while True:
-            start = blank.match(text, position).end()
+            start = blank.match(text, position).end()  # type: ignore[union-attr]  # it matches nothing, too
             if text.startswith("]", start):
                 return None if text[start + 1 :].strip() else copy
             if start >= len(text):
@@ -513,7 +514,7 @@ def raw_files(root: str, known: list[dict] | None) -> list[dict]:
     files, parquet = [], []
     for stream in STREAMS:
         for name in _paths(os.path.join(root, stream)):
-            file = dict.fromkeys(COLUMNS) | {"source": stream, "file": f"{stream}/{Path(name).as_posix()}"}
+            file: dict[str, Any] = dict.fromkeys(COLUMNS) | {"source": stream, "file": f"{stream}/{Path(name).as_posix()}"}
             file |= {"path": os.path.join(root, stream, name), "reader": _reader(), "is_known": False}
             readable = READABLE.search(name)
             is_marker = MARKERS.search(Path(name).as_posix())
@@ -563,6 +564,6 @@ class Plugin(BasePlugin):
             (raw_files, ["varchar", found], found),
             (mended_csv, ["varchar", "varchar", "varchar[]"], f"struct(path varchar, unreadable {UNREADABLE})"),
         ):
-            conn.create_function(
+            conn.create_function(  # type: ignore[call-overload]  # its hints name no struct
                 function.__name__, function, parameters, result, null_handling="special", side_effects=True
             )

@@ -51,7 +51,7 @@ def loads(raw: Path, timezone: ZoneInfo) -> tuple[datetime.date, datetime.date]:
     if not files:
         sys.exit(f"There are no Parquet streams under {raw}.")
     query = "select min(loaded_at)::timestamp, max(loaded_at)::timestamp from read_parquet(?, union_by_name=true)"
-    moments = duckdb.execute(query, [files]).fetchone()
+    [moments] = duckdb.execute(query, [files]).fetchall()
     first, last = (moment.replace(tzinfo=datetime.UTC).astimezone(timezone).date() for moment in moments)
     return first, last
 

@@ -3,12 +3,13 @@
 import json
 import logging
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 
 import requests
 from pyrate_limiter import Duration, Limiter, Rate
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -44,7 +45,8 @@ def send(store: Store, destination: Destination, access: Access, due: list[Chang
     destination refused the sender, or `stop_after_failures` changes in a row failed.
     """
     limiter = Limiter(Rate(destination.requests, Duration.SECOND * destination.per_seconds))
-    counts, failures = Counter(), 0
+    counts: Counter[str] = Counter()
+    failures = 0
     for position, change in enumerate(due):
         outcome = _deliver(store, destination, access, limiter, change)
         counts[outcome.status] += 1
@@ -76,15 +78,19 @@ def _deliver(store: Store, destination: Destination, access: Access, limiter: Li
         store.end(change, started_at, outcome)
         return outcome
 
-    def wait(state) -> float:
-        asked_for = state.outcome.result().retry_after
+    def outcome_of(state: RetryCallState) -> Outcome:
+        assert state.outcome is not None  # attempt() has returned
+        return state.outcome.result()
+
+    def wait(state: RetryCallState) -> float:
+        asked_for = outcome_of(state).retry_after
         return back_off(state) if asked_for is None else asked_for
 
     return Retrying(
         stop=stop_after_attempt(destination.max_attempts),
         wait=wait,
         retry=retry_if_result(lambda outcome: outcome.status == "failed"),
-        retry_error_callback=lambda state: state.outcome.result(),
+        retry_error_callback=outcome_of,
     )(attempt)
 
 
@@ -164,6 +170,6 @@ def _judge_success(destination: Destination, answer: requests.Response, said: st
 
 def _retry_after(answer: requests.Response) -> float | None:
     try:
-        return Retry(retry_after_max=float("inf")).parse_retry_after(answer.headers.get("Retry-After", ""))
+        return Retry(retry_after_max=sys.maxsize).parse_retry_after(answer.headers.get("Retry-After", ""))
     except (InvalidHeader, ValueError, OverflowError):
         return None

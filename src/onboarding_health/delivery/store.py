@@ -114,7 +114,7 @@ class Store:
 
     def __init__(self, path: str, read_only: bool):
         """Open it; CannotRun with the remedy where it isn't there, is in use, or was built without an outbox."""
-        self._begun = Counter()
+        self._begun: Counter[str] = Counter()
         if not Path(path).exists():
             raise CannotRun(f"There is no warehouse {path}. Run make build first.")
         try:
@@ -142,7 +142,9 @@ class Store:
 
     def destinations(self) -> list[Destination]:
         """The active destinations with their routes, by name."""
-        fields, values, routes = {}, {}, {}
+        fields: dict[tuple, list] = {}
+        values: dict[tuple, dict] = {}
+        routes: dict[str, dict] = {}
         for row in self._rows("select * from sync_fields order by destination, object_type, target"):
             fields.setdefault((row["destination"], row["object_type"]), []).append((row["field"], row["target"]))
         for row in self._rows("select * from sync_values"):

@@ -28,7 +28,7 @@ HISTORY ?= history.duckdb
 streams := $(if $(CONNECTOR),--connector '$(CONNECTOR)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(RAW),--raw '$(RAW)')
 company := --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED)
 
-.PHONY: help build replay summary digest train-weights sync test test-all test-spark test-postgres lint docs clean
+.PHONY: help build replay summary digest train-weights sync test test-all test-spark test-postgres lint docs site clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ lint: .venv/dev  ## ruff, mypy and sqlfluff
 docs: .venv/installed  ## One offline page of documentation: target/static_index.html
 	@$(BIN)/dbt docs generate --static --quiet
 
+site: .venv/site  ## The pages of docs/ as a site: target/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 clean:  ## Remove what a build made; raw events and the environment stay
 	rm -rf target logs *.duckdb *.duckdb.wal spark_warehouse
 
@@ -90,7 +93,7 @@ clean:  ## Remove what a build made; raw events and the environment stay
 	@$(PIP) --editable .
 	@touch $@
 
-.venv/weights .venv/delivery .venv/dev: .venv/installed
+.venv/weights .venv/delivery .venv/site .venv/dev: .venv/installed
 	@$(PIP) --editable '.[$(@F)]'
 	@touch $@
 

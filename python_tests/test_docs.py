@@ -1,6 +1,8 @@
 """What the project says of itself: every public column typed and described, pages whose links, paths and commands exist."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from warehouse import PROJECT, compiled, dbt, seed_rows
@@ -81,3 +83,11 @@ def test_what_a_page_names_exists(page):
 
 def test_the_readme_is_short():
     assert len((PROJECT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_pages_are_a_site_that_asks_nobody(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    pages = [path.read_text() for path in tmp_path.rglob("*.html")]
+    assert len(pages) > len(list((PROJECT / "docs").glob("*.md")))
+    assert [found for page in pages for found in re.findall(r"<(?:script|link|img)[^>]*https?://[^>]*>", page)] == []

@@ -1,4 +1,4 @@
-"""``python lint`` is ``sqlfluff lint models tests`` of the files that changed since they last passed."""
+"""``python lint`` is ``sqlfluff lint analyses models tests`` of the files that changed since they last passed."""
 
 import gc
 import hashlib
@@ -24,7 +24,7 @@ def main() -> int:
     """Lint, remember what passed, and return sqlfluff's exit code."""
     rules = [Path(".sqlfluff"), *sorted(Path("lint").rglob("*.*")), *sorted(Path("macros").rglob("*.sql"))]
     context = digest([path for path in rules if path.suffix != ".pyc"], version("sqlfluff"))
-    files = sorted(path for folder in ("models", "tests") for path in Path(folder).rglob("*.sql"))
+    files = sorted(path for folder in ("analyses", "models", "tests") for path in Path(folder).rglob("*.sql"))
     now = {str(path): digest([path], context) for path in files}
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else {}
     changed = [name for name, found in now.items() if passed.get(name) != found]

@@ -55,7 +55,7 @@ def examples(number: int) -> int:
 def _shared() -> Path:
     """The folder of what is made of this content of the project."""
     files = [PROJECT / name for name in ("dbt_project.yml", "profiles.yml", "constraints.txt")]
-    for folder in ("macros", "models", "seeds", "tests"):
+    for folder in ("analyses", "macros", "models", "seeds", "tests"):
         files += sorted(path for path in (PROJECT / folder).rglob("*") if path.is_file())
     content = hashlib.sha256(Path(__file__).read_bytes())
     for path in files:

@@ -1,5 +1,5 @@
--- Rows of seeds/catalog that contradict each other, which no check of a column finds. One row per
--- problem.
+-- Contradictions within seeds/catalog, which the checks of single cells (column_problems) cannot
+-- find. One row per problem.
 with
 
 journeys as (

@@ -1,6 +1,5 @@
--- Rows of seeds/expansion and of retention that contradict each other, which no check of a column
--- finds. One row per problem.
--- noqa: disable=RF02
+-- Contradictions within seeds/expansion and retention, which the checks of single cells
+-- (column_problems) cannot find. One row per problem.
 with
 
 signals as (

@@ -1,6 +1,5 @@
--- Rows of seeds/plays and of business hours that contradict each other, which no check of a column
--- finds. One row per problem.
--- noqa: disable=RF02
+-- Contradictions within seeds/plays and business hours, which the checks of single cells
+-- (column_problems) cannot find. One row per problem.
 with
 
 risk_rules as (
@@ -90,7 +89,7 @@ problems as (
         measure = 'milestone_days_overdue'
         and subject <> 'any'
         and not {{ matches('subject', '^due_by:[0-9]{1,4}$') }}
-        and subject not in (select milestone_id from milestone_catalog)
+        and subject not in (select milestone_catalog.milestone_id from milestone_catalog)
     union all
     select
         'plays/risk_criteria.csv' as file_path,

@@ -1,5 +1,5 @@
--- Rows of seeds/scoring that contradict each other, which no check of a column finds. One row per
--- problem.
+-- Contradictions within seeds/scoring, which the checks of single cells (column_problems) cannot
+-- find. One row per problem.
 with
 
 health_model_versions as (

@@ -1,5 +1,5 @@
--- Rows of the seeds that all rooms share, and of revenue, monitoring and validation that contradict
--- each other, which no check of a column finds. One row per problem.
+-- Contradictions within the seeds that all rooms share, and revenue, monitoring and validation,
+-- which the checks of single cells (column_problems) cannot find. One row per problem.
 with
 
 event_schemas as (

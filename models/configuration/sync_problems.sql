@@ -1,6 +1,5 @@
--- Rows of seeds/sync that contradict each other, which no check of a column finds. One row per
--- problem.
--- noqa: disable=RF02
+-- Contradictions within seeds/sync, which the checks of single cells (column_problems) cannot find.
+-- One row per problem.
 with
 
 sync_destinations as (
@@ -19,6 +18,7 @@ sync_values as (
     select * from {{ ref('sync_values') }}
 ),
 
+-- The fields that each payload has, listed by the macro sync_fields, not by the seed of that name.
 payload_fields as (
     {% for object_type, fields in sync_fields().items() -%}
     {% set outer_loop = loop -%}
@@ -125,8 +125,9 @@ problems as (
         'sync/sync_routes.csv' as file_path,
         'destination ' || destination || ', object_type ' || object_type as row_key,
         problem,
-        'Write a path from its slash on or none, and a body in JSON. {sync_key} or {payload} must '
-        || 'stand there, or the field sync_key in sync_fields.csv.' as remedy
+        'Begin the path with a slash or leave it blank, and write the body in JSON. Name '
+        || '{sync_key} in one of them, or {payload} or the field sync_key (sync_fields.csv) in the '
+        || 'body.' as remedy
     from judged_routes
     where problem is not null
     union all

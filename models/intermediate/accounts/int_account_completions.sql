@@ -1,5 +1,6 @@
--- Endings that are no churn: days on which an account has no terms left and every cancellation says
--- that its contract had run its course. One row per account and such day, with the day of return.
+-- Days on which an account ended without churn: it has no terms left, and every cancellation that
+-- ended them says that the contract had run its course. One row per account and such day, with the
+-- day of return.
 with
 
 subscription_terms as (
@@ -14,7 +15,7 @@ cancellations as (
     select * from {{ ref('stg_billing__cancellations') }}
 ),
 
--- Days on which every cancellation that ends terms has a reason of the kind completed.
+-- Days on which every cancellation that ends terms (min = 1) has a reason of the kind completed.
 completed_days as (
     select
         subscription_terms.account_id,
@@ -27,8 +28,9 @@ completed_days as (
     having min(case when cancellations.churn_kind = 'completed' then 1 else 0 end) = 1
 ),
 
--- The account is completed only where no other terms hold on the day. Terms are half-open:
--- [starts_on, ends_on).
+-- The account is completed only where a period ends on the day (max = 1) and no other holds on it
+-- (max = 0). It returns with the next period of at least a day. Periods are
+-- half-open: [starts_on, ends_on).
 completions as (
     select
         completed_days.account_id,

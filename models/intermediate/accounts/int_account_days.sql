@@ -1,4 +1,4 @@
--- The spine of all daily models: one row per account and day of its life.
+-- The spine of all daily models: one row per account and day from its start to its last day.
 {{ config(materialized='view') }}
 
 with
@@ -7,6 +7,7 @@ updates as (
     select * from {{ ref('int_account_updates') }}
 ),
 
+-- Some engines make a row per day in the select list, others in the from clause; so two macros do.
 days as (
     select
         account_id,

@@ -64,7 +64,7 @@ preferred_starts as (
         row_number() over (
             partition by starts.account_id
             order by onboarding_starts.preference, starts.occurred_at
-        ) as choice
+        ) as preference_rank
     from starts
     inner join onboarding_starts
         on starts.event_type = onboarding_starts.event_type
@@ -131,7 +131,7 @@ account_segments as (
                 size_classes.min_arr desc,
                 size_classes.min_seats desc,
                 size_classes.segment asc
-        ) as choice
+        ) as preference_rank
     from first_contracts
     inner join size_classes
         on
@@ -168,11 +168,15 @@ account_details as (
     from attributes
     cross join build_moment
     inner join preferred_starts
-        on attributes.account_id = preferred_starts.account_id and preferred_starts.choice = 1
+        on
+            attributes.account_id = preferred_starts.account_id
+            and preferred_starts.preference_rank = 1
     inner join size_classes as zero_class
         on zero_class.min_seats = 0 and zero_class.min_arr = 0
     left join account_segments
-        on attributes.account_id = account_segments.account_id and account_segments.choice = 1
+        on
+            attributes.account_id = account_segments.account_id
+            and account_segments.preference_rank = 1
     left join subscription_ends
         on attributes.account_id = subscription_ends.account_id
     left join categories

@@ -37,6 +37,7 @@ events_with_totals as (
     from numbered_events
 ),
 
+-- An invoice belongs to the account of its last issue.
 last_issues as (
     select
         document,
@@ -69,34 +70,35 @@ states as (
             case when event_type in ('invoice_voided', 'invoice_written_off') then 1 else 0 end
         ) over (
             partition by document, issue_number order by event_number
-        ) > 0 as is_given_up
+        ) > 0 as is_voided_or_written_off
     from events_with_totals
     where issue_number > 0
 ),
 
+-- Of several events on one day only the last leaves a state: the others end on the day they start.
 states_with_outcome as (
     select
         states.*,
         amount - paid_amount - credited_amount as unpaid_amount,
         amount > 0
         and amount > paid_amount + credited_amount
-        and not is_given_up as is_open,
+        and not is_voided_or_written_off as is_open,
         amount > 0
         and amount <= paid_amount + credited_amount
         and paid_amount > 0
-        and not is_given_up as is_paid
+        and not is_voided_or_written_off as is_paid
     from states
     where coalesce(starts_on < ends_on, true)
 ),
 
--- Gaps and islands: the running number of unpaid states is the same for paid states in a row, and
--- the invoice is paid since the first of them.
+-- Gaps and islands: consecutive paid states have the same number of unpaid states before them. The
+-- invoice is paid since the first of them.
 paid_runs as (
     select
         states_with_outcome.*,
         sum(case when is_paid then 0 else 1 end) over (
             partition by document order by starts_on
-        ) as unpaid_number
+        ) as unpaid_states
     from states_with_outcome
 ),
 
@@ -123,7 +125,7 @@ invoices as (
             when paid_runs.is_paid
                 then
                     min(case when paid_runs.is_paid then paid_runs.starts_on end) over (
-                        partition by paid_runs.document, paid_runs.unpaid_number
+                        partition by paid_runs.document, paid_runs.unpaid_states
                     )
         end as paid_on
     from paid_runs

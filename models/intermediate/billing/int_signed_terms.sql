@@ -49,7 +49,7 @@ candidates as (
         row_number() over (
             partition by stretches.document, stretches.decision_number
             order by terms.first_on desc, terms.decision_number desc
-        ) as choice
+        ) as preference_rank
     from stretches
     inner join decisions as terms
         on
@@ -91,7 +91,7 @@ signed_terms as (
             candidates.document = terms.document
             and candidates.decision_number = terms.decision_number
     where
-        candidates.choice = 1
+        candidates.preference_rank = 1
         and coalesce(candidates.signed_from < terms.lapsed_on, true)
 )
 

@@ -13,7 +13,7 @@ terms as (
 first_terms as (
     select
         decisions.*,
-        row_number() over (partition by document order by decision_number) as choice
+        row_number() over (partition by document order by decision_number) as decision_rank
     from decisions
     where is_terms
 ),
@@ -55,7 +55,7 @@ periods as (
         currency
     from first_terms
     where
-        choice = 1
+        decision_rank = 1
         and document not in (select terms.document from terms)
 )
 

@@ -1,6 +1,6 @@
--- Scored dates for the drift measures, with age band and the reference window of that age: the
--- first weeks in which the version scored enough accounts of it. One row per account and score date
--- from the start of its window on; month is null within the window.
+-- Live score dates, scored or not, of accounts that have not left, with the reference window of
+-- their stage and age: the first weeks in which the version scored enough such accounts. One row
+-- per account and score date from that window on; month is null within it.
 with
 
 build_moment as (
@@ -91,7 +91,7 @@ reference_windows as (
 ),
 
 -- Until the window is over there is nothing to compare with, and all dates are current.
-scored_dates as (
+window_dates as (
     select
         scores_with_age.*,
         completions.completed_on,
@@ -120,42 +120,42 @@ scored_dates as (
 -- An outcome counts once the whole horizon is over; who completes in it neither stays nor churns.
 account_dates as (
     select
-        scored_dates.account_id,
-        scored_dates.score_date,
-        scored_dates.model_version,
-        scored_dates.segment,
-        scored_dates.stage,
-        cast(scored_dates.age_band as integer) as age_band,
-        scored_dates.status,
-        scored_dates.band,
-        scored_dates.coverage,
-        scored_dates.value,
-        scored_dates.reference_from,
-        scored_dates.reference_to,
+        window_dates.account_id,
+        window_dates.score_date,
+        window_dates.model_version,
+        window_dates.segment,
+        window_dates.stage,
+        cast(window_dates.age_band as integer) as age_band,
+        window_dates.status,
+        window_dates.band,
+        window_dates.coverage,
+        window_dates.value,
+        window_dates.reference_from,
+        window_dates.reference_to,
         case
             when
-                scored_dates.reference_to is null
-                or scored_dates.score_date > scored_dates.reference_to
-                then cast({{ dbt.date_trunc('month', 'scored_dates.score_date') }} as date)
+                window_dates.reference_to is null
+                or window_dates.score_date > window_dates.reference_to
+                then cast({{ dbt.date_trunc('month', 'window_dates.score_date') }} as date)
         end as month,
         case
             when
-                scored_dates.status = 'scored'
-                and {{ days_between('scored_dates.score_date', 'scored_dates.as_of') }}
+                window_dates.status = 'scored'
+                and {{ days_between('window_dates.score_date', 'window_dates.as_of') }}
                 >= drift_settings.churn_horizon_days
                 and coalesce(
-                    {{ days_between('scored_dates.score_date', 'scored_dates.completed_on') }}
+                    {{ days_between('window_dates.score_date', 'window_dates.completed_on') }}
                     > drift_settings.churn_horizon_days, true
                 )
                 then
                     coalesce(
-                        {{ days_between('scored_dates.score_date', 'scored_dates.churned_on') }}
+                        {{ days_between('window_dates.score_date', 'window_dates.churned_on') }}
                         <= drift_settings.churn_horizon_days, false
                     )
         end as churns
-    from scored_dates
+    from window_dates
     cross join drift_settings
-    where coalesce(scored_dates.score_date >= scored_dates.reference_from, true)
+    where coalesce(window_dates.score_date >= window_dates.reference_from, true)
 )
 
 select * from account_dates

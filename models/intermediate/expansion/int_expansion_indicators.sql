@@ -1,5 +1,6 @@
--- Indicators of the expansion score with their points and since when they agree. One row per
--- account, score date and indicator.
+-- Indicators of the expansion score: points by rubric for the first of their signals that is
+-- observed, the contribution to the score, and since when each agrees (agree_points or more). One
+-- row per account, score date and indicator.
 with
 
 measured_signals as (
@@ -10,7 +11,7 @@ expansion_settings as (
     select * from {{ ref('expansion_settings') }}
 ),
 
--- Numbers in place of texts, as joins and sorts below are by account.
+-- Accounts, indicators and signals are numbered, as numbers join and sort faster than texts.
 accounts as (
     select
         account_id,
@@ -51,6 +52,8 @@ lookbacks as (
     where lookback_days > 0
 ),
 
+-- What a value earns: points whether it rises or not, rising_points if it rises. Blank ends of a
+-- range become extreme values.
 rubric_steps as (
     select
         signals.signal_number,
@@ -68,8 +71,9 @@ rubric_steps as (
     group by signals.signal_number, rubrics.from_value, rubrics.to_value
 ),
 
--- A day is used for its own score date and for the later ones that look back at it.
-read_days as (
+-- A day stands once for its own score date (lookback 0) and once for each later score date that
+-- compares with it.
+days_with_lookback as (
     select
         measured_signals.*,
         accounts.account_number,
@@ -87,17 +91,19 @@ read_days as (
 
 signal_values as (
     select
-        read_days.account_number,
-        read_days.score_date,
-        read_days.lookback_days,
-        read_days.is_subscribed,
+        days_with_lookback.account_number,
+        days_with_lookback.score_date,
+        days_with_lookback.lookback_days,
+        days_with_lookback.is_subscribed,
         signals.signal_number,
         signals.indicator_number,
         signals.measure,
         {{ signal_value('signals.signal', with_milestones=false) }} as signal_value
-    from read_days
+    from days_with_lookback
     inner join signals
-        on read_days.lookback_days = 0 or read_days.lookback_days = signals.lookback_days
+        on
+            days_with_lookback.lookback_days = 0
+            or days_with_lookback.lookback_days = signals.lookback_days
 ),
 
 current_values as (
@@ -210,7 +216,8 @@ indicators_with_previous as (
     from indicators_with_agreement
 ),
 
--- Gaps and islands: the latest date up to now on which the indicator began to agree.
+-- Gaps and islands: held_since is the latest date, up to the row's, on which the indicator agrees
+-- and did not on the score date before.
 indicators_held as (
     select
         indicators_with_previous.*,

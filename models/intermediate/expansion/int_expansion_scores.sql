@@ -1,5 +1,6 @@
--- The expansion score, its band and whether the account qualified for a hand-over to sales. One row
--- per account and score date.
+-- The expansion score (the sum of its indicators' contributions), its band, and whether the account
+-- qualified for a hand-over to sales or which condition it missed first. One row per account and
+-- score date.
 with
 
 accounts as (
@@ -86,8 +87,8 @@ ranked_indicators as (
     where days_held is not null
 ),
 
--- Days for which at least `min_agreeing` indicators have agreed: those of the indicator that ranks
--- `min_agreeing`-th by days.
+-- For how many days at least `min_agreeing` indicators have agreed. With 2 it is the second largest
+-- days_held: since then two indicators agree.
 persistence as (
     select
         ranked_indicators.account_id,
@@ -98,6 +99,7 @@ persistence as (
         on ranked_indicators.holding_rank = expansion_settings.min_agreeing
 ),
 
+-- Coverage and observed weight are the same in all indicators of an account and date.
 totals as (
     select
         indicators.account_id,
@@ -124,6 +126,7 @@ totals as (
     group by indicators.account_id, indicators.score_date
 ),
 
+-- Before its first terms is_subscribed is null; without terms later it is 0.
 dates_with_status as (
     select
         score_days.account_id,
@@ -189,6 +192,7 @@ dates_with_score as (
     from dates_with_status
 ),
 
+-- The qualification names the first condition that is missed.
 scores_with_band as (
     select
         dates_with_score.*,
@@ -229,7 +233,8 @@ scores_with_previous as (
     from scores_with_band
 ),
 
--- Gaps and islands: the latest date up to now on which a run of qualified dates in one band began.
+-- Gaps and islands: a run of qualified dates in one band begins where the date before was not
+-- qualified in that band. qualified_since is the latest such beginning up to the row's date.
 qualified_dates as (
     select
         account_id,

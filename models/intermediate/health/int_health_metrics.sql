@@ -39,6 +39,7 @@ last_seen_signals as (
     select * from {{ ref('int_last_seen_signals') }}
 ),
 
+-- A metric's row for its own version goes before the one for any version.
 weighted_metrics as (
     select
         health_weights.model_version,
@@ -55,7 +56,7 @@ weighted_metrics as (
         row_number() over (
             partition by health_weights.model_version, health_weights.metric
             order by case when health_metrics.model_version = 'any' then 1 else 0 end
-        ) as choice
+        ) as preference_rank
     from health_weights
     inner join health_metrics
         on
@@ -90,7 +91,7 @@ metric_signals as (
     inner join weighted_metrics
         on
             score_days.model_version = weighted_metrics.model_version
-            and weighted_metrics.choice = 1
+            and weighted_metrics.preference_rank = 1
     left join last_seen_signals
         on
             score_days.account_id = last_seen_signals.account_id

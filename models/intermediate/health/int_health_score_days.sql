@@ -52,7 +52,8 @@ account_dates as (
         or measured_signals.date_day = accounts.ended_on
 ),
 
-situations as (
+-- Versions are chosen once for all accounts of a date, segment and stage.
+segment_stages as (
     select distinct
         date_day,
         segment,
@@ -60,11 +61,12 @@ situations as (
     from account_dates
 ),
 
+-- A version for the segment itself goes before one for any, then one for the stage itself.
 ranked_versions as (
     select
-        situations.date_day,
-        situations.segment,
-        situations.stage,
+        segment_stages.date_day,
+        segment_stages.segment,
+        segment_stages.stage,
         health_model_versions.track,
         health_model_versions.model_version,
         health_model_versions.min_account_age_days,
@@ -74,23 +76,24 @@ ranked_versions as (
         health_model_versions.unobserved_decay_per_day,
         row_number() over (
             partition by
-                situations.date_day,
-                situations.segment,
-                situations.stage,
+                segment_stages.date_day,
+                segment_stages.segment,
+                segment_stages.stage,
                 health_model_versions.track
             order by
                 case when health_model_versions.segment = 'any' then 1 else 0 end,
                 case when health_model_versions.stage = 'any' then 1 else 0 end
-        ) as choice
-    from situations
+        ) as preference_rank
+    from segment_stages
     inner join health_model_versions
         on
-            situations.date_day >= health_model_versions.effective_from
-            and coalesce(situations.date_day <= health_model_versions.effective_to, true)
-            and health_model_versions.segment in (situations.segment, 'any')
-            and health_model_versions.stage in (situations.stage, 'any')
+            segment_stages.date_day >= health_model_versions.effective_from
+            and coalesce(segment_stages.date_day <= health_model_versions.effective_to, true)
+            and health_model_versions.segment in (segment_stages.segment, 'any')
+            and health_model_versions.stage in (segment_stages.stage, 'any')
 ),
 
+-- An account that has no terms yet (is_subscribed is null) can be scored.
 score_days as (
     select
         account_dates.*,
@@ -121,7 +124,7 @@ score_days as (
             account_dates.date_day = ranked_versions.date_day
             and account_dates.segment = ranked_versions.segment
             and account_dates.stage = ranked_versions.stage
-            and ranked_versions.choice = 1
+            and ranked_versions.preference_rank = 1
     inner join milestone_signals
         on
             account_dates.account_id = milestone_signals.account_id

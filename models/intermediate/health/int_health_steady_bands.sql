@@ -1,5 +1,5 @@
--- Bands with hysteresis: a band changes only when the score passes an edge by its margin. One row
--- per account and scored date of the live track.
+-- Bands with hysteresis: a band changes only once the score is the edge's hold_margin beyond it.
+-- One row per account and scored date of the live track.
 with
 
 scores as (
@@ -21,14 +21,15 @@ ranked_bands as (
     from health_bands
 ),
 
--- Within the margin of an edge a score decides nothing; the side that was decided last holds.
+-- On which side of each edge a score is: 1 = above, 0 = below. Within the margin it decides nothing
+-- (null), and the side that was decided last holds.
 sides as (
     select
         scores.account_id,
         scores.score_date,
         scores.model_version,
         ranked_bands.band_rank,
-        case when scores.score >= ranked_bands.lower_edge then 1 else 0 end as plain_side,
+        case when scores.score >= ranked_bands.lower_edge then 1 else 0 end as side_without_margin,
         case
             when scores.score >= ranked_bands.lower_edge + ranked_bands.hold_margin then 1
             when scores.score < ranked_bands.lower_edge - ranked_bands.hold_margin then 0
@@ -49,7 +50,7 @@ held_sides as (
                 partition by account_id, model_version, band_rank order by score_date
                 rows between unbounded preceding and current row
             ),
-            first_value(plain_side) over (
+            first_value(side_without_margin) over (
                 partition by account_id, model_version, band_rank order by score_date
                 rows between unbounded preceding and current row
             )
@@ -57,6 +58,7 @@ held_sides as (
     from sides
 ),
 
+-- Every score is above the lowest band's edge, so the edges that it is above count up to the rank.
 held_ranks as (
     select
         account_id,

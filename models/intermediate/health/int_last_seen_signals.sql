@@ -1,5 +1,5 @@
--- The last observed value of signals that are no longer observed on a score date. One row per
--- account, score date and signal.
+-- For signals that are not observed on a score date: the account's value on the last day before it
+-- on which they were. One row per account, score date and signal with such a value.
 with
 
 score_days as (
@@ -10,7 +10,8 @@ score_days as (
     where eligibility = 'eligible' and unobserved_decay_per_day is not null
 ),
 
-ageless_signals as (
+-- A metric with an age_signal fades by that age already, and keeps no value here.
+signals_without_age as (
     select distinct signal from {{ ref('health_metrics') }}
     where age_signal is null
 ),
@@ -27,22 +28,23 @@ score_dates as (
     select distinct score_date from score_days
 ),
 
+-- A signal is observed on the same days for all accounts, so its last day is the same, too.
 last_days as (
     select
-        ageless_signals.signal,
+        signals_without_age.signal,
         score_dates.score_date,
         max(signal_coverage.date_day) as last_seen_on
     from score_dates
-    cross join ageless_signals
+    cross join signals_without_age
     inner join signal_coverage
         on
-            ageless_signals.signal = signal_coverage.signal
+            signals_without_age.signal = signal_coverage.signal
             and score_dates.score_date >= signal_coverage.date_day
-    group by ageless_signals.signal, score_dates.score_date
+    group by signals_without_age.signal, score_dates.score_date
     having max(signal_coverage.date_day) < score_dates.score_date
 ),
 
-last_values as (
+values_on_last_day as (
     select
         score_days.account_id,
         score_days.score_date,
@@ -58,8 +60,9 @@ last_values as (
             and last_days.last_seen_on = measured_signals.date_day
 ),
 
+-- An account without a value on that day has none here: no earlier day is looked at.
 last_seen_signals as (
-    select * from last_values
+    select * from values_on_last_day
     where last_value is not null
 )
 

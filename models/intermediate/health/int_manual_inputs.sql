@@ -1,5 +1,5 @@
--- What people entered by hand that moves the score (sentiments, milestone decisions, overrides),
--- and whether it improves it. One row per input.
+-- What people entered by hand that moves the score (sentiments of notes, milestone decisions,
+-- overrides) in the account's life, and whether the entry favours the account. One row per entry.
 with
 
 accounts as (
@@ -32,6 +32,9 @@ ordered_notes as (
     from notes
 ),
 
+-- Favourable is a sentiment above that of the note before, an override above the band measured when
+-- it began, and each milestone decision, as it confirms or waives a milestone. Sentiments are cast
+-- to decimal first, so that every engine writes the same text.
 inputs as (
     select
         'note_sentiment' as input,
@@ -75,6 +78,7 @@ inputs as (
             and overrides.measured_band = measured.band
 ),
 
+-- Weekdays are numbered 1 to 7: the days until the next score weekday are the difference, modulo 7.
 given_inputs as (
     select
         inputs.input,

@@ -42,7 +42,7 @@ caps as (
         row_number() over (
             partition by steady_bands.account_id, steady_bands.score_date
             order by ranked_bands.band_rank asc, episodes.first_seen_on desc, episodes.rule_id asc
-        ) as choice
+        ) as cap_rank
     from steady_bands
     inner join episodes
         on
@@ -81,7 +81,7 @@ bands_with_reason as (
         on
             scores.account_id = caps.account_id
             and scores.score_date = caps.score_date
-            and caps.choice = 1
+            and caps.cap_rank = 1
     left join overrides
         on
             scores.account_id = overrides.account_id

@@ -1,4 +1,5 @@
--- Milestones of each account in its first onboarding. One row per account and milestone.
+-- Milestones of each account in its first onboarding, achieved or not. One row per account and
+-- milestone.
 {{ config(materialized='view') }}
 
 with

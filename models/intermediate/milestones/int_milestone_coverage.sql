@@ -1,5 +1,5 @@
--- When the evidence of each milestone is observed: days covered by all subjects of its exit
--- criteria. One row per milestone and stretch of such days.
+-- When each milestone could be seen to be reached: days on which all subjects of its exit criteria
+-- are observed. One row per milestone and stretch of such days.
 {{ config(materialized='table') }}
 
 with
@@ -20,7 +20,7 @@ exit_criteria as (
 signals as (
     select
         signal,
-        ';' || replace(observed_by, '; ', ';') || ';' as observers
+        ';' || replace(observed_by, '; ', ';') || ';' as subject_list
     from {{ ref('signals') }}
 ),
 
@@ -28,7 +28,7 @@ subjects as (
     select distinct
         source,
         subject,
-        source || case when subject = 'any' then '' else ' ' || subject end as observer
+        source || case when subject = 'any' then '' else ' ' || subject end as subject_name
     from {{ ref('base_subjects') }}
 ),
 
@@ -40,6 +40,8 @@ watermarks as (
     select * from {{ ref('base_stream_watermarks') }}
 ),
 
+-- A signal's subjects are named in a list with a semicolon around each name, in which a name is
+-- looked for with its semicolons.
 milestone_subjects as (
     select
         exit_criteria.milestone_id,
@@ -57,7 +59,7 @@ milestone_subjects as (
     inner join signals
         on exit_criteria.measure = 'signal' and exit_criteria.subject = signals.signal
     inner join subjects
-        on {{ dbt.position("';' || subjects.observer || ';'", 'signals.observers') }} > 0
+        on {{ dbt.position("';' || subjects.subject_name || ';'", 'signals.subject_list') }} > 0
 ),
 
 subject_counts as (

@@ -1,5 +1,5 @@
--- The milestone criteria that count events, with what is counted and how many are needed. One row
--- per journey, milestone, phase and criterion.
+-- The milestone criteria that count events, days or users: what is counted, in words, and the least
+-- count that satisfies them. One row per journey, milestone, phase (entry or exit) and criterion.
 {{ config(materialized='view') }}
 
 with
@@ -23,8 +23,9 @@ criteria as (
         on milestone_criteria.milestone_id = milestone_catalog.milestone_id
 ),
 
--- Criteria with the same subject and counted share one running total. A subject limited to one
--- persona is a subject of its own.
+-- subject and counted together name a running total, which all criteria with the same two words
+-- share. A subject limited to one persona is a subject of its own. "users of 3 days" are users who
+-- each have 3 days with an event.
 event_criteria as (
     select
         journey,

@@ -267,7 +267,7 @@ reached_days as (
                 candidate_days.operator,
                 candidate_days.threshold
             order by candidate_days.date_day
-        ) as choice
+        ) as day_rank
     from candidate_days
     left join measured_signals
         on
@@ -288,7 +288,7 @@ reached_days as (
 
 first_days as (
     select * from reached_days
-    where choice = 1
+    where day_rank = 1
 ),
 
 days_to_order as (
@@ -411,7 +411,7 @@ deciding_events as (
                 first_days.operator,
                 first_days.threshold
             order by steps.step
-        ) as step_choice
+        ) as step_rank
     from first_days
     inner join steps
         on
@@ -451,7 +451,7 @@ event_times as (
         occurred_at as reached_at,
         date_day
     from deciding_events
-    where step_choice = 1
+    where step_rank = 1
 )
 
 select * from event_times

@@ -26,7 +26,7 @@ completed_plays as (
         row_number() over (
             partition by completed_tasks.event_id
             order by candidates.wanted_on desc, candidates.task_id asc
-        ) as choice
+        ) as preference_rank
     from completed_tasks
     inner join candidates
         on
@@ -53,7 +53,7 @@ named_completions as (
         occurred_at,
         loaded_at
     from completed_plays
-    where choice = 1
+    where preference_rank = 1
 ),
 
 -- A task is completed once: later completions under its id are ignored.
@@ -64,7 +64,7 @@ first_completions as (
         occurred_at as completed_at,
         row_number() over (
             partition by task_id order by occurred_at, loaded_at, event_id
-        ) as choice
+        ) as completion_rank
     from named_completions
 ),
 
@@ -83,7 +83,7 @@ completions as (
     inner join first_completions
         on
             candidates.task_id = first_completions.task_id
-            and first_completions.choice = 1
+            and first_completions.completion_rank = 1
 ),
 
 starts_and_completions as (

@@ -12,6 +12,7 @@ size_classes as (
     select * from {{ ref('size_classes') }}
 ),
 
+-- A rule's row for the segment itself goes before the one for any segment.
 ranked_rules as (
     select
         size_classes.segment,
@@ -26,7 +27,7 @@ ranked_rules as (
         row_number() over (
             partition by size_classes.segment, risk_rules.rule_id
             order by case when risk_rules.segment = 'any' then 1 else 0 end
-        ) as choice
+        ) as preference_rank
     from size_classes
     inner join risk_rules
         on risk_rules.segment in (size_classes.segment, 'any')
@@ -44,7 +45,7 @@ segment_rules as (
         clear_after_days,
         band_cap
     from ranked_rules
-    where choice = 1
+    where preference_rank = 1
 )
 
 select * from segment_rules

@@ -1,7 +1,7 @@
 {%- set text = dbt.type_string() -%}
--- The actions that lift a score to the next band, cheapest first. Reach is bounded: by what the
--- best peers have, by open milestones, one more answer or a cleared debt. One row per account and
--- step.
+-- The steps that lift a score to the next band, least effort first. A metric rises as far as
+-- metric_advice lets it: to the value of the best peers, by an open milestone, by one more answer,
+-- or to its best bound (a cleared debt). One row per account and step.
 with
 
 current_health as (
@@ -90,7 +90,7 @@ metric_rules as (
         row_number() over (
             partition by health_model_versions.model_version, health_metrics.metric
             order by case when health_metrics.model_version = 'any' then 1 else 0 end
-        ) as choice
+        ) as preference_rank
     from health_metrics
     inner join health_model_versions
         on health_metrics.model_version in (health_model_versions.model_version, 'any')
@@ -101,11 +101,12 @@ metric_rules as (
     where metric_advice.reach is not null
 ),
 
-people_counts as (
+-- The number of people that a share is of, or of answers that a mean is of (count_signal).
+denominators as (
     select
         accounts_below_band.account_id,
         metric_advice.metric,
-        {{ signal_value('metric_advice.count_signal') }} as counted
+        {{ signal_value('metric_advice.count_signal') }} as denominator
     from accounts_below_band
     inner join account_signals
         on
@@ -129,7 +130,7 @@ own_metrics as (
         metrics.normalised_value as normalised,
         metrics.used_weight,
         metrics.total_used_weight,
-        people_counts.counted
+        denominators.denominator
     from accounts_below_band
     inner join metrics
         on
@@ -139,14 +140,16 @@ own_metrics as (
         on
             accounts_below_band.model_version = metric_rules.model_version
             and metrics.metric = metric_rules.metric
-            and metric_rules.choice = 1
-    left join people_counts
+            and metric_rules.preference_rank = 1
+    left join denominators
         on
-            accounts_below_band.account_id = people_counts.account_id
-            and metrics.metric = people_counts.metric
+            accounts_below_band.account_id = denominators.account_id
+            and metrics.metric = denominators.metric
     where metrics.used_weight > 0
 ),
 
+-- Places by value, best first: within the account's segment and product category (group), and among
+-- all accounts of the date.
 peer_values as (
     select
         scores.score_date,
@@ -183,7 +186,8 @@ peer_values as (
     where scores.score_date in (select accounts_below_band.score_date from accounts_below_band)
 ),
 
--- The value that the best peer_share of the peers reach or exceed: in the group, and on the date.
+-- The value that the best peer_share of the peers reach or exceed: in the group, which is taken
+-- where it has min_peers, and on the date.
 group_bests as (
     select
         peer_values.score_date,
@@ -245,7 +249,8 @@ peer_bests as (
     where own_metrics.reach = 'peers'
 ),
 
--- A metric that counts people rises by whole people, at most to the value of the best peers.
+-- A share of people rises by whole people, at most to the value of the best peers. Here and below
+-- 1e-6 keeps the rounding error of a double from costing a whole person or percent.
 peer_reaches as (
     select
         own_metrics.*,
@@ -255,8 +260,8 @@ peer_reaches as (
                 own_metrics.current_value
                 + floor(
                     {{ as_double('peer_bests.best_value - own_metrics.current_value') }}
-                    * own_metrics.counted + 1e-6
-                ) / nullif({{ as_double('own_metrics.counted') }}, 0)
+                    * own_metrics.denominator + 1e-6
+                ) / nullif({{ as_double('own_metrics.denominator') }}, 0)
         end as reach_value,
         peer_bests.best_normalised
     from own_metrics
@@ -265,13 +270,14 @@ peer_reaches as (
     where own_metrics.current_value is not null
 ),
 
+-- One more answer at the upper bound, added to the mean; or the best bound.
 other_reaches as (
     select
         own_metrics.*,
         case
             when reach = 'one_answer'
-                then {{ as_double('coalesce(current_value, 0) * counted + upper_bound') }}
-                    / (counted + 1)
+                then {{ as_double('coalesce(current_value, 0) * denominator + upper_bound') }}
+                    / (denominator + 1)
             when direction = 'lower' then {{ as_double('lower_bound') }}
             else {{ as_double('upper_bound') }}
         end as reach_value,
@@ -286,7 +292,8 @@ valued_reaches as (
     select * from other_reaches
 ),
 
-shared_reaches as (
+-- Where the value within reach stands between the metric's bounds, 0 to 1.
+reaches_in_range as (
     select
         *,
         {{ share_of_range('reach_value', 'lower_bound', 'upper_bound') }} as reach_share
@@ -295,7 +302,8 @@ shared_reaches as (
 ),
 
 -- The gain of reaching a milestone is its weight, less the part that counts already before it is
--- due. Milestones whose streams are not observed now are no steps.
+-- due, over the weights of all milestones here. Only the open ones become steps; those reached or
+-- not due stay for that sum. Unreached ones whose streams are not observed now are left out.
 milestone_reaches as (
     select
         own_metrics.*,
@@ -349,7 +357,7 @@ possible_steps as (
         step,
         first_step,
         count_signal,
-        counted,
+        denominator,
         current_value,
         reach_value,
         normalised,
@@ -361,7 +369,7 @@ possible_steps as (
             when direction = 'lower' then 1 - reach_share
             else reach_share
         end - normalised as gain
-    from shared_reaches
+    from reaches_in_range
     union all
     select
         account_id,
@@ -379,7 +387,7 @@ possible_steps as (
         step,
         first_step,
         count_signal,
-        counted,
+        denominator,
         current_value,
         {{ as_double('null') }} as reach_value,
         normalised,
@@ -391,7 +399,8 @@ possible_steps as (
     where is_open
 ),
 
--- Steps by effort. The running sum is the weight that the steps before it give together.
+-- Steps by effort. A step is needed while the weighted gains of the steps before it are less than
+-- what the band lacks.
 steps_by_effort as (
     select
         possible_steps.*,
@@ -403,9 +412,9 @@ steps_by_effort as (
                 partition by account_id order by effort, metric, days_to_due, milestone_id
                 rows between unbounded preceding and 1 preceding
             ), 0
-        ) as weight_before,
-        sum(used_weight * gain) over (partition by account_id) as weight_within_reach,
-        needed_points * total_used_weight / 100 as needed_weight
+        ) as weighted_gain_before,
+        sum(used_weight * gain) over (partition by account_id) as weighted_gain_within_reach,
+        needed_points * total_used_weight / 100 as needed_weighted_gain
     from possible_steps
     where gain > 1e-6
 ),
@@ -413,19 +422,21 @@ steps_by_effort as (
 step_gains as (
     select
         steps_by_effort.*,
-        weight_before < needed_weight as is_needed,
-        weight_within_reach >= needed_weight as is_band_within_reach,
+        weighted_gain_before < needed_weighted_gain as is_needed,
+        weighted_gain_within_reach >= needed_weighted_gain as is_band_within_reach,
         case
             when
                 is_gradual
-                and weight_before < needed_weight
-                and needed_weight <= weight_within_reach
-                then least(gain, (needed_weight - weight_before) / used_weight)
+                and weighted_gain_before < needed_weighted_gain
+                and needed_weighted_gain <= weighted_gain_within_reach
+                then least(gain, (needed_weighted_gain - weighted_gain_before) / used_weight)
             else gain
         end as wanted_gain
     from steps_by_effort
 ),
 
+-- The signal's value at the wanted gain, and in how many parts of 1 it is written: hundredths of a
+-- ratio (percent), else tenths.
 wanted_values as (
     select
         step_gains.*,
@@ -445,7 +456,9 @@ target_values as (
         case
             when not is_gradual or wanted_gain = gain then reach_value
             when count_signal is not null
-                then current_value + ceil((wanted_value - current_value) * counted - 1e-6) / counted
+                then
+                    current_value
+                    + ceil((wanted_value - current_value) * denominator - 1e-6) / denominator
             when direction = 'lower'
                 then
                     greatest(
@@ -461,7 +474,7 @@ target_shares as (
         target_values.*,
         {{ share_of_range('target_value', 'lower_bound', 'upper_bound') }} as target_share,
         cast(
-            round(abs(target_value - current_value) * coalesce(counted, 0)) as bigint
+            round(abs(target_value - current_value) * coalesce(denominator, 0)) as bigint
         ) as people
     from target_values
 ),

@@ -184,6 +184,7 @@ crossings as (
     select * from override_crossings
 ),
 
+-- A kind's row for the band itself goes before the one for any band, and a route likewise.
 alerts_by_kind as (
     select
         crossings.*,
@@ -195,7 +196,7 @@ alerts_by_kind as (
         row_number() over (
             partition by crossings.alert_id
             order by case when alert_kinds.band = 'any' then 1 else 0 end
-        ) as choice
+        ) as kind_rank
     from crossings
     inner join accounts
         on crossings.account_id = accounts.account_id
@@ -217,13 +218,13 @@ alerts_by_route as (
         row_number() over (
             partition by alerts_by_kind.alert_id
             order by case when alert_routes.segment = 'any' then 1 else 0 end
-        ) as route_choice
+        ) as route_rank
     from alerts_by_kind
     inner join alert_routes
         on
             alerts_by_kind.severity = alert_routes.severity
             and alert_routes.segment in (alerts_by_kind.segment, 'any')
-    where alerts_by_kind.choice = 1
+    where alerts_by_kind.kind_rank = 1
 ),
 
 alerts as (
@@ -246,7 +247,7 @@ alerts as (
         source_id,
         reason
     from alerts_by_route
-    where route_choice = 1
+    where route_rank = 1
 )
 
 select * from alerts

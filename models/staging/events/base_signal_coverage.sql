@@ -7,7 +7,7 @@ with
 signals as (
     select
         signals.*,
-        ';' || replace(signals.observed_by, '; ', ';') || ';' as subjects
+        ';' || replace(signals.observed_by, '; ', ';') || ';' as subject_list
     from {{ ref('signals') }} as signals
 ),
 
@@ -36,42 +36,45 @@ first_stretches as (
     group by source, subject
 ),
 
-observers as (
+-- The subjects that a signal rests on. They are named in a list with a semicolon around each name:
+-- a name is looked for with its semicolons, and there are as many subjects as semicolons, less 1.
+signal_subjects as (
     select
         signals.signal,
         signals.observed_over,
         signals.window_days,
-        length(signals.subjects) - length(replace(signals.subjects, ';', '')) - 1 as subject_count,
+        length(signals.subject_list) - length(replace(signals.subject_list, ';', '')) - 1
+            as subject_count,
         first_stretches.source,
         first_stretches.subject,
         first_stretches.observed_from
     from signals
     inner join subjects
-        on {{ dbt.position("';' || subjects.subject_name || ';'", 'signals.subjects') }} > 0
+        on {{ dbt.position("';' || subjects.subject_name || ';'", 'signals.subject_list') }} > 0
     inner join first_stretches
         on subjects.source = first_stretches.source and subjects.subject = first_stretches.subject
 ),
 
 signal_days as (
     select
-        observers.signal,
-        observers.observed_over,
-        observers.window_days,
+        signal_subjects.signal,
+        signal_subjects.observed_over,
+        signal_subjects.window_days,
         observed_days.date_day,
         max(observed_days.observed_since) as observed_since,
-        max(observers.observed_from) as first_observed_on
-    from observers
+        max(signal_subjects.observed_from) as first_observed_on
+    from signal_subjects
     inner join observed_days
         on
-            observers.source = observed_days.source
-            and observers.subject = observed_days.subject
+            signal_subjects.source = observed_days.source
+            and signal_subjects.subject = observed_days.subject
     group by
-        observers.signal,
-        observers.observed_over,
-        observers.window_days,
-        observers.subject_count,
+        signal_subjects.signal,
+        signal_subjects.observed_over,
+        signal_subjects.window_days,
+        signal_subjects.subject_count,
         observed_days.date_day
-    having count(*) = observers.subject_count
+    having count(*) = signal_subjects.subject_count
 ),
 
 signal_coverage as (

@@ -1,5 +1,5 @@
--- Accepted product events without those of excluded days and users, one row each. Their payload is
--- dropped.
+-- Accepted product events, one row each. base_counted_events has left out events of excluded days
+-- and of excluded users. The payload is not carried on.
 with
 
 source as (

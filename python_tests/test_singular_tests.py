@@ -11,7 +11,7 @@ TESTS = [node for node in NODES.values() if node["resource_type"] == "test"]
 SINGULAR = {node["name"]: node for node in TESTS if not node.get("test_metadata")}
 GENERIC = {
     name: [node for node in TESTS if (node.get("test_metadata") or {}).get("name") == name]
-    for name in ("unique_key", "rules_hold")
+    for name in ("unique_combination_of_columns", "rules_hold")
 }
 SIGNALS = [row["signal"] for row in seed_rows()["signals"]]
 REGISTER = ", ".join(f"('{signal}')" for signal in SIGNALS)
@@ -188,10 +188,10 @@ def test_singular_test_can_fail(name):
         assert failures(SINGULAR[name], SOUND | {table: changed}), rows
 
 
-@pytest.mark.parametrize("node", GENERIC["unique_key"], ids=lambda node: node["name"])
-def test_unique_key_can_fail(node):
+@pytest.mark.parametrize("node", GENERIC["unique_combination_of_columns"], ids=lambda node: node["name"])
+def test_a_key_of_several_columns_can_fail(node):
     model = NODES[node["attached_node"]]
-    key = node["test_metadata"]["kwargs"]["columns"]
+    key = node["test_metadata"]["kwargs"]["combination_of_columns"]
     others = [column for column in model["columns"] if column not in key]
     columns = ", ".join([*key, *others])
 

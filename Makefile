@@ -61,11 +61,13 @@ sync: .venv/delivery  ## Show what changed since it was last acknowledged; SEND=
 	@$(RUN) sync $(if $(filter yes,$(SEND)),--send)
 
 test: CHOSEN := -m 'not slow'
-test: test-all  ## Lint, build a small demo of its own with all dbt tests, run pytest but its slow tests
+test: test-all  ## Lint, build a small demo of its own with all dbt tests, judge its manifest, run pytest but its slow tests
 
 test-all: .venv/dev  ## The same with the slow tests
 	@$(MAKE) --no-print-directory lint
 	@ONBOARDING_HEALTH_WAREHOUSE=test.duckdb $(RUN) demo --accounts 200 --days 365 --raw raw_test
+	@$(BIN)/dbt-score lint
+	@$(BIN)/dbt-bouncer run
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(CHOSEN)
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)

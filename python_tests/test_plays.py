@@ -21,7 +21,9 @@ UTC = datetime.UTC
 FOREVER = datetime.date(9999, 12, 31)
 FIRST = datetime.date(2024, 1, 1)
 SEGMENTS = ("smb", "mid_market", "enterprise")
-MODELS = ("int_play_candidates", "int_play_tasks", "int_business_days", "int_play_due_times", "fct_interventions")
+MODELS = ("int_trigger_episodes", "int_play_candidates", "int_play_tasks", "int_business_days", "int_play_due_times")
+MODELS += ("fct_interventions",)
+TRIGGERS = (("rule", "quiet"), ("rule", "overdue"), ("band", "red"))
 
 
 def midnight(day):
@@ -614,11 +616,23 @@ class History:
         edges = {"red": 0, "yellow": 50, "green": 70}
         self.as_of, step = FIRST + 200 * DAY, rng.choice((Decimal("0.01"), Decimal(5)))
         self.accounts, self.left, self.scores, self.treated, self.tasks = {}, {}, {}, set(), []
-        self.completed = set()
+        self.completed, self.started, self.episodes = set(), {}, {}
+        caliper, self.min_pairs = str(rng.choice((0, 60, 365))), rng.choice((1, 3))
+        settings = self.seeds["outcome_settings"][0] | {"age_caliper_days": caliper, "min_pairs": str(self.min_pairs)}
+        self.seeds["outcome_settings"] = [settings]
+        segments, ages, hold = SEGMENTS[: rng.choice((1, 3))], rng.choice((30, 400)), rng.choice((1, 0.8))
         for number in range(rng.choice((2, 30, 120))):
-            account, segment = f"a{number}", rng.choice(SEGMENTS[: rng.choice((1, 3))])
+            account, segment = f"a{number}", rng.choice(segments)
             churned_on = rng.choice((None, FIRST + rng.randrange(30, 200) * DAY))
             self.accounts[account] = segment, churned_on
+            self.started[account] = FIRST - 7 * rng.randrange(ages // 7) * DAY
+            self.episodes[account] = []
+            for trigger in TRIGGERS:
+                day = FIRST - rng.randrange(60) * DAY
+                while day < self.as_of and rng.random() < hold:
+                    end = day + rng.randrange(1, 200) * DAY
+                    self.episodes[account].append((trigger, day, end if end <= self.as_of else None))
+                    day = end + rng.choice((0, 1, 20)) * DAY
             level = rng.uniform(20, 90)
             for week in range(29):
                 day = FIRST + 7 * week * DAY
@@ -642,6 +656,7 @@ class History:
                         "account_id": account,
                         "play_id": rng.choice(plays[:2] if seed % 2 else plays),
                         "segment": segment,
+                        "trigger": rng.choice(TRIGGERS),
                         "arr": rng.choice((None, Decimal(rng.randrange(10**6)))),
                         "completed_at": at,
                         "outcome": outcome,
@@ -669,12 +684,30 @@ class History:
             return "unknown"
         return "falling" if now <= earlier - 5 else "rising" if now >= earlier + 5 else "steady"
 
+    def has_trigger(self, account, trigger, day):
+        return any(
+            one == trigger and first <= day < (cleared or FOREVER) for one, first, cleared in self.episodes[account]
+        )
+
+    def untreated(self, task, before):
+        """Accounts scored on a day that have the task's trigger on the day before it is done, and nobody treats."""
+        day = task["completed_at"].date()
+        return [
+            account
+            for account, date in self.scores
+            if date == before
+            and self.has_trigger(account, task["trigger"], day - DAY)
+            and self.is_live(account, day)
+            and not any(who == account and before <= on <= day for who, on in self.treated)
+        ]
+
     def has_completed(self, account, day):
         """Whether it has no terms on a day as those that ended last had run their course."""
         return not self.is_live(account, day) and any((account, end) in self.completed for _, end in self.left[account])
 
     def pairs(self):
-        """The treated tasks with their matches: the nearer neighbour in a list by score and id, the lower one of two as near."""
+        """The treated tasks with their matches: the nearest score, of two as near the nearer age."""
+        caliper = int(self.seeds["outcome_settings"][0]["age_caliper_days"])
         found = {}
         for task in self.tasks:
             if task["outcome"] == "no answer":
@@ -686,26 +719,25 @@ class History:
             mine = self.scores.get((account, before))
             match, comparison = None, "not_scored"
             if mine:
-                pool = sorted(
-                    (score, other)
-                    for (other, date), (score, band) in self.scores.items()
-                    if date == before
-                    and band == mine[1]
+                is_triggered = self.has_trigger(account, task["trigger"], day - DAY)
+                pool = self.untreated(task, before) if is_triggered else []
+                alike = [
+                    (abs(self.scores[other, before][0] - mine[0]), abs(self.started[other] - self.started[account]), other)
+                    for other in pool
+                    if self.scores[other, before][1] == mine[1]
                     and self.accounts[other][0] == task["segment"]
                     and self.stage(other) == self.stage(account)
                     and self.trend(other, before) == self.trend(account, before)
-                    and self.is_live(other, day)
-                    and not any(who == other and before <= on <= day for who, on in self.treated)
-                )
-                below = [one for one in pool if one < (mine[0], account)][-1:]
-                above = [one for one in pool if one > (mine[0], account)][:1]
-                best = min(below + above, key=lambda one: abs(one[0] - mine[0]), default=(None, None))
-                assert not pool or abs(best[0] - mine[0]) == min(abs(score - mine[0]) for score, _ in pool)
-                match = best[1]
+                    and abs(self.started[other] - self.started[account]) <= caliper * DAY
+                ]
+                match = min(alike, default=(None,))[-1]
                 comparison = "no_match" if match is None else "window_open" if end > self.as_of else "compared"
+                comparison = comparison if pool else "none_untreated" if is_triggered else "trigger_over"
                 is_over = any(self.has_completed(who, end) for who in (account, match) if who)
                 comparison = comparison if self.is_live(account, day) and not is_over else "not_at_risk"
             pair = task | {"comparison": comparison, "control_account_id": match, "score_date": before}
+            for name, who in (("", account if mine else None), ("control_", match)):
+                pair[f"{name}age_days"] = (before - self.started[who]).days if who else None
             for name, who in (("", account), ("control_", match)):
                 compared = comparison == "compared"
                 green = [
@@ -728,6 +760,12 @@ class History:
         periods = [(account, *period) for account, spans in self.left.items() for period in spans]
         fill(connection, "int_subscription_periods", "account_id varchar, starts_on date, ends_on date", periods)
         fill(connection, "int_treated_days", "account_id varchar, treated_on date", sorted(self.treated))
+        fill(connection, "int_accounts", "account_id varchar, started_on date", sorted(self.started.items()))
+        fill(
+            connection, "int_trigger_episodes",
+            "account_id varchar, trigger_type varchar, trigger_name varchar, first_seen_on date, cleared_on date",
+            [(account, *trigger, *days) for account, spans in self.episodes.items() for trigger, *days in spans],
+        )  # fmt: skip
         fill(
             connection, "int_health_scores",
             "account_id varchar, score_date date, segment varchar, score decimal(18, 2), band varchar, track varchar, "
@@ -740,13 +778,16 @@ class History:
         fill(
             connection, "int_play_tasks",
             "task_id varchar, account_id varchar, play_id varchar, tier integer, segment varchar, arr decimal(18, 2), "
-            "completed_at timestamp, outcome varchar, turn varchar",
+            "completed_at timestamp, outcome varchar, turn varchar, trigger_type varchar, trigger_name varchar",
             [
                 (t["task_id"], t["account_id"], t["play_id"], self.tiers[t["play_id"]], t["segment"], t["arr"])
-                + (t["completed_at"], t["outcome"], "opened")
+                + (t["completed_at"], t["outcome"], "opened", *t["trigger"])
                 for t in self.tasks
             ]
-            + [(f"w{n}", "a0", play, 1, segment, None, None, None, turn) for n, (turn, play, segment) in enumerate(self.waiting)],
+            + [
+                (f"w{n}", "a0", play, 1, segment, None, None, None, turn, None, None)
+                for n, (turn, play, segment) in enumerate(self.waiting)
+            ],
         )  # fmt: skip
         fill(
             connection, "fct_interventions",
@@ -765,7 +806,7 @@ class History:
 
 
 PAIR_COLUMNS = ("comparison", "control_account_id", "score_date", "converted", "control_converted", "churned")
-PAIR_COLUMNS += ("control_churned", "score_change", "control_score_change")
+PAIR_COLUMNS += ("control_churned", "score_change", "control_score_change", "age_days", "control_age_days")
 
 
 def newcombe(both, only_first, only_second, neither):
@@ -823,7 +864,9 @@ def outcomes_of(history, pairs, play, segment):
         "median_hours_to_action": round(float(np.median(hours)) + 1e-7, 2) if hours else None,
         "high_risk_count": len(calls),
         "high_risk_in_time_count": len(in_time),
-        "unmatched_count": sum(pair["comparison"] in ("no_match", "not_scored", "not_at_risk") for pair in inside),
+        "not_eligible_count": sum(pair["comparison"] in ("not_scored", "not_at_risk", "trigger_over") for pair in inside),
+        "none_untreated_count": sum(pair["comparison"] == "none_untreated" for pair in inside),
+        "no_match_count": sum(pair["comparison"] == "no_match" for pair in inside),
         "window_open_count": sum(pair["comparison"] == "window_open" for pair in inside),
         **{
             f"{turn}_count": sum(
@@ -888,6 +931,9 @@ def outcomes_of(history, pairs, play, segment):
             expected["power"] = proportion.power_proportions_2indep(lift, second, n, return_results=False)
             needed = proportion.samplesize_proportions_2indep_onetail(lift, second, 0.8)
             expected["required_per_arm"] = int(np.ceil(needed - 1e-9))
+    for count, figure in (("pair", "green"), ("scored", "score"), ("compared", "churn")):
+        if expected[f"{count}_count"] < history.min_pairs:
+            expected |= {column: None for column in expected if column.removeprefix("control_").startswith(f"{figure}_")}
     return expected
 
 
@@ -922,30 +968,48 @@ def test_outcomes_are_what_scipy_and_statsmodels_say(seed):
 
 
 def test_tasks_without_effect_are_read_as_none():
-    """Scores wander about a level of each account; a third of those that have just fallen get a task that does nothing."""
+    """Scores wander about a level of each account; some of those that have just fallen get a task that does nothing.
+
+    Only accounts under strain, which holds the score down for weeks, get it, and the new ones, which rise by themselves, most.
+    """
     rng, world = np.random.default_rng(4), History(0)
     world.accounts, world.left, world.scores, world.treated, world.tasks, world.waiting = {}, {}, {}, set(), [], []
-    world.completed = set()
-    books, edges = 16, {"red": 0, "yellow": 50, "green": 70}
+    world.completed, world.started, world.episodes = set(), {}, {}
+    world.seeds["outcome_settings"] = [world.seeds["outcome_settings"][0] | {"age_caliper_days": "90"}]
+    books, edges, strain = 16, {"red": 0, "yellow": 50, "green": 70}, TRIGGERS[0]
     for number in range(120 * books):
         account, book = f"a{number}", f"book{number % books}"
         world.accounts[account], world.left[account] = (book, None), [(FIRST - 100 * DAY, None)]
-        level, off, history = rng.normal(60, 8), 0.0, []
+        is_new, world.episodes[account] = number // books % 2 == 0, []
+        world.started[account] = FIRST - (30 if is_new else 400) * DAY
+        level, off, history, until = rng.normal(66, 8), 0.0, [], 0
         for week in range(29):
-            off = 0.7 * off + rng.normal(0, 6)
-            day, score = FIRST + 7 * week * DAY, Decimal(float(np.clip(level + off, 0, 100))).quantize(Decimal("0.01"))
+            day = FIRST + 7 * week * DAY
+            if week >= until and rng.random() < 0.08:
+                until = week + 10
+                world.episodes[account].append((strain, day, day + 70 * DAY))
+            off = 0.7 * off + rng.normal(0, 6) - (4 if week < until else 0)
+            score = level + off + (week if is_new else 0)
+            score = Decimal(float(np.clip(score, 0, 100))).quantize(Decimal("0.01"))
             history.append(score)
             world.scores[account, day] = score, max((band for band in edges if score >= edges[band]), key=edges.get)
-            if week >= 4 and score <= history[week - 4] - 5 and score < 70 and rng.random() < 1 / 3:
+            has_fallen = week >= 4 and score <= history[week - 4] - 5 and score < 70
+            if has_fallen and week < until and rng.random() < (0.7 if is_new else 0.3):
                 at = midnight(day + 3 * DAY)
                 world.treated.add((account, at.date()))
                 task = {"task_id": f"t{len(world.tasks)}", "account_id": account, "play_id": next(iter(world.tiers))}
                 task |= {"segment": book, "arr": None, "completed_at": at, "outcome": "done", "opened_at": at}
-                world.tasks.append(task | {"is_high_risk": False})
+                world.tasks.append(task | {"is_high_risk": False, "trigger": strain})
     with warehouse.seeded(world.seeds) as connection:
         world.create(connection)
-        pairs = connection.execute(warehouse.model_sql("int_play_pairs")).df()
-    pairs = pairs[pairs.converted.notna()]
+        query = warehouse.model_sql("int_play_pairs")
+        pairs = connection.execute(query).df()
+        connection.execute("update outcome_settings set age_caliper_days = 36500")
+        of_any_age = connection.execute(query).df()
+        connection.execute("update outcome_settings set age_caliper_days = 90")
+        always = "select account_id, 'rule', 'quiet', date '2000-01-01', null from int_accounts"
+        connection.execute(f"insert into int_trigger_episodes {always}")
+        of_any_trigger = connection.execute(query).df()
     days = {}
     for account, day in world.treated:
         days.setdefault(account, []).append(pd.Timestamp(day))
@@ -953,13 +1017,18 @@ def test_tasks_without_effect_are_read_as_none():
         any(row.treated_on < day <= row.window_ends_on for day in days.get(row.control_account_id, ()))
         for row in pairs.itertuples()
     ]
-    found, chosen = [], []
-    for taken, result in ((pairs, found), (pairs[~pairs.later], chosen)):
-        for _, table in taken.groupby("segment"):
+    found = []
+    for taken in (pairs, pairs[~pairs.later], of_any_age, of_any_trigger):
+        found.append([])
+        for _, table in taken[taken.converted.notna()].groupby("segment"):
             difference = (table.converted - table.control_converted).to_numpy(dtype=float)
-            result.append(difference.mean() / error_of_pairs(difference, list(table.account_id), list(table.control_account_id)))
-    assert sum(abs(z) > 1.96 for z in found) <= 3 and abs(np.mean(found)) < 0.8
-    assert np.mean(chosen) < -1, "controls that nobody treats later are those that recover by themselves, so the test can fail"
+            error = error_of_pairs(difference, list(table.account_id), list(table.control_account_id))
+            found[-1].append(difference.mean() / error)
+    assert sum(abs(z) > 1.96 for z in found[0]) <= 3 and abs(np.mean(found[0])) < 0.8
+    means = np.mean(found, axis=1)
+    assert means[1] < -0.7, "controls that nobody treats later are those that recover by themselves, so the test can fail"
+    assert means[2] > 1, "older controls rise less by themselves"
+    assert means[3] < -1, "controls without strain recover by themselves"
 
 
 # The loop: a task goes out, somebody completes it, the next build says what came of it
@@ -1022,7 +1091,8 @@ def test_a_completed_task_comes_back_with_its_outcome(seed):
     assert pairs == treated
     everything = outcomes["all", "all"]
     assert (everything["completed_count"], everything["treated_count"]) == (len(events), len(treated))
-    assert everything["unmatched_count"] + everything["window_open_count"] + everything["compared_count"] == len(treated)
+    counts = ("not_eligible", "none_untreated", "no_match", "window_open", "compared")
+    assert sum(everything[f"{name}_count"] for name in counts) == len(treated)
     for play_id in {task["play_id"] for task in after.values()}:
         count = sum(after[task_id]["play_id"] == play_id for task_id in treated)
         assert outcomes[play_id, "all"]["treated_count"] == count

@@ -62,9 +62,13 @@ pair_counts as (
         sum(case when pairs.comparison = 'window_open' then 1 else 0 end) as window_open_count,
         sum(
             case
-                when pairs.comparison in ('no_match', 'not_scored', 'not_at_risk') then 1 else 0
+                when pairs.comparison in ('not_scored', 'not_at_risk', 'trigger_over') then 1
+                else 0
             end
-        ) as unmatched_count,
+        ) as not_eligible_count,
+        sum(case when pairs.comparison = 'none_untreated' then 1 else 0 end)
+            as none_untreated_count,
+        sum(case when pairs.comparison = 'no_match' then 1 else 0 end) as no_match_count,
         min(case when pairs.comparison = 'window_open' then pairs.window_ends_on end)
             as first_window_ends_on,
         count(pairs.converted) as pair_count,
@@ -105,7 +109,9 @@ counts as (
         cast(coalesce(turn_counts.never_opened_count, 0) as bigint) as never_opened_count,
         cast(coalesce(pair_counts.compared_count, 0) as bigint) as compared_count,
         cast(coalesce(pair_counts.window_open_count, 0) as bigint) as window_open_count,
-        cast(coalesce(pair_counts.unmatched_count, 0) as bigint) as unmatched_count,
+        cast(coalesce(pair_counts.not_eligible_count, 0) as bigint) as not_eligible_count,
+        cast(coalesce(pair_counts.none_untreated_count, 0) as bigint) as none_untreated_count,
+        cast(coalesce(pair_counts.no_match_count, 0) as bigint) as no_match_count,
         pair_counts.first_window_ends_on,
         cast(coalesce(pair_counts.pair_count, 0) as bigint) as pair_count,
         cast(pair_counts.both_converted as bigint) as both_converted,

@@ -1,5 +1,6 @@
--- Matched pairs: each treated task with the nearest score of an untreated account of the same
--- segment, stage, trend, band and score date, and what became of both. One row per completed task.
+-- Matched pairs: each treated task with the untreated account of the same trigger, segment, stage,
+-- trend, band and score date and of a similar age whose score is nearest, and what became of both.
+-- One row per completed task.
 with
 
 build_moment as (
@@ -17,6 +18,14 @@ task_outcomes as (
 
 outcome_settings as (
     select * from {{ ref('outcome_settings') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+trigger_episodes as (
+    select * from {{ ref('int_trigger_episodes') }}
 ),
 
 completions as (
@@ -78,6 +87,7 @@ scores_with_trend as (
         scores.stage,
         coalesce(trends.trend, 'unknown') as trend,
         scores.band,
+        {{ days_between('accounts.started_on', 'scores.score_date') }} as age_days,
         scores.score,
         scores.score >= top_bands.lower_edge as is_top,
         min(case when scores.score >= top_bands.lower_edge then scores.score_date end) over (
@@ -87,6 +97,8 @@ scores_with_trend as (
     from scores
     inner join top_bands
         on scores.model_version = top_bands.model_version
+    inner join accounts
+        on scores.account_id = accounts.account_id
     left join trends
         on
             scores.account_id = trends.account_id
@@ -100,6 +112,8 @@ treated_tasks as (
         tasks.play_id,
         tasks.tier,
         tasks.segment,
+        tasks.trigger_type,
+        tasks.trigger_name,
         tasks.arr,
         {{ day_of('tasks.completed_at') }} as treated_on,
         {{ add_days(day_of('tasks.completed_at'), -1) }} as day_before,
@@ -126,6 +140,7 @@ scored_tasks as (
         scores_with_trend.stage,
         scores_with_trend.trend,
         scores_with_trend.band,
+        scores_with_trend.age_days,
         scores_with_trend.score,
         scores_with_trend.is_top,
         scores_with_trend.next_top_on
@@ -164,40 +179,59 @@ scores_with_next_treatment as (
     from scores_and_treatments
 ),
 
-treatment_days as (
-    select distinct
-        segment,
-        stage,
-        trend,
-        band,
-        score_date,
-        treated_on,
-        window_ends_on
+tasks_with_trigger as (
+    select distinct scored_tasks.task_id
     from scored_tasks
-    where score is not null
+    inner join trigger_episodes
+        on
+            scored_tasks.account_id = trigger_episodes.account_id
+            and scored_tasks.trigger_type = trigger_episodes.trigger_type
+            and scored_tasks.trigger_name = trigger_episodes.trigger_name
+            and scored_tasks.day_before >= trigger_episodes.first_seen_on
+            and coalesce(scored_tasks.day_before < trigger_episodes.cleared_on, true)
 ),
 
--- For each day of treatment a list of its own: nobody treats these from the score to that day. A
--- treatment later takes no control away, or only those that recover by themselves would be left.
+trigger_days as (
+    select distinct
+        scored_tasks.trigger_type,
+        scored_tasks.trigger_name,
+        scored_tasks.score_date,
+        scored_tasks.day_before,
+        scored_tasks.treated_on,
+        scored_tasks.window_ends_on
+    from scored_tasks
+    inner join tasks_with_trigger
+        on scored_tasks.task_id = tasks_with_trigger.task_id
+    where scored_tasks.score is not null
+),
+
+-- For each trigger and day of treatment a list of its own: the trigger holds on the day before, and
+-- nobody treats these from the score to that day. A treatment later takes no control away, or only
+-- those that recover by themselves would be left.
 untreated_scores as (
     select
         scores_with_trend.*,
-        treatment_days.treated_on,
-        treatment_days.window_ends_on
-    from treatment_days
+        trigger_days.trigger_type,
+        trigger_days.trigger_name,
+        trigger_days.treated_on,
+        trigger_days.window_ends_on
+    from trigger_days
+    inner join trigger_episodes
+        on
+            trigger_days.trigger_type = trigger_episodes.trigger_type
+            and trigger_days.trigger_name = trigger_episodes.trigger_name
+            and trigger_days.day_before >= trigger_episodes.first_seen_on
+            and coalesce(trigger_days.day_before < trigger_episodes.cleared_on, true)
     inner join scores_with_trend
         on
-            treatment_days.score_date = scores_with_trend.score_date
-            and treatment_days.segment = scores_with_trend.segment
-            and treatment_days.stage = scores_with_trend.stage
-            and treatment_days.trend = scores_with_trend.trend
-            and treatment_days.band = scores_with_trend.band
+            trigger_episodes.account_id = scores_with_trend.account_id
+            and trigger_days.score_date = scores_with_trend.score_date
     inner join scores_with_next_treatment
         on
             scores_with_trend.account_id = scores_with_next_treatment.account_id
             and scores_with_trend.score_date = scores_with_next_treatment.marked_on
             and scores_with_next_treatment.mark = 0
-    where coalesce(scores_with_next_treatment.next_treated_on > treatment_days.treated_on, true)
+    where coalesce(scores_with_next_treatment.next_treated_on > trigger_days.treated_on, true)
 ),
 
 windows as (
@@ -255,75 +289,58 @@ candidates as (
     where not states.has_left
 ),
 
-tasks_and_candidates as (
+candidate_counts as (
     select
-        task_id,
+        trigger_type,
+        trigger_name,
         treated_on,
-        segment,
-        stage,
-        trend,
-        band,
-        score,
-        account_id,
-        cast(null as {{ dbt.type_string() }}) as control_account_id,
-        cast(null as decimal(18, 2)) as control_score
-    from scored_tasks
-    where score is not null
-    union all
-    select
-        cast(null as {{ dbt.type_string() }}) as task_id,
-        treated_on,
-        segment,
-        stage,
-        trend,
-        band,
-        score,
-        account_id,
-        account_id as control_account_id,
-        score as control_score
+        count(*) as untreated_count
     from candidates
+    group by trigger_type, trigger_name, treated_on
 ),
 
-{%- set below %}over (
-            partition by treated_on, segment, stage, trend, band order by score, account_id
-            rows between unbounded preceding and current row
-        )
-{%- endset %}
-{%- set above %}over (
-            partition by treated_on, segment, stage, trend, band
-            order by score desc, account_id desc
-            rows between unbounded preceding and current row
-        )
-{%- endset %}
-
-neighbours as (
+-- The nearest score; of two as near that of the nearer age.
+ranked_candidates as (
     select
-        task_id,
-        score,
-        {{ last_known('control_account_id') }} {{ below }} as account_below,
-        {{ last_known('control_score') }} {{ below }} as score_below,
-        {{ last_known('control_account_id') }} {{ above }} as account_above,
-        {{ last_known('control_score') }} {{ above }} as score_above
-    from tasks_and_candidates
+        scored_tasks.task_id,
+        candidates.account_id as control_account_id,
+        row_number() over (
+            partition by scored_tasks.task_id
+            order by
+                abs(candidates.score - scored_tasks.score),
+                abs(candidates.age_days - scored_tasks.age_days),
+                candidates.account_id
+        ) as choice
+    from scored_tasks
+    cross join outcome_settings
+    inner join tasks_with_trigger
+        on scored_tasks.task_id = tasks_with_trigger.task_id
+    inner join candidates
+        on
+            scored_tasks.trigger_type = candidates.trigger_type
+            and scored_tasks.trigger_name = candidates.trigger_name
+            and scored_tasks.treated_on = candidates.treated_on
+            and scored_tasks.segment = candidates.segment
+            and scored_tasks.stage = candidates.stage
+            and scored_tasks.trend = candidates.trend
+            and scored_tasks.band = candidates.band
+            and abs(candidates.age_days - scored_tasks.age_days)
+            <= outcome_settings.age_caliper_days
 ),
 
--- The nearer one; the lower one where both are as near.
 matches as (
     select
         task_id,
-        case
-            when score_below is null or score_above - score < score - score_below
-                then account_above
-            else account_below
-        end as control_account_id
-    from neighbours
-    where task_id is not null
+        control_account_id
+    from ranked_candidates
+    where choice = 1
 ),
 
 task_pairs as (
     select
         scored_tasks.*,
         matches.control_account_id,
+        controls.age_days as control_age_days,
         controls.score as control_score,
         controls.next_top_on as control_next_top_on,
         states.churned,
@@ -335,12 +352,21 @@ task_pairs as (
                 or states.has_completed
                 or coalesce(control_states.has_completed, false)
                 then 'not_at_risk'
+            when tasks_with_trigger.task_id is null then 'trigger_over'
+            when candidate_counts.untreated_count is null then 'none_untreated'
             when matches.control_account_id is null then 'no_match'
             when scored_tasks.window_ends_on > build_moment.as_of then 'window_open'
             else 'compared'
         end as comparison
     from scored_tasks
     cross join build_moment
+    left join tasks_with_trigger
+        on scored_tasks.task_id = tasks_with_trigger.task_id
+    left join candidate_counts
+        on
+            scored_tasks.trigger_type = candidate_counts.trigger_type
+            and scored_tasks.trigger_name = candidate_counts.trigger_name
+            and scored_tasks.treated_on = candidate_counts.treated_on
     left join matches
         on scored_tasks.task_id = matches.task_id
     left join scores_with_trend as controls
@@ -368,9 +394,13 @@ pairs as (
         task_pairs.treated_on,
         task_pairs.window_ends_on,
         task_pairs.score_date,
+        task_pairs.trigger_type,
+        task_pairs.trigger_name,
         task_pairs.band,
+        task_pairs.age_days,
         task_pairs.score,
         task_pairs.control_account_id,
+        task_pairs.control_age_days,
         task_pairs.control_score,
         task_pairs.comparison,
         case

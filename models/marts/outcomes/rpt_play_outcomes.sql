@@ -117,6 +117,7 @@ play_totals as (
         outcome_settings.act_within_target,
         outcome_settings.power_target,
         outcome_settings.gross_margin,
+        outcome_settings.min_pairs,
         coalesce(task_counts.task_count, 0) as task_count,
         coalesce(task_counts.open_count, 0) as open_count,
         coalesce(task_counts.queued_count, 0) as queued_count,
@@ -175,6 +176,7 @@ plays_with_finding as (
             when treated_count = 0 then 'nobody_treated'
             when pair_count = 0 and window_open_count > 0 then 'too_young'
             when pair_count = 0 then 'nobody_to_compare'
+            when pair_count < min_pairs then 'too_few_treated'
             when required_per_arm is null then 'nothing_to_gain'
             when pair_count < required_per_arm then 'too_few_treated'
             when difference_lower > 0 then 'helps'
@@ -212,27 +214,30 @@ outcomes as (
         act_within_hours,
         act_within_target,
         window_days,
-        unmatched_count,
+        not_eligible_count,
+        none_untreated_count,
+        no_match_count,
         window_open_count,
         compared_count,
         pair_count,
-        treated_rate as green_rate,
-        control_rate as control_green_rate,
-        difference as green_difference,
-        difference_lower as green_difference_lower,
-        difference_upper as green_difference_upper,
+        {% for rate in ['treated_rate', 'control_rate', 'difference', 'difference_lower',
+            'difference_upper'] -%}
+        case when pair_count >= min_pairs then {{ rate }} end
+            as {{ rate | replace('treated_rate', 'green_rate')
+                | replace('control_rate', 'control_green_rate')
+                | replace('difference', 'green_difference') }},
+        {% endfor -%}
         expected_lift,
         power,
         power_target,
         required_per_arm,
         scored_count,
-        score_change,
-        control_score_change,
-        score_difference,
-        score_difference_lower,
-        score_difference_upper,
-        churn_rate,
-        control_churn_rate,
+        {% for change in ['score_change', 'control_score_change', 'score_difference',
+            'score_difference_lower', 'score_difference_upper'] -%}
+        case when scored_count >= min_pairs then {{ change }} end as {{ change }},
+        {% endfor -%}
+        case when compared_count >= min_pairs then churn_rate end as churn_rate,
+        case when compared_count >= min_pairs then control_churn_rate end as control_churn_rate,
         compared_arr,
         gross_margin,
         {% for money in ['kept_value', 'kept_value_lower', 'kept_value_upper'] -%}
@@ -260,12 +265,21 @@ outcomes as (
             when 'nobody_to_compare'
                 then
                     'nobody to compare: ' || cast(treated_count as {{ dbt.type_string() }})
-                    || ' treated, none below the top band with a match'
+                    || ' treated; without a score, a contract or the trigger on the day before: '
+                    || cast(not_eligible_count as {{ dbt.type_string() }})
+                    || ', nobody untreated had the trigger: '
+                    || cast(none_untreated_count as {{ dbt.type_string() }})
+                    || ', nobody alike: ' || cast(no_match_count as {{ dbt.type_string() }})
+                    || ', in the top band already: '
+                    || cast(compared_count as {{ dbt.type_string() }})
             when 'nothing_to_gain' then 'nothing to gain: all turn green untreated'
             when 'too_few_treated'
                 then
                     'too few treated: ' || cast(pair_count as {{ dbt.type_string() }})
-                    || ', needs ' || cast(required_per_arm as {{ dbt.type_string() }})
+                    || ', needs ' || cast(
+                        greatest(min_pairs, coalesce(required_per_arm, min_pairs))
+                        as {{ dbt.type_string() }}
+                    )
             else
                 case finding
                     when 'helps' then 'helps: '

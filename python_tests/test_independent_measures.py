@@ -38,7 +38,8 @@ def account(account_id, day):
 
 
 def settings(**changes):
-    return {"billing_settings": [{**seed_rows()["billing_settings"][0], **changes}]}
+    told = {**seed_rows()["retention_settings"][0], "min_at_risk": "1"}
+    return {"billing_settings": [{**seed_rows()["billing_settings"][0], **changes}], "retention_settings": [told]}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
+{%- set z = var('confidence_z') -%}
 {%- set churned = '(churned_accounts - completed_accounts)' -%}
-{%- set at_risk = '(start_accounts - completed_accounts)' -%}
+{%- set start = 'cast(start_arr as decimal(19, 2))' -%}
+{%- set end = 'cast(end_arr as decimal(19, 2))' -%}
+{%- set kept = 'least(' ~ start ~ ', ' ~ end ~ ')' -%}
 
--- Net and gross revenue retention and churn over windows that end in each month. One row per
--- segment, cohort, window and month.
+-- Net and gross revenue retention and churn over windows that end in each month, with intervals.
+-- One row per segment, cohort, window and month.
 with
 
 accounts as (
@@ -19,6 +22,10 @@ months as (
 
 retention_windows as (
     select * from {{ ref('retention_windows') }}
+),
+
+retention_settings as (
+    select * from {{ ref('retention_settings') }}
 ),
 
 completions as (
@@ -105,9 +112,65 @@ totals as (
         cast(sum(start_arr) as decimal(18, 2)) as start_arr,
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
-        cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr
+        cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr,
+        {% for share, amount in {'end': end, 'kept': kept}.items() -%}
+        {{ as_double('sum(' ~ amount ~ ' * ' ~ amount ~ ')') }} as {{ share }}_squares,
+        {{ as_double('sum(' ~ start ~ ' * ' ~ amount ~ ')') }} as {{ share }}_products,
+        {% endfor -%}
+        {{ as_double('sum(' ~ start ~ ' * ' ~ start ~ ')') }} as start_squares
     from windows_by_cohort
     group by cohort_segment, cohort, window_months, month_start, month_end, is_complete
+),
+
+totals_with_shares as (
+    select
+        totals.*,
+        totals.start_accounts - totals.completed_accounts as at_risk_accounts,
+        {%- for share in ['end', 'kept'] %}
+        {{ as_double('totals.' ~ share ~ '_arr') }} / {{ as_double('totals.start_arr') }}
+            as {{ share }}_share,
+        {%- endfor %}
+        totals.start_squares
+        / ({{ as_double('totals.start_arr') }} * {{ as_double('totals.start_arr') }})
+            as squared_shares,
+        retention_settings.min_at_risk
+    from totals
+    cross join retention_settings
+),
+
+-- Linearised variance of a ratio of sums over accounts (Cochran, Sampling Techniques, 1977).
+totals_with_variances as (
+    select
+        totals_with_shares.*,
+        {% for share in ['end', 'kept'] -%}
+        greatest(
+            {{ share }}_squares - 2 * {{ share }}_share * {{ share }}_products
+            + {{ share }}_share * {{ share }}_share * start_squares, 0
+        ) / ({{ as_double('start_arr') }} * {{ as_double('start_arr') }}) as {{ share }}_variance,
+        {% endfor -%}
+        {{ as_double('start_accounts') }} / nullif(start_accounts - 1, 0) as correction
+    from totals_with_shares
+),
+
+-- Gross retention is a share, so Wilson's interval, of as many accounts as tell as much: Kish
+-- (1965), or fewer by the linearised variance (Korn and Graubard, 1998).
+totals_with_effective_size as (
+    select
+        totals_with_variances.*,
+        case
+            when abs(end_share) + sqrt(end_variance * correction) < 1e11
+                then sqrt(end_variance * correction)
+        end as end_error,
+        case
+            when kept_share >= 0
+                then
+                    case
+                        when kept_variance > kept_share * (1 - kept_share) * squared_shares
+                            then kept_share * (1 - kept_share) / nullif(kept_variance, 0)
+                        else 1 / squared_shares
+                    end
+        end as effective_accounts
+    from totals_with_variances
 ),
 
 retention as (
@@ -123,37 +186,62 @@ retention as (
         start_accounts,
         churned_accounts,
         completed_accounts,
+        at_risk_accounts,
         start_arr,
         cast(end_arr - kept_arr as decimal(18, 2)) as expansion_arr,
         cast(start_arr - kept_arr - churned_arr as decimal(18, 2)) as contraction_arr,
         churned_arr,
         end_arr,
         kept_arr,
-        {{ ratio('end_arr', 'start_arr') }} as net_retention,
-        {{ ratio('kept_arr', 'start_arr') }} as gross_retention,
         {{ ratio('start_arr', 'start_accounts') }} as start_arpa_annual,
         {{ ratio('end_arr', 'start_accounts - churned_accounts') }} as end_arpa_annual,
-        {{ ratio(churned, at_risk) }} as logo_churn,
-        {{ ratio('start_arr - kept_arr', 'start_arr') }} as gross_arr_churn,
-        {{ ratio('churned_arr', 'start_arr') }} as cancelled_arr_share,
-        {{ ratio('start_arr - kept_arr - churned_arr', 'start_arr') }} as contracted_arr_share,
+        {%- set n = 'effective_accounts' %}
+        {%- set kept_n = 'kept_share * ' ~ n %}
+        {%- for rate, value in {
+            'net_retention': ratio('end_arr', 'start_arr'),
+            'net_retention_lower': round_half_up('end_share - ' ~ z ~ ' * end_error', 6),
+            'net_retention_upper': round_half_up('end_share + ' ~ z ~ ' * end_error', 6),
+            'gross_retention': ratio('kept_arr', 'start_arr'),
+            'gross_retention_lower': round_half_up(wilson_bound(kept_n, n, '-'), 6),
+            'gross_retention_upper': round_half_up(wilson_bound(kept_n, n, '+'), 6),
+            'gross_arr_churn': ratio('start_arr - kept_arr', 'start_arr'),
+            'cancelled_arr_share': ratio('churned_arr', 'start_arr'),
+            'contracted_arr_share': ratio('start_arr - kept_arr - churned_arr', 'start_arr'),
+        }.items() %}
+        case when start_accounts >= min_at_risk then {{ value }} end as {{ rate }},
+        {%- endfor %}
+        {%- for rate, value in {
+            'logo_churn': ratio(churned, 'at_risk_accounts'),
+            'logo_churn_lower': round_half_up(wilson_bound(churned, 'at_risk_accounts', '-'), 6),
+            'logo_churn_upper': round_half_up(wilson_bound(churned, 'at_risk_accounts', '+'), 6),
+        }.items() %}
+        case when at_risk_accounts >= min_at_risk then {{ value }} end as {{ rate }},
+        {%- endfor %}
         case
-            when is_complete
+            when is_complete and at_risk_accounts >= min_at_risk
                 then
                     {{ round_half_up(
-                        '1 - power(1 - ' ~ as_double(churned) ~ ' / nullif(' ~ at_risk ~ ', 0), '
+                        '1 - power(1 - ' ~ as_double(churned) ~ ' / nullif(at_risk_accounts, 0), '
                         ~ as_double('365') ~ ' / window_days)', 6
                     ) }}
         end as annual_logo_churn,
         case
-            when is_complete
+            when is_complete and start_accounts >= min_at_risk
                 then
                     {{ round_half_up(
                         '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / '
                         ~ as_double('start_arr') ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
                     ) }}
-        end as annual_cancelled_arr_share
-    from totals
+        end as annual_cancelled_arr_share,
+        case
+            when start_accounts < min_at_risk
+                then 'too few accounts: ' || cast(start_accounts as {{ dbt.type_string() }})
+            when at_risk_accounts < min_at_risk
+                then
+                    'too few accounts that could leave: '
+                    || cast(at_risk_accounts as {{ dbt.type_string() }})
+        end || ', needs ' || cast(min_at_risk as {{ dbt.type_string() }}) as missing_because
+    from totals_with_effective_size
 )
 
 select * from retention

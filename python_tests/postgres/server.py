@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import io
 import os
 import pwd
 import shutil
@@ -10,7 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import pandas as pd
 import psycopg2
+from warehouse import ENVELOPE, STREAMS
 
 
 def programs() -> str | None:
@@ -68,3 +71,17 @@ def temporary_server(folder_of_programs: str):
             server.wait()
     finally:
         shutil.rmtree(folder)
+
+
+def create_streams(cursor: psycopg2.extensions.cursor, schema: str) -> None:
+    """Create a schema with the empty tables of the raw streams."""
+    cursor.execute(f"create schema {schema}")
+    columns = ", ".join(f"{name} {'timestamp' if name.endswith('_at') else 'text'}" for name in ENVELOPE)
+    for stream in STREAMS:
+        cursor.execute(f"create table {schema}.{stream}_events ({columns})")
+
+
+def load(cursor: psycopg2.extensions.cursor, schema: str, stream: str, frame: pd.DataFrame) -> None:
+    """Append raw rows to the table of a stream."""
+    file = io.StringIO(frame.to_csv(index=False, header=False, date_format="%Y-%m-%d %H:%M:%S.%f"))
+    cursor.copy_expert(f"copy {schema}.{stream}_events ({', '.join(ENVELOPE)}) from stdin with (format csv)", file)

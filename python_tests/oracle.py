@@ -2023,11 +2023,11 @@ def rule_time(account, rows, persona, signals, seeds):
 
 
 def plan_of(account, seeds):
-    """The milestone_catalog rows of the account's journey (section 5), [] when no journey fits."""
+    """The journey_milestones rows of the account's journey (section 5), [] when no journey fits."""
     journeys = {(row["product_category"], row["segment"]): row["journey"] for row in seeds["journeys"]}
     journey = journeys.get((account.product_category, account.segment),
                            journeys.get((account.product_category, "any")))
-    return [row for row in seeds["milestone_catalog"] if row["journey"] == journey]
+    return [row for row in seeds["journey_milestones"] if row["journey"] == journey]
 
 
 def account_milestones(account, signals, seeds, coverage):

@@ -95,9 +95,10 @@ COLUMNS = [
 # What rows are together.
 ROWS = [
     (changed("journeys", 0, segment="smb"), "catalog/journeys.csv, product_category collaboration: no row of segment any says the journey of the other segments. Add one."),
-    (changed("milestone_catalog", 0, weight="0.2"), f"catalog/milestone_catalog.csv, journey collaboration: the weights sum to 1.100000. {SUM}"),
-    (lacking("milestone_criteria", milestone_id="M003", phase="exit"), "catalog/milestone_catalog.csv, milestone_id M003: no exit criterion. Add a row of phase exit to milestone_criteria.csv."),
-    ({"milestone_criteria": [row | {"by_persona": "false"} if row["milestone_id"] == "M003" else row for row in SEEDS["milestone_criteria"]]}, "catalog/milestone_catalog.csv, journey analytics, milestone_id M003: it belongs to admin, and no exit criterion asks for what users of this persona did. Set by_persona to true on one in milestone_criteria.csv, or leave persona blank."),
+    (changed("journey_milestones", 0, weight="0.2"), f"catalog/journey_milestones.csv, journey collaboration: the weights sum to 1.100000. {SUM}"),
+    (added("milestones", milestone_id="M099") | added("milestone_criteria", milestone_id="M099"), "catalog/milestones.csv, milestone_id M099: it is in no journey. Add it to journey_milestones.csv, or remove it here and from milestone_criteria.csv."),
+    (lacking("milestone_criteria", milestone_id="M003", phase="exit"), "catalog/milestones.csv, milestone_id M003: no exit criterion. Add a row of phase exit to milestone_criteria.csv."),
+    ({"milestone_criteria": [row | {"by_persona": "false"} if row["milestone_id"] == "M003" else row for row in SEEDS["milestone_criteria"]]}, "catalog/journey_milestones.csv, journey analytics, milestone_id M003: it belongs to admin, and no exit criterion asks for what users of this persona did. Set by_persona to true on one in milestone_criteria.csv, or leave persona blank."),
     (added("milestone_criteria", 4, subject="milestone_completion_due"), "catalog/milestone_criteria.csv, milestone_id M002, subject milestone_completion_due: a milestone cannot rest on the signal milestone_completion_due, which rests on milestones. Use another signal of signals.csv."),
     (added("milestone_criteria", measure="event_days", threshold="8", within_days="7"), "catalog/milestone_criteria.csv, milestone_id M001, subject role:invite: threshold days do not fit into within_days days. Lower threshold or raise within_days."),
     (changed("activation_milestones", 0, milestone_id="M003"), "catalog/activation_milestones.csv, product_category collaboration, persona admin: milestone M003 is in no journey of the category. Name a milestone of one of its journeys."),
@@ -123,7 +124,7 @@ ROWS = [
      "shared/timezones.csv, the var company_timezone: unknown timezone UTC. Use a name of timezones.csv."),
     ({"excluded_days": [{"event_type": "note_logged", "excluded_from": "2025-01-01", "excluded_to": "2025-01-01", "reason": "x"}]}, "monitoring/excluded_days.csv, event_type note_logged: only product events can be taken out, and this is one of another stream. Name a product event, or any."),
     (lacking("risk_criteria", rule_id="nps_low_early"), "plays/risk_rules.csv, rule_id nps_low_early, segment any: the rule has no criterion. Add a row of it to risk_criteria.csv."),
-    (changed("risk_criteria", 0, subject="due_by:soon"), "plays/risk_criteria.csv, rule_id setup_missed, subject due_by:soon: unknown milestone due_by:soon. Use any, due_by:<day> or a milestone_id of milestone_catalog.csv."),
+    (changed("risk_criteria", 0, subject="due_by:soon"), "plays/risk_criteria.csv, rule_id setup_missed, subject due_by:soon: unknown milestone due_by:soon. Use any, due_by:<day> or a milestone_id of milestones.csv."),
     (lacking("alert_kinds", alert_kind="risk_began"), "plays/alert_kinds.csv, alert_kind risk_began: the kind has no row of band any. Add one."),
     (lacking("alert_routes", severity="low"), "plays/alert_routes.csv, severity low: the severity has no route of segment any. Add one."),
     (changed("playbooks", 0, cadence_limit="3"), "plays/playbooks.csv, tier 1: the plays of the tier have several limits. Give them the same cadence_limit, or none."),

@@ -290,7 +290,7 @@ def test_oulad_days(oulad, course):
 
 
 def test_oulad_milestones_are_the_assessments(course):
-    milestones = pd.read_csv(CONNECTORS / "oulad/opinions/catalog/milestone_catalog.csv").iloc[:5]
+    milestones = pd.read_csv(CONNECTORS / "oulad/opinions/catalog/journey_milestones.csv").iloc[:5]
     assessments = course["assessments"].dropna(subset="date").sort_values("date")
     assert list(milestones.deadline_days) == list(assessments.date)
     assert list(milestones.weight.round(4)) == list((assessments.weight / 100 * 0.9).round(4))
@@ -338,14 +338,14 @@ def test_catalog(connector):
     catalog = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
     house = {path.stem: pd.read_csv(path) for path in (SEEDS / "catalog").glob("*.csv")}
     assert {k: list(v) for k, v in catalog.items()} == {k: list(v) for k, v in house.items()}
-    plan, milestones = catalog["tracking_plan"], catalog["milestone_catalog"]
+    plan, milestones = catalog["tracking_plan"], catalog["journey_milestones"]
     criteria, journeys = catalog["milestone_criteria"], catalog["journeys"]
     assert plan.event_type.is_unique
     assert not milestones.duplicated(["journey", "milestone_id"]).any()
     assert (milestones.groupby("journey").weight.sum().round(6) == 1).all()
     assert (milestones.groupby("journey").size() <= 10).all()
     assert set(milestones.journey) == set(journeys.journey)
-    assert set(criteria.milestone_id) == set(milestones.milestone_id)
+    assert set(criteria.milestone_id) == set(milestones.milestone_id) == set(catalog["milestones"].milestone_id)
     signals = set(pd.read_csv(SEEDS / "shared/signals.csv").signal)
     schemas = set(pd.read_csv(SEEDS / "shared/event_schemas.csv").event_type)
     roles = set("role:" + plan.role.dropna())

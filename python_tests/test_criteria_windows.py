@@ -47,12 +47,12 @@ def criterion(rng):
 
 def opinions(rng):
     """Seeds with 10 milestones, a criterion to enter and one to exit each, and a rule for each of these, some at certain ages."""
-    catalog, criteria, rules, rule_criteria = [], [], [], []
+    milestones, journey, criteria, rules, rule_criteria = [], [], [], [], []
     activation = {"product_category": "general_saas", "milestone_id": "W0", "is_primary": "true"}
     for number in range(10):
-        milestone = {"journey": "general_saas", "milestone_id": f"W{number}", "deadline_days": "20", "weight": "0.1"}
-        milestone["persona"] = ""
-        catalog.append(SEEDS["milestone_catalog"][0] | milestone)
+        milestones.append(SEEDS["milestones"][0] | {"milestone_id": f"W{number}"})
+        standing = {"milestone_id": f"W{number}", "persona": "", "deadline_days": "20", "weight": "0.1"}
+        journey.append(SEEDS["journey_milestones"][0] | standing | {"journey": "general_saas"})
         for phase in ("entry", "exit"):
             row = criterion(rng)
             plain = {"needs_seats": "false", "by_persona": "false", "source": "test"}
@@ -70,7 +70,8 @@ def opinions(rng):
         if kind not in {row["event_type"] for row in plan}
     ]
     return {
-        "milestone_catalog": catalog,
+        "milestones": milestones,
+        "journey_milestones": journey,
         "milestone_criteria": criteria,
         "journeys": [{"product_category": "general_saas", "segment": "any", "journey": "general_saas"}],
         "activation_milestones": [SEEDS["activation_milestones"][0] | activation],

@@ -51,6 +51,18 @@ def test_the_pages_count_the_tasks_and_tell_the_news(dirty_house, pages):
     assert told > 20
 
 
+def test_the_pages_tell_the_milestones_that_are_due_soon(dirty_house, pages):
+    found = dirty_house.execute(
+        "select accounts.owner_id, count(*) from fct_milestones inner join dim_accounts as accounts using (account_id) "
+        "where status in ('pending', 'not_due') and due_on <= as_of + 7 and churned_on is null group by all"
+    ).fetchall()
+    assert found
+    for owner_id, count in found:
+        section = pages[digest.file_name(owner_id)].split("## Milestones due by ")[1].split("\n## ")[0]
+        shown = min(count, digest.MILESTONES_SHOWN)
+        assert section.count(" Reached when: ") == shown and section.count("\n- ") == shown + (count > shown)
+
+
 def test_a_page_fits_one_page(pages):
     assert max(len(page.splitlines()) for page in pages.values()) <= 120
 
@@ -104,6 +116,15 @@ def one_account():
             union all select
                 't0', 'a|1', 'Check', 'call', 's', 'some_engineer', 'band', 'red', timestamp '2025-01-30 23:30:00', {day},
                 'overdue', 'Because.', 0;
+            create table milestones as select
+                'M' || n as milestone_id, 'first_use' as milestone, 'Half of the team uses it' as description,
+                'some_engineer' as owner_role, 'Someone has signed in' as entry_criteria, 'Half of the seats' as exit_criteria,
+                [-3, null, 1, null, null, null, null][n] as expected_ttv_impact_days
+            from range(1, 8) as numbers (n);
+            create table fct_milestones as select
+                'a|1' as account_id, 'M' || n as milestone_id, {day} + [0, 1, 7, 8, 0, 2, 3][n] as due_on,
+                ['pending', 'not_due', 'pending', 'pending', 'achieved', 'pending', 'pending'][n] as status
+            from range(1, 8) as numbers (n);
             create table owners as from (values ('any', 'the_role', 'Asia/Kolkata')) as owners (owner_id, owner_role, timezone);
         """)
         yield connection
@@ -120,4 +141,11 @@ def test_an_account_without_owner_has_a_page_whatever_its_name(one_account):
     assert "9 tasks open for you, 0 of them overdue; 1 with others. Times are those of Asia/Kolkata." in page
     assert "\n- with the some engineer: Check at A" in page and ", overdue since 31 Jan 2025 05:00\n" in page
     assert "7. Play 7" in page and "Play 8" not in page and "2 more tasks wait behind these" in page
+    due = page.split("## Milestones due by 7 Feb 2025\n\n")[1].split("\n\n")[0].splitlines()
+    assert due[0] == (
+        r"- A\*b\_c \|d: **first use**, due 31 Jan 2025, with the some engineer. Half of the team uses it. "
+        "Reached when: Half of the seats. Expected to make the time to value 3 days shorter."
+    )
+    assert due[1].endswith("uses it. Not begun; it waits for: Someone has signed in. Reached when: Half of the seats.")
+    assert len(due) == 5 and due[4].endswith("1 day longer.")
     assert "Nothing crossed a threshold." in page and "Too old" not in page

@@ -92,7 +92,7 @@ def changed_opinion(rng):
         [
             ("health_bands", "lower_edge", "55"),
             ("health_model_versions", "min_peers", "2"),
-            ("milestone_catalog", "deadline_days", "9"),
+            ("journey_milestones", "deadline_days", "9"),
             ("milestone_criteria", "threshold", "2"),
             ("tracking_plan", "feature", "another"),
             ("sla_targets", "first_response_hours", "3"),

@@ -13,12 +13,12 @@ pytestmark = pytest.mark.slow
 STAGED_AGAIN = ("event_schemas", "exchange_rates", "survey_scales")
 SCORED_AGAIN = (
     *("event_types", "exclusion_rules", "health_bands", "health_metrics", "health_model_versions"),
-    *("health_weights", "journeys", "lifecycle_stages", "milestone_catalog", "milestone_criteria", "size_classes"),
+    *("health_weights", "journey_milestones", "journeys", "lifecycle_stages", "milestone_criteria", "size_classes"),
     *("sla_targets", "tracking_plan", "business_hours", "holidays", "timezones"),
 )
 LEFT_ALONE = (
     *("activation_milestones", "alert_kinds", "alert_routes", "drift_settings", "drift_thresholds"),
-    *("expansion_bands", "expansion_settings", "lift_targets", "manual_inputs", "opportunity_stages"),
+    *("expansion_bands", "expansion_settings", "lift_targets", "manual_inputs", "milestones", "opportunity_stages"),
     *("play_triggers", "playbooks", "priority_terms", "reject_thresholds", "retention_settings", "retention_windows"),
     *("risk_criteria", "risk_rules", "sync_destinations", "sync_fields", "task_outcomes", "validation_horizons", "volume_rules"),
 )
@@ -114,7 +114,7 @@ def test_an_edit_that_is_not_loaded_is_said_and_changes_nothing(work):
 
 
 SENTENCES = {
-    "catalog": ("milestone_catalog", "Core account configuration is complete"),
+    "catalog": ("milestones", "Core account configuration is complete"),
     "scoring": ("health_metrics", "Share of the modules on offer that are in use"),
     "plays": ("playbooks", "Point to the next setup step"),
     "shared": ("signals", "Mean NPS answer of 180 days"),

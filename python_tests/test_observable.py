@@ -428,7 +428,7 @@ def compare(connection, seeds):
         assert tuple(rest) == expected[account, milestone][4], (account, milestone)
         SEEN[rest[0]] += 1
         SEEN["enters late"] += bool(rest[2])
-    weights = {(row["journey"], row["milestone_id"]): float(row["weight"]) for row in seeds["milestone_catalog"]}
+    weights = {(row["journey"], row["milestone_id"]): float(row["weight"]) for row in seeds["journey_milestones"]}
     journeys = dict(connection.execute("select account_id, journey from int_accounts").fetchall())
     query = "select account_id, date_day, milestone_completion_due from int_milestone_signals"
     for account, date, completion in connection.execute(query).fetchall():

@@ -126,7 +126,7 @@ class Replay:
         self.falls = {
             (row["account_id"], row["date_day"]): row["false_discovery_rate"] for row in table(connection, "from int_risk_falls")
         }
-        self.deadlines = {(row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["milestone_catalog"]}
+        self.deadlines = {(row["journey"], row["milestone_id"]): int(row["deadline_days"]) for row in seeds["journey_milestones"]}
         self.need_seats = {
             row["milestone_id"]
             for row in seeds["milestone_criteria"]

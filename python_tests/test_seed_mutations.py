@@ -24,9 +24,8 @@ CHECKS.remove("configuration_values")
 # Columns whose text is told to people or compared with nothing else, by seed; `description` and `source` everywhere.
 FREE = {
     "activation_milestones": {"persona"},
-    "milestone_catalog": {
-        *("milestone", "persona", "owner", "entry_criteria", "exit_criteria", "data_source", "measurement_frequency"),
-    },
+    "journey_milestones": {"persona"},
+    "milestones": {"milestone", "owner_role", "entry_criteria", "exit_criteria"},
     "tracking_plan": {"event_type", "feature", "module"},
     "arr_scenario_cohorts": {"cohort"},
     "arr_scenarios": {"scenario"},
@@ -66,14 +65,13 @@ FREE = {
 NAMES = {
     *(("journeys", "product_category"), ("playbooks", "play_id"), ("risk_severities", "severity"), ("risk_rules", "rule_id")),
     *(("size_classes", "segment"), ("health_bands", "band"), ("expansion_indicators", "indicator"), ("health_metrics", "metric")),
-    *(("milestone_catalog", "journey"), ("milestone_catalog", "milestone_id"), ("health_model_versions", "model_version")),
+    *(("journey_milestones", "journey"), ("milestones", "milestone_id"), ("health_model_versions", "model_version")),
     *(("event_schemas", "payload_key"), ("tracking_plan", "event_type"), ("lifecycle_stages", "stage")),
     *(("sync_destinations", "destination"), ("exchange_rates", "currency")),
 }
 OPTIONAL = {
-    "milestone_catalog": {
-        *("persona", "entry_criteria", "exit_criteria", "data_source", "measurement_frequency", "expected_ttv_impact_days"),
-    },
+    "journey_milestones": {"persona"},
+    "milestones": {"entry_criteria", "exit_criteria", "expected_ttv_impact_days"},
     "milestone_criteria": {"within_days"},
     "tracking_plan": {"feature", "module", "role", "deep_use_days", "call_result"},
     "sla_targets": {"resolution_hours"},
@@ -105,7 +103,7 @@ OPTIONAL = {
     "sync_values": {"value", "target_value"},
 }
 SIGNED = {
-    *(("milestone_catalog", "expected_ttv_impact_days"), ("milestone_criteria", "threshold"), ("risk_criteria", "threshold")),
+    *(("milestones", "expected_ttv_impact_days"), ("milestone_criteria", "threshold"), ("risk_criteria", "threshold")),
     *(("expansion_rubrics", "from_value"), ("expansion_rubrics", "to_value"), ("expansion_triggers", "threshold")),
     *(("priority_terms", column) for column in ("worth_nothing_at", "worth_all_at", "value_when_null")),
     *(("survey_scales", column) for column in ("lowest", "highest", "detractor_highest", "promoter_lowest")),

@@ -70,7 +70,7 @@ SOUND = {
     ),
     "health_weights": ("model_version, metric, weight", "('v1', 'm', 0.5), ('v1', 'n', 0.5)"),
     "int_account_exclusions": ("account_id, reason", "('c', 'test')"),
-    "milestone_catalog": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
+    "journey_milestones": ("journey, milestone_id", "('j', 'M1'), ('k', 'M2')"),
     "reject_thresholds": ("source, warn_share, fail_share", "('crm', 0.1, 0.1)"),
     "fct_rejected_events": ("source", "('crm')"),
     "signals": ("signal", REGISTER),

@@ -16,7 +16,7 @@ OPINIONS = sorted(name for name, types in SEEDS.items() if any(kind.startswith(N
 
 
 def test_the_folders_hold_the_opinions_that_are_meant():
-    assert {"health_weights", "milestone_catalog", "expansion_rubrics", "playbooks", "risk_rules"} <= set(OPINIONS)
+    assert {"health_weights", "journey_milestones", "expansion_rubrics", "playbooks", "risk_rules"} <= set(OPINIONS)
     assert set(OPINIONS) >= WITHOUT
 
 

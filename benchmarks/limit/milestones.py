@@ -287,12 +287,14 @@ def _rule_times(session: Session, criteria: Criteria) -> None:
 
         select
             accounts.*,
-            milestone_catalog.* exclude (journey),
+            journey_milestones.* exclude (journey, source),
+            milestones.* exclude (milestone_id, source),
             started_on + deadline_days as due_on,
             needs_seats,
             first_seats_on
         from accounts
-        inner join milestone_catalog using (journey)
+        inner join journey_milestones using (journey)
+        inner join milestones using (milestone_id)
         inner join seat_needs using (milestone_id)
         left join first_seats using (account)""",
     )
@@ -517,7 +519,7 @@ def _publish(session: Session) -> None:
             milestone,
             layer,
             persona,
-            owner,
+            owner_role,
             weight,
             case
                 when waived_at is not null then 'waived'

@@ -6,8 +6,12 @@ journeys as (
     select * from {{ ref('journeys') }}
 ),
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+milestones as (
+    select * from {{ ref('milestones') }}
+),
+
+journey_milestones as (
+    select * from {{ ref('journey_milestones') }}
 ),
 
 milestone_criteria as (
@@ -47,58 +51,69 @@ problems as (
     having sum(case when segment = 'any' then 1 else 0 end) = 0
     union all
     select
-        'catalog/milestone_catalog.csv' as file_path,
+        'catalog/journey_milestones.csv' as file_path,
         'journey ' || journey as row_key,
         'the weights sum to ' || cast(sum(weight) as {{ dbt.type_string() }}) || '.' as problem,
         'Change them so that they sum to 1.' as remedy
-    from milestone_catalog
+    from journey_milestones
     group by journey
     having sum(weight) <> 1
     union all
     select
-        'catalog/milestone_catalog.csv' as file_path,
+        'catalog/journey_milestones.csv' as file_path,
         'journey ' || journey as row_key,
         'it has ' || cast(count(*) as {{ dbt.type_string() }}) || ' milestones.' as problem,
         'Keep at most 10.' as remedy
-    from milestone_catalog
+    from journey_milestones
     group by journey
     having count(*) > 10
     union all
-    select distinct
-        'catalog/milestone_catalog.csv' as file_path,
-        'milestone_id ' || milestone_catalog.milestone_id as row_key,
+    select
+        'catalog/milestones.csv' as file_path,
+        'milestone_id ' || milestones.milestone_id as row_key,
+        'it is in no journey.' as problem,
+        'Add it to journey_milestones.csv, or remove it here and from milestone_criteria.csv.'
+            as remedy
+    from milestones
+    left join journey_milestones
+        on milestones.milestone_id = journey_milestones.milestone_id
+    where journey_milestones.milestone_id is null
+    union all
+    select
+        'catalog/milestones.csv' as file_path,
+        'milestone_id ' || milestones.milestone_id as row_key,
         'no exit criterion.' as problem,
         'Add a row of phase exit to milestone_criteria.csv.' as remedy
-    from milestone_catalog
+    from milestones
     left join milestone_criteria
         on
-            milestone_catalog.milestone_id = milestone_criteria.milestone_id
+            milestones.milestone_id = milestone_criteria.milestone_id
             and milestone_criteria.phase = 'exit'
     where milestone_criteria.milestone_id is null
     union all
     select
-        'catalog/milestone_catalog.csv' as file_path,
-        'journey ' || milestone_catalog.journey || ', milestone_id '
-        || milestone_catalog.milestone_id as row_key,
-        'it belongs to ' || milestone_catalog.persona
+        'catalog/journey_milestones.csv' as file_path,
+        'journey ' || journey_milestones.journey || ', milestone_id '
+        || journey_milestones.milestone_id as row_key,
+        'it belongs to ' || journey_milestones.persona
         || ', and no exit criterion asks for what users of this persona did.' as problem,
         'Set by_persona to true on one in milestone_criteria.csv, or leave persona blank.' as remedy
-    from milestone_catalog
+    from journey_milestones
     inner join milestone_criteria
         on
-            milestone_catalog.milestone_id = milestone_criteria.milestone_id
+            journey_milestones.milestone_id = milestone_criteria.milestone_id
             and milestone_criteria.phase = 'exit'
-    where milestone_catalog.persona is not null
+    where journey_milestones.persona is not null
     group by
-        milestone_catalog.journey, milestone_catalog.milestone_id, milestone_catalog.persona
+        journey_milestones.journey, journey_milestones.milestone_id, journey_milestones.persona
     having max(case when milestone_criteria.by_persona then 1 else 0 end) = 0
     union all
     select
-        'catalog/milestone_catalog.csv' as file_path,
+        'catalog/milestones.csv' as file_path,
         'milestone_id ' || milestone_id as row_key,
         'a vertical bar divides account and milestone in the keys of the sync.' as problem,
         'Name the milestone without it.' as remedy
-    from milestone_catalog
+    from milestones
     where milestone_id like '%|%'
     union all
     select
@@ -135,15 +150,15 @@ problems as (
     from activation_milestones
     inner join journeys
         on activation_milestones.product_category = journeys.product_category
-    left join milestone_catalog
+    left join journey_milestones
         on
-            journeys.journey = milestone_catalog.journey
-            and activation_milestones.milestone_id = milestone_catalog.milestone_id
+            journeys.journey = journey_milestones.journey
+            and activation_milestones.milestone_id = journey_milestones.milestone_id
     group by
         activation_milestones.product_category,
         activation_milestones.persona,
         activation_milestones.milestone_id
-    having count(milestone_catalog.milestone_id) = 0
+    having count(journey_milestones.milestone_id) = 0
     union all
     select
         'catalog/activation_milestones.csv' as file_path,

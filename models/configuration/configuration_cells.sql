@@ -1,5 +1,5 @@
 {%- set seeds = [
-    'activation_milestones', 'journeys', 'milestone_catalog', 'milestone_criteria',
+    'activation_milestones', 'journey_milestones', 'journeys', 'milestone_criteria', 'milestones',
     'tracking_plan', 'arr_scenario_cohorts', 'arr_scenario_steps', 'arr_scenarios',
     'expansion_bands', 'expansion_horizons', 'expansion_indicators', 'expansion_rubrics',
     'expansion_settings', 'expansion_signals', 'expansion_triggers', 'alert_kinds',

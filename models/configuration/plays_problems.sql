@@ -14,8 +14,8 @@ risk_severities as (
     select * from {{ ref('risk_severities') }}
 ),
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+milestones as (
+    select * from {{ ref('milestones') }}
 ),
 
 alert_kinds as (
@@ -83,13 +83,13 @@ problems as (
         'plays/risk_criteria.csv' as file_path,
         'rule_id ' || rule_id || ', subject ' || subject as row_key,
         'unknown milestone ' || subject || '.' as problem,
-        'Use any, due_by:<day> or a milestone_id of milestone_catalog.csv.' as remedy
+        'Use any, due_by:<day> or a milestone_id of milestones.csv.' as remedy
     from risk_criteria
     where
         measure = 'milestone_days_overdue'
         and subject <> 'any'
         and not {{ matches('subject', '^due_by:[0-9]{1,4}$') }}
-        and subject not in (select milestone_catalog.milestone_id from milestone_catalog)
+        and subject not in (select milestones.milestone_id from milestones)
     union all
     select
         'plays/risk_criteria.csv' as file_path,

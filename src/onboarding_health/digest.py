@@ -15,9 +15,9 @@ from .warehouse import opened_or_exit
 
 MARK = "<!-- digest of onboarding_health -->"
 NO_OWNER = "_no_owner.md"
-NEWS_DAYS = 7
+NEWS_DAYS, SOON_DAYS = 7, 7
 # What fits one page: a morning's work and the worst of the rest; what is beyond is counted.
-TASKS_SHOWN, OTHERS_SHOWN, NEWS_SHOWN, ACCOUNTS_SHOWN = 7, 5, 6, 15
+TASKS_SHOWN, OTHERS_SHOWN, MILESTONES_SHOWN, NEWS_SHOWN, ACCOUNTS_SHOWN = 7, 5, 5, 6, 15
 
 ACCOUNTS = """
     select
@@ -50,6 +50,15 @@ TASKS = """
     from fct_interventions
     where status in ('open', 'overdue')
     order by priority_rank, task_id
+"""
+MILESTONES = """
+    select
+        account_id, milestones.milestone, milestones.description, milestones.owner_role, milestones.entry_criteria,
+        milestones.exit_criteria, milestones.expected_ttv_impact_days, due_on, status
+    from fct_milestones
+    inner join milestones using (milestone_id)
+    where status in ('not_due', 'pending')
+    order by due_on, account_id, milestone_id
 """
 
 
@@ -153,6 +162,34 @@ def _others(tasks: list[dict], accounts: dict[str, dict], timezone: str) -> list
     return ["", "## With others", "", *lines, *([f"- and {_count(hidden, 'more task')}"] if hidden else [])] if tasks else []
 
 
+def _effect(days: int | None) -> str:
+    """What a milestone is expected to do to the time to value, where somebody says."""
+    if not days:
+        return ""
+    return f" Expected to make the time to value {_count(abs(days), 'day')} {'shorter' if days < 0 else 'longer'}."
+
+
+def _milestones(milestones: list[dict], accounts: dict[str, dict], soon: datetime.date) -> list[str]:
+    """The open milestones that are due soon, in words: what they mean, who sees to them and what is missing."""
+    lines = []
+    for milestone in milestones[:MILESTONES_SHOWN]:
+        words = [f"{_plain(milestone['description']).rstrip('.')}."] if milestone["description"] else []
+        if milestone["status"] == "not_due" and milestone["entry_criteria"]:
+            words.append(f"Not begun; it waits for: {_plain(milestone['entry_criteria']).rstrip('.')}.")
+        if milestone["exit_criteria"]:
+            words.append(f"Reached when: {_plain(milestone['exit_criteria']).rstrip('.')}.")
+        name, role = (_plain(milestone[column].replace("_", " ")) for column in ("milestone", "owner_role"))
+        lines.append(
+            f"- {_name(accounts[milestone['account_id']])}: **{name}**, due {_day(milestone['due_on'])}, with the {role}. "
+            + " ".join(words)
+            + _effect(milestone["expected_ttv_impact_days"])
+        )
+    hidden = len(milestones) - len(lines)
+    if hidden:
+        lines.append(f"- and {_count(hidden, 'more milestone')}; see fct_milestones")
+    return ["", f"## Milestones due by {_day(soon)}", "", *lines] if lines else []
+
+
 def _now(task: dict, account: dict) -> str:
     """The band of today, where a task was asked for by another one."""
     if task["band"] is None or account["band"] is None or task["band"] == account["band"]:
@@ -237,7 +274,7 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """
     rows = _rows(connection, ACCOUNTS)
     risks, alerts = (_by_account(_rows(connection, query)) for query in (RISKS, ALERTS))
-    all_tasks = _rows(connection, TASKS)
+    all_tasks, all_milestones = _rows(connection, TASKS), _rows(connection, MILESTONES)
     owners = {row["owner_id"]: row for row in _rows(connection, OWNERS)}
     pages = {}
     for owner_id in sorted({row["owner_id"] for row in rows}, key=lambda owner: (owner is None, owner)):
@@ -249,7 +286,9 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
         mine = [task for task in tasks if task["owner_role"] == owner["owner_role"]]
         theirs = [task for task in tasks if task["owner_role"] != owner["owner_role"]]
         live = [row for row in own if not row["churned_on"]]
-        since = as_of - datetime.timedelta(days=NEWS_DAYS)
+        since, soon = as_of - datetime.timedelta(days=NEWS_DAYS), as_of + datetime.timedelta(days=SOON_DAYS)
+        ids = {row["account_id"] for row in live}
+        milestones = [row for row in all_milestones if row["account_id"] in ids and row["due_on"] <= soon]
         if not live and not tasks and not any(row["churned_on"] > since for row in own):
             continue
         bands = [_standing(row) for row in live]
@@ -268,6 +307,7 @@ def digests(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
             "## To do today",
             *_tasks(mine, accounts, as_of, owner["timezone"]),
             *_others(theirs, accounts, owner["timezone"]),
+            *_milestones(milestones, accounts, soon),
             "",
             f"## What changed since {_day(since)}",
             *_news(own, alerts, as_of),

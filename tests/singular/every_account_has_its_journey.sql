@@ -4,8 +4,8 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+journey_milestones as (
+    select * from {{ ref('journey_milestones') }}
 ),
 
 milestones as (
@@ -15,11 +15,11 @@ milestones as (
 intended as (
     select
         accounts.account_id,
-        milestone_catalog.journey,
-        milestone_catalog.milestone_id
+        journey_milestones.journey,
+        journey_milestones.milestone_id
     from accounts
-    inner join milestone_catalog
-        on accounts.journey = milestone_catalog.journey
+    inner join journey_milestones
+        on accounts.journey = journey_milestones.journey
 ),
 
 compared as (

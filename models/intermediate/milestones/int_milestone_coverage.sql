@@ -8,8 +8,8 @@ build_moment as (
     select * from {{ ref('base_build_moment') }}
 ),
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+journey_milestones as (
+    select * from {{ ref('journey_milestones') }}
 ),
 
 exit_criteria as (
@@ -107,14 +107,14 @@ stretches as (
 -- Milestones that rest on no stream are always observed.
 always_observed_milestones as (
     select distinct
-        milestone_catalog.milestone_id,
+        journey_milestones.milestone_id,
         cast('0001-01-01' as date) as observed_from,
         build_moment.as_of as observed_until,
         build_moment.over_on as complete_through
-    from milestone_catalog
+    from journey_milestones
     cross join build_moment
     left join subject_counts
-        on milestone_catalog.milestone_id = subject_counts.milestone_id
+        on journey_milestones.milestone_id = subject_counts.milestone_id
     where subject_counts.milestone_id is null
 ),
 

@@ -4,8 +4,8 @@
 
 with
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+journey_milestones as (
+    select * from {{ ref('journey_milestones') }}
 ),
 
 milestone_criteria as (
@@ -15,12 +15,12 @@ milestone_criteria as (
 
 criteria as (
     select
-        milestone_catalog.journey,
+        journey_milestones.journey,
         milestone_criteria.*,
-        case when milestone_criteria.by_persona then milestone_catalog.persona end as persona
+        case when milestone_criteria.by_persona then journey_milestones.persona end as persona
     from milestone_criteria
-    inner join milestone_catalog
-        on milestone_criteria.milestone_id = milestone_catalog.milestone_id
+    inner join journey_milestones
+        on milestone_criteria.milestone_id = journey_milestones.milestone_id
 ),
 
 -- subject and counted together name a running total, which all criteria with the same two words

@@ -24,8 +24,8 @@ coverage as (
     from {{ ref('int_milestone_coverage') }}
 ),
 
-milestone_catalog as (
-    select * from {{ ref('milestone_catalog') }}
+journey_milestones as (
+    select * from {{ ref('journey_milestones') }}
 ),
 
 milestone_criteria as (
@@ -63,22 +63,19 @@ planned_milestones as (
         onboardings.started_on,
         accounts.ended_on,
         accounts.churned_on,
-        milestone_catalog.milestone_id,
-        milestone_catalog.milestone,
-        milestone_catalog.layer,
-        milestone_catalog.persona,
-        milestone_catalog.owner,
-        milestone_catalog.weight,
-        {{ add_days('onboardings.started_on', 'milestone_catalog.deadline_days') }} as due_on,
+        journey_milestones.milestone_id,
+        journey_milestones.persona,
+        journey_milestones.weight,
+        {{ add_days('onboardings.started_on', 'journey_milestones.deadline_days') }} as due_on,
         seat_needs.needs_seats,
         first_seats.first_seats_on
     from onboardings
     inner join accounts
         on onboardings.account_id = accounts.account_id
-    inner join milestone_catalog
-        on onboardings.journey = milestone_catalog.journey
+    inner join journey_milestones
+        on onboardings.journey = journey_milestones.journey
     inner join seat_needs
-        on milestone_catalog.milestone_id = seat_needs.milestone_id
+        on journey_milestones.milestone_id = seat_needs.milestone_id
     left join first_seats
         on accounts.account_id = first_seats.account_id
 ),

@@ -18,6 +18,10 @@ achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
+milestones as (
+    select * from {{ ref('milestones') }}
+),
+
 signals as (
     select * from {{ ref('signals') }}
 ),
@@ -74,7 +78,7 @@ dues as (
         seen_criteria.seen,
         seen_criteria.condition_number,
         {{ days_between('achievements.due_on', 'seen_criteria.seen_on') }} as days_overdue,
-        {{ joined_texts("replace(achievements.milestone, '_', ' ')", separator=', ') }}
+        {{ joined_texts("replace(milestones.milestone, '_', ' ')", separator=', ') }}
             as milestones
     from seen_criteria
     inner join achievements
@@ -85,6 +89,8 @@ dues as (
                     then greatest(achievements.due_on, achievements.first_seats_on)
                 else achievements.due_on
             end = seen_criteria.occasion_on
+    inner join milestones
+        on achievements.milestone_id = milestones.milestone_id
     where
         seen_criteria.measure = 'milestone_days_overdue'
         and (

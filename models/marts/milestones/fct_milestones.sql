@@ -6,9 +6,24 @@ achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
-milestones_with_status as (
+milestones as (
+    select * from {{ ref('milestones') }}
+),
+
+described_milestones as (
     select
         achievements.*,
+        milestones.milestone,
+        milestones.layer,
+        milestones.owner_role
+    from achievements
+    inner join milestones
+        on achievements.milestone_id = milestones.milestone_id
+),
+
+milestones_with_status as (
+    select
+        described_milestones.*,
         case
             when waived_at is not null then 'waived'
             when {{ day_of('achieved_at') }} <= due_on then 'achieved'
@@ -20,10 +35,10 @@ milestones_with_status as (
             when entered_at is not null then 'pending'
             else 'not_due'
         end as status
-    from achievements
+    from described_milestones
 ),
 
-milestones as (
+account_milestones as (
     select
         account_id,
         milestone_id,
@@ -31,7 +46,7 @@ milestones as (
         milestone,
         layer,
         persona,
-        owner,
+        owner_role,
         weight,
         status,
         entered_at,
@@ -49,4 +64,4 @@ milestones as (
     from milestones_with_status
 )
 
-select * from milestones
+select * from account_milestones

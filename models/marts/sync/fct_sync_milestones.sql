@@ -15,7 +15,7 @@ current_objects as (
         journey,
         milestone,
         persona,
-        owner as owner_role,
+        owner_role,
         status,
         due_on,
         {{ day_of('achieved_at') }} as achieved_on,

@@ -15,7 +15,7 @@ due_milestones as (
         accounts.segment,
         milestones.journey,
         milestones.milestone,
-        milestones.owner,
+        milestones.owner_role,
         milestones.status,
         milestones.days_late
     from milestones
@@ -30,7 +30,7 @@ milestone_counts as (
     select
         journey,
         milestone,
-        owner,
+        owner_role,
         segment,
         count(*) as accounts,
         sum(case when status = 'achieved' then 1 else 0 end) as on_time,
@@ -38,7 +38,7 @@ milestone_counts as (
         sum(case when status = 'overdue' then 1 else 0 end) as overdue,
         avg(case when status = 'achieved_late' then days_late end) as mean_days_late
     from due_milestones
-    group by journey, milestone, owner, segment
+    group by journey, milestone, owner_role, segment
 )
 
 select

@@ -1,15 +1,10 @@
 """Another dbt project installs this one: with schemas, a seed, an incremental model and a dim_accounts of its own."""
 
-import os
 import shutil
-import subprocess
-import sys
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import duckdb
+import package
 import pytest
-import warehouse
 from warehouse import PROJECT
 
 pytestmark = pytest.mark.slow
@@ -17,35 +12,17 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory):
-    """A copy of the example project, with this one as its package and streams of two accounts; `dbt deps` has run."""
+    """A copy of the example project, with raw files of two accounts."""
     folder = tmp_path_factory.mktemp("package") / "consumer"
-    shutil.copytree(PROJECT / "python_tests" / "consumer", folder)
-    (folder / "packages.yml").write_text(f"packages:\n  - local: {PROJECT}\n")
-    moment = datetime(2025, 3, 3, 9)
-    rows = [
-        {"event_id": account, "event_type": "account_created", "account_id": account, "user_id": None, "payload": "{}"}
-        | {"occurred_at": moment, "loaded_at": moment + timedelta(days=1)}
-        for account in "ab"
-    ]
-    for stream, frame in warehouse.raw_frames({"crm": rows}).items():
+    package.install(folder)
+    for stream, frame in package.raw_frames().items():
         (folder / "raw" / stream).mkdir(parents=True)
         frame.to_parquet(folder / "raw" / stream / "a.parquet")
-    assert dbt(folder, "deps").returncode == 0
     return folder
 
 
-def dbt(folder, *arguments):
-    """Run dbt in the consumer's folder; returns the finished process with its text."""
-    environment = os.environ | {"CONSUMER_WAREHOUSE": str(folder / "consumer.duckdb"), "PYTHONPATH": str(PROJECT / "src")}
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
 def build(folder):
-    options = ["--exclude-resource-type", "unit_test", "test", "--vars", f"{{raw_path: {folder / 'raw'}}}"]
-    finished = dbt(folder, "build", *options)
-    assert finished.returncode == 0, finished.stdout
-    return finished.stdout
+    return package.build(folder, f"{{raw_path: {folder / 'raw'}}}")
 
 
 def rows(folder, query):
@@ -76,6 +53,6 @@ def test_a_cell_that_does_not_fit_is_named_there_too(consumer):
     weights = seeds / "seeds" / "scoring" / "health_weights.csv"
     weights.write_text(weights.read_text().replace("0.15", "a lot", 1))
     (consumer / "packages.yml").write_text("packages:\n  - local: package\n")
-    assert dbt(consumer, "deps").returncode == 0
-    finished = dbt(consumer, "seed", "--select", "health_weights", "--vars", f"{{raw_path: {consumer / 'raw'}}}")
+    assert package.dbt(consumer, "deps").returncode == 0
+    finished = package.dbt(consumer, "seed", "--select", "health_weights", "--vars", f"{{raw_path: {consumer / 'raw'}}}")
     assert finished.returncode != 0 and "scoring/health_weights.csv, line" in finished.stdout, finished.stdout

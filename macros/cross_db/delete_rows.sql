@@ -48,16 +48,22 @@
 {% endmacro %}
 
 {#- Partitions an incremental model by the month of the date that its meta.incremental_by names. Partitions by day would be too many
-    small files for a company of any size that one session builds. -#}
+    small files for a company of any size that one session builds. Models of a project that installs this one go through here too, and
+    see the macros of a package by its name only. -#}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
-    {% if incremental_by() %}
-        {% set compiled_code = 'select *, left(cast(' ~ incremental_by() ~ ' as string), 7) as partition_month from (\n' ~ compiled_code ~ '\n)' %}
+    {% if onboarding_health.incremental_by() %}
+        {% set month = 'left(cast(' ~ onboarding_health.incremental_by() ~ ' as string), 7)' %}
+        {% set compiled_code = 'select *, ' ~ month ~ ' as partition_month from (\n' ~ compiled_code ~ '\n)' %}
     {% endif %}
     {{ return(dbt.spark__create_table_as(temporary, relation, compiled_code, language)) }}
 {% endmacro %}
 
 {% macro spark__partition_cols(label, required=false) -%}
-    {%- if incremental_by() -%} {{ label }} (partition_month) {%- endif -%}
+    {%- if onboarding_health.incremental_by() -%}
+        {{ label }} (partition_month)
+    {%- else -%}
+        {{ dbt.spark__partition_cols(label, required) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro incremental_by() %}{{ return(model.config.meta.get('incremental_by') if model.resource_type == 'model') }}{% endmacro %}

@@ -47,7 +47,7 @@ sys.exit(2 if result.exception else not result.success)
 
 
 def examples(number: int) -> int:
-    """How many drawn examples a test has: so many, times EXAMPLES (1: as CI runs them), and at least one."""
+    """How many drawn examples a test has: so many, times EXAMPLES (1; 0.5 in CI), and at least one."""
     return max(1, round(number * float(os.environ.get("EXAMPLES", "1"))))
 
 

@@ -1,5 +1,5 @@
-{#- The columns together name one row, and none of them is null. Name and argument are those of dbt-utils, by which dbt and other tools
-    know a key; dbt-utils lets nulls pass. -#}
+{#- The columns together name one row, and none of them is null. Name and argument are those of
+    dbt-utils, by which dbt and other tools know a key; dbt-utils lets nulls pass. -#}
 {% test unique_combination_of_columns(model, combination_of_columns) %}
 
 select

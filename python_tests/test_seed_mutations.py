@@ -25,7 +25,7 @@ CHECKS.remove("configuration_values")
 FREE = {
     "activation_milestones": {"persona"},
     "journey_milestones": {"persona"},
-    "milestones": {"milestone", "owner_role", "entry_criteria", "exit_criteria"},
+    "milestones": {"milestone", "entry_criteria", "exit_criteria"},
     "tracking_plan": {"event_type", "feature", "module"},
     "arr_scenario_cohorts": {"cohort"},
     "arr_scenarios": {"scenario"},
@@ -67,12 +67,13 @@ NAMES = {
     *(("size_classes", "segment"), ("health_bands", "band"), ("expansion_indicators", "indicator"), ("health_metrics", "metric")),
     *(("journey_milestones", "journey"), ("milestones", "milestone_id"), ("health_model_versions", "model_version")),
     *(("event_schemas", "payload_key"), ("tracking_plan", "event_type"), ("lifecycle_stages", "stage")),
-    *(("sync_destinations", "destination"), ("exchange_rates", "currency")),
+    *(("sync_destinations", "destination"), ("exchange_rates", "currency"), ("owner_turns", "owner_role")),
 }
 OPTIONAL = {
     "journey_milestones": {"persona"},
     "milestones": {"entry_criteria", "exit_criteria", "expected_ttv_impact_days"},
     "milestone_criteria": {"within_days"},
+    "stop_evidence": {"lookback_days"},
     "tracking_plan": {"feature", "module", "role", "deep_use_days", "call_result"},
     "sla_targets": {"resolution_hours"},
     "expansion_rubrics": {"from_value", "to_value"},

@@ -1,0 +1,162 @@
+{%- set of_curve = 'over (partition by curve_key order by day)' %}
+
+-- Kaplan-Meier curves of the days until a step is reached, with log-log Greenwood intervals. Churn,
+-- a waiver and the last day that is seen censor. One row per slice, journey, step, kind of wait and
+-- day on which a wait ends.
+with
+
+slices as (
+    select
+        slices.*,
+        least(followed_on, coalesce(waived_on, followed_on)) as followed_to
+    from {{ ref('int_onboarding_slices') }} as slices
+    where is_followed
+),
+
+-- since_start: from the start to the step. at_step: from the day on which it became the first open
+-- step; who had reached it by then did not wait. from_step_before: from the day on which all steps
+-- before it were reached; who had reached it by then waited 0 days.
+waits as (
+    select
+        'since_start' as kind,
+        dimension,
+        dimension_value,
+        journey,
+        step_number,
+        milestone_id,
+        started_on as waits_from,
+        followed_to,
+        reached_on
+    from slices
+    where dimension in ('all', 'segment')
+    union all
+    select
+        'at_step' as kind,
+        dimension,
+        dimension_value,
+        journey,
+        step_number,
+        milestone_id,
+        arrived_on as waits_from,
+        followed_to,
+        reached_on
+    from slices
+    where
+        dimension in ('all', 'segment')
+        and none_open_before
+        and coalesce(reached_on > arrived_on, true)
+    union all
+    select
+        'from_step_before' as kind,
+        dimension,
+        dimension_value,
+        journey,
+        step_number,
+        milestone_id,
+        arrived_on as waits_from,
+        followed_to,
+        reached_on
+    from slices
+    where all_reached_before
+),
+
+ended_waits as (
+    select
+        kind || '|' || dimension || '|' || dimension_value || '|' || journey || '|' || milestone_id
+            as curve_key,
+        waits.*,
+        greatest(
+            {{ days_between(
+                'waits_from', 'least(followed_to, coalesce(reached_on, followed_to))'
+            ) }}, 0
+        ) as day,
+        case when reached_on <= followed_to then 1 else 0 end as is_reached
+    from waits
+    where followed_to >= waits_from
+),
+
+days as (
+    select
+        curve_key,
+        kind,
+        dimension,
+        dimension_value,
+        journey,
+        step_number,
+        milestone_id,
+        day,
+        sum(is_reached) as reached,
+        count(*) as leaving
+    from ended_waits
+    group by
+        curve_key, kind, dimension, dimension_value, journey, step_number, milestone_id, day
+),
+
+days_with_risk_sets as (
+    select
+        days.*,
+        sum(leaving) over (partition by curve_key)
+        - sum(leaving) {{ of_curve }} + leaving as at_risk,
+        sum(reached) {{ of_curve }} as reached_so_far
+    from days
+),
+
+log_sums as (
+    select
+        days_with_risk_sets.*,
+        at_risk + reached_so_far - reached as known,
+        sum(
+            case
+                when reached < at_risk
+                    then ln({{ as_double('at_risk - reached') }} / at_risk)
+                else 0
+            end
+        ) {{ of_curve }} as log_survival,
+        sum(
+            case
+                when reached < at_risk
+                    then {{ as_double('reached') }}
+                        / ({{ as_double('at_risk') }} * (at_risk - reached))
+                else 0
+            end
+        ) {{ of_curve }} as greenwood,
+        max(case when reached = at_risk then 1 else 0 end) {{ of_curve }} as is_exhausted
+    from days_with_risk_sets
+),
+
+spreads as (
+    select
+        log_sums.*,
+        case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
+        {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
+    from log_sums
+),
+
+step_curves as (
+    select
+        curve_key,
+        kind,
+        dimension,
+        dimension_value,
+        journey,
+        step_number,
+        milestone_id,
+        cast(day as integer) as day,
+        cast(at_risk as bigint) as at_risk,
+        cast(reached as bigint) as reached,
+        cast(known as bigint) as known,
+        {{ round_half_up('survival_estimate', 10) }} as survival,
+        case
+            when is_exhausted = 1 then null
+            when log_survival = 0 then 1
+            else {{ round_half_up('power(survival_estimate, exp(spread))', 10) }}
+        end as survival_lower,
+        case
+            when is_exhausted = 1 then null
+            when log_survival = 0 then 1
+            else {{ round_half_up('power(survival_estimate, exp(-spread))', 10) }}
+        end as survival_upper
+    from spreads
+)
+
+select * from step_curves

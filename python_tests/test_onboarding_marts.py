@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 
 import duckdb
 import pandas as pd
-import pytest
 import warehouse
 from lifelines import KaplanMeierFitter
 from lifelines.utils import median_survival_times
@@ -117,7 +116,7 @@ def step_waits(onboardings):
 
 
 def forecast(value, cohorts):
-    """The days (earliest, median, latest) of first value of who waits still, how many had waited so long, or why there are none."""
+    """Days (earliest, median, latest) to first value of who still waits, how many had waited so long, or why there are none."""
     waited, n, days = int(value["followed_days"]), 0, {}
     for segment in (value["segment"], "all"):
         members = cohorts.get(("all", None, "primary", segment, value["product_category"]))
@@ -427,24 +426,22 @@ def test_heatmap(dirty_house):
 
 def test_the_field_guides_funnel():
     """Of 1000 accounts 1000, 800, 500 and 600 reach the steps; 450 of the 600 did all before, so the funnel never widens."""
-    start, steps = datetime.date(2024, 1, 1), []
+    start, rows_of_steps = datetime.date(2024, 1, 1), []
+    names = ("sign_up", "tutorial", "import", "activation")
     for number in range(1000):
         reaches = True, number < 800, number < 500, number < 450 or number >= 850
-        for step, (milestone, reached) in enumerate(zip(("sign_up", "tutorial", "import", "activation"), reaches, strict=True), 1):
+        for step, (name, reached) in enumerate(zip(names, reaches, strict=True), 1):
             reached_on = start + step * DAY if reached else None
-            steps.append((
-                f"a{number}", 1, "j", "smb", "api", None, start, None, start + 100 * DAY, f"M{step}", milestone, "admin",
-                start + 7 * step * DAY, True, True, None, reached_on, start + 100 * DAY, step, start + 100 * DAY,
-                not reached, reached_on,
-            ))  # fmt: skip
-    columns = (
-        "account_id, onboarding_number, journey, segment, product_category, variant, started_on, churned_on, ended_on, "
-        "milestone_id, milestone, persona, due_on, is_observable, is_followed, waived_on, reached_on, seen_until, step_number, "
-        "followed_on, is_open, passed_on"
-    ).split(", ")
-    steps = pd.DataFrame(steps, columns=columns)
-    steps["is_judged"] = True
-    dates = [column for column in columns if column.endswith("_on") or column == "seen_until"]
+            rows_of_steps.append({
+                "account_id": f"a{number}", "onboarding_number": 1, "journey": "j", "segment": "smb", "product_category": "api",
+                "variant": "none", "started_on": start, "churned_on": None, "ended_on": start + 100 * DAY,
+                "milestone_id": f"M{step}", "milestone": name, "persona": "admin", "due_on": start + 7 * step * DAY,
+                "is_observable": True, "is_followed": True, "is_judged": True, "waived_on": None, "reached_on": reached_on,
+                "seen_until": start + 100 * DAY, "step_number": step, "followed_on": start + 100 * DAY,
+                "is_open": not reached, "passed_on": reached_on,
+            })  # fmt: skip
+    steps = pd.DataFrame(rows_of_steps)
+    dates = [column for column in steps.columns if column.endswith("_on") or column == "seen_until"]
     kept = ", ".join(column for column in steps.columns if column not in dates)
     with duckdb.connect(":memory:") as connection:
         connection.register("drawn", steps)

@@ -4,6 +4,7 @@ simulated company with every defect; and the field guide's funnel of 1000 accoun
 import datetime
 import warnings
 from collections import Counter, defaultdict
+from fractions import Fraction
 
 import duckdb
 import pandas as pd
@@ -287,21 +288,22 @@ def interval(successes, trials):
 
 
 def median_of(waits):
-    """(median, lower, upper) of Kaplan and Meier, or why there is none."""
-    fitter = curve(waits) if waits else None
-    survival = fitter.survival_function_["KM_estimate"] if waits else pd.Series(dtype=float)
-    half = next((int(day) for day, share in survival.items() if share <= 0.5 + 1e-9 and day in {w[0] for w in waits}), None)
+    """(median, lower, upper, None) of Kaplan and Meier, or three None and why there is no median."""
+    left, half = Fraction(1), None
+    for day in sorted({days for days, _ in waits}):
+        left *= 1 - Fraction(sum(wait == (day, True) for wait in waits), sum(days >= day for days, _ in waits))
+        if left <= Fraction(1, 2):
+            half = day
+            break
     if half is None:
         return None, None, None, "not half of them have reached it so far"
     if known(waits, half) < LEAST:
         return None, None, None, f"too few accounts: {known(waits, half)}, needs {LEAST}"
-    bounds = fitter.confidence_interval_
-    exhausted = survival <= 1e-12
-    bounds = bounds.mask(exhausted, 0.0).fillna(1.0)  # no interval where nobody is left: S is 0; none before the first event: 1
-    found = []
-    for bound in median_survival_times(bounds).iloc[0]:
-        found.append(None if bound == float("inf") else int(bound))
-    return half, *found, None
+    fitter = curve(waits)
+    nobody_is_left = fitter.survival_function_["KM_estimate"] <= 1e-12
+    bounds = fitter.confidence_interval_.mask(nobody_is_left, 0.0).fillna(1.0)  # lifelines has none there, nor before an event
+    lower, upper = (None if bound == float("inf") else int(bound) for bound in median_survival_times(bounds).iloc[0])
+    return half, lower, upper, None
 
 
 def replay_funnel(connection, onboardings):

@@ -47,7 +47,7 @@ sliced_steps as (
 steps_with_horizon as (
     select
         sliced_steps.*,
-        {{ add_days('due_on', 'onboarding_settings.funnel_grace_days') }} as horizon_on
+        {{ add_days('sliced_steps.due_on', 'onboarding_settings.funnel_grace_days') }} as horizon_on
     from sliced_steps
     cross join onboarding_settings
 ),

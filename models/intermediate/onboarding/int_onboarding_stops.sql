@@ -143,7 +143,10 @@ ordered_evidence as (
         all_evidence.*,
         row_number() over (
             partition by all_evidence.account_id, all_evidence.milestone_id
-            order by stop_evidence.preference, all_evidence.seen_on desc, all_evidence.seen
+            order by
+                stop_evidence.preference asc,
+                all_evidence.seen_on desc,
+                all_evidence.seen asc
         ) as place
     from all_evidence
     inner join stop_evidence

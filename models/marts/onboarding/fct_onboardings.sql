@@ -1,3 +1,4 @@
+{%- set kinds = ['since_start', 'at_step'] %}
 {%- set quantiles = {'earliest': 0.75, 'median': 0.50, 'latest': 0.25} %}
 
 -- Where each onboarding stands on its last day: progress, the step it is at, whose turn it is, its
@@ -159,51 +160,77 @@ peer_shares as (
     select
         account_id,
         onboarding_number,
-        {%- for kind in ['since_start', 'at_step'] %}
+        {%- for kind in kinds %}
         {%- for dimension in ['segment', 'all'] %}
         max(case when kind = '{{ kind }}' and dimension = '{{ dimension }}' then known end)
             as {{ kind }}_known_{{ dimension }},
         max(case when kind = '{{ kind }}' and dimension = '{{ dimension }}' then reached_share end)
-            as {{ kind }}_share_{{ dimension }}{{ ',' if not (loop.last and kind == 'at_step') }}
+            as {{ kind }}_share_{{ dimension }},
         {%- endfor %}
         {%- endfor %}
+        count(kind) as curves
     from plans_with_curves
     group by account_id, onboarding_number
 ),
 
--- Like accounts are those of the journey and segment; of the journey where these are too few.
-plans_with_peers as (
+peer_shares_with_settings as (
     select
-        plans_with_step.*,
+        peer_shares.*,
         milestone_settings.min_at_risk,
         onboarding_settings.behind_share,
-        onboarding_settings.stuck_share,
-        case
-            when since_start_known_segment >= milestone_settings.min_at_risk
-                then 'journey and segment'
-            when since_start_known_all is not null then 'journey'
-        end as like_accounts,
-        {%- for kind in ['since_start', 'at_step'] %}
-        {%- for column in ['known', 'share'] %}
-        case
-            when since_start_known_segment >= milestone_settings.min_at_risk
-                then {{ kind }}_{{ column }}_segment
-            else {{ kind }}_{{ column }}_all
-        end as {{ kind }}_{{ column }}{{ ',' if not (loop.last and kind == 'at_step') }}
-        {%- endfor %}
-        {%- endfor %}
-    from plans_with_step
-    inner join peer_shares
-        on
-            plans_with_step.account_id = peer_shares.account_id
-            and plans_with_step.onboarding_number = peer_shares.onboarding_number
+        onboarding_settings.stuck_share
+    from peer_shares
     cross join milestone_settings
     cross join onboarding_settings
 ),
 
+-- Like accounts are those of the journey and segment; of the journey where these are too few.
+paces as (
+    select
+        account_id,
+        onboarding_number,
+        min_at_risk,
+        behind_share,
+        stuck_share,
+        case
+            when since_start_known_segment >= min_at_risk then 'journey and segment'
+            when since_start_known_all is not null then 'journey'
+        end as like_accounts,
+        {%- for kind in kinds %}
+        case
+            when since_start_known_segment >= min_at_risk then {{ kind }}_known_segment
+            else {{ kind }}_known_all
+        end as {{ kind }}_known,
+        case
+            when since_start_known_segment >= min_at_risk then {{ kind }}_share_segment
+            else {{ kind }}_share_all
+        end as {{ kind }}_share,
+        {%- endfor %}
+        curves
+    from peer_shares_with_settings
+),
+
+plans_with_pace as (
+    select
+        plans_with_step.*,
+        paces.min_at_risk,
+        paces.behind_share,
+        paces.stuck_share,
+        paces.like_accounts,
+        paces.since_start_known,
+        paces.since_start_share,
+        paces.at_step_known,
+        paces.at_step_share
+    from plans_with_step
+    inner join paces
+        on
+            plans_with_step.account_id = paces.account_id
+            and plans_with_step.onboarding_number = paces.onboarding_number
+),
+
 plans_with_state as (
     select
-        plans_with_peers.*,
+        plans_with_pace.*,
         case
             when settled_state is not null then settled_state
             when since_start_known < min_at_risk then null
@@ -221,7 +248,7 @@ plans_with_state as (
                     || cast(since_start_known as {{ dbt.type_string() }})
                     || ', needs ' || cast(min_at_risk as {{ dbt.type_string() }})
         end as state_missing_because
-    from plans_with_peers
+    from plans_with_pace
 ),
 
 waiting as (
@@ -269,8 +296,6 @@ residual_days as (
 residual_quantiles as (
     select
         residual_days.*,
-        min(case when is_ahead then day end) over (partition by account_id, segment)
-            as next_day,
         {%- for quantile, level in quantiles.items() %}
         min(
             case
@@ -280,51 +305,50 @@ residual_quantiles as (
                     <= {{ level }} * {{ as_double('survival_so_far') }} + 0.000000001
                     then day
             end
-        ) over (partition by account_id, segment) as {{ quantile }}_day{{ ',' if not loop.last }}
+        ) over (partition by account_id, segment) as {{ quantile }}_day,
         {%- endfor %}
+        min(case when is_ahead then day end) over (partition by account_id, segment)
+            as next_day
     from residual_days
 ),
 
 residuals as (
     select
         account_id,
-        {%- for segment in ['own', 'all'] %}
-        max(case when segment = '{{ segment }}' and day = next_day then at_risk end)
-            as waiting_{{ segment }},
+        segment,
         {%- for quantile in quantiles %}
-        max(case when segment = '{{ segment }}' then {{ quantile }}_day end)
-            as {{ quantile }}_day_{{ segment }},
-        max(
-            case
-                when segment = '{{ segment }}' and day = {{ quantile }}_day
-                    then at_risk + activated_since
-            end
-        ) as {{ quantile }}_known_{{ segment }},
+        max({{ quantile }}_day) as {{ quantile }}_day,
+        max(case when day = {{ quantile }}_day then at_risk + activated_since end)
+            as {{ quantile }}_known,
         {%- endfor %}
-        {%- endfor %}
-        count(*) as curve_days
+        coalesce(max(case when day = next_day then at_risk end), 0) as waiting_accounts
     from residual_quantiles
-    group by account_id
+    group by account_id, segment
+),
+
+-- The account's own segment goes first where enough of it waited so long.
+ordered_residuals as (
+    select
+        residuals.*,
+        row_number() over (
+            partition by residuals.account_id
+            order by
+                case
+                    when
+                        residuals.segment = 'own'
+                        and residuals.waiting_accounts >= milestone_settings.min_at_risk
+                        then 1
+                    when residuals.segment = 'all' then 2
+                    else 3
+                end
+        ) as place
+    from residuals
+    cross join milestone_settings
 ),
 
 forecasts as (
-    select
-        residuals.account_id,
-        {%- for quantile in quantiles %}
-        {%- for column in ['day', 'known'] %}
-        case
-            when waiting_own >= milestone_settings.min_at_risk
-                then {{ quantile }}_{{ column }}_own
-            else {{ quantile }}_{{ column }}_all
-        end as {{ quantile }}_{{ column }},
-        {%- endfor %}
-        {%- endfor %}
-        coalesce(
-            case when waiting_own >= milestone_settings.min_at_risk then waiting_own end,
-            waiting_all, 0
-        ) as waiting_accounts
-    from residuals
-    cross join milestone_settings
+    select * from ordered_residuals
+    where place = 1
 ),
 
 plans_with_forecast as (
@@ -335,7 +359,7 @@ plans_with_forecast as (
         {%- for quantile in quantiles %}
         case
             when forecasts.{{ quantile }}_known >= plans_with_state.min_at_risk
-                then {{ add_days('plans_with_state.started_on', quantile ~ '_day') }}
+                then {{ add_days('plans_with_state.started_on', 'forecasts.' ~ quantile ~ '_day') }}
         end as {{ quantile }}_on,
         {%- endfor %}
         case
@@ -400,7 +424,7 @@ onboardings as (
         plans.days_at_step,
         plans.like_accounts,
         cast(plans.since_start_known as bigint) as peers,
-        {%- for kind in ['since_start', 'at_step'] %}
+        {%- for kind in kinds %}
         case
             when plans.{{ kind }}_known >= plans.min_at_risk
                 then {{ round_half_up('plans.' ~ kind ~ '_share', 6) }}

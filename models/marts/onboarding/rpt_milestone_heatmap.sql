@@ -54,6 +54,14 @@ counts as (
     group by dimension, dimension_value, milestone_id, milestone
 ),
 
+counts_with_settings as (
+    select
+        counts.*,
+        milestone_settings.min_at_risk
+    from counts
+    cross join milestone_settings
+),
+
 heatmap as (
     select
         dimension || '|' || dimension_value || '|' || milestone_id as heatmap_key,
@@ -81,8 +89,7 @@ heatmap as (
             else 'too few accounts: ' || cast(judged as {{ dbt.type_string() }})
                 || ', needs ' || cast(min_at_risk as {{ dbt.type_string() }})
         end as missing_because
-    from counts
-    cross join milestone_settings
+    from counts_with_settings
 )
 
 select * from heatmap

@@ -67,7 +67,7 @@ stopped_accounts as (
 most_seen as (
     select
         stopped_accounts.*,
-        row_number() over (partition by {{ slice }} order by accounts desc, seen) as place,
+        row_number() over (partition by {{ slice }} order by accounts desc, seen asc) as place,
         sum(accounts) over (partition by {{ slice }}) as accounts_with_evidence
     from stopped_accounts
 ),

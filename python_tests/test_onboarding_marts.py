@@ -21,6 +21,7 @@ GRACE = int(SETTINGS["funnel_grace_days"]) * DAY
 BEHIND, STUCK = float(SETTINGS["behind_share"]), float(SETTINGS["stuck_share"])
 LEAST = int(SEEDS["milestone_settings"][0]["min_at_risk"])
 TURNS = {row["owner_role"]: row["turn"] for row in SEEDS["owner_turns"]}
+OWNERS = {row["milestone_id"]: row["owner_role"] for row in SEEDS["milestones"]}
 LATER = "a later onboarding has no like accounts"
 
 
@@ -197,7 +198,7 @@ def replay_onboardings(connection):
         elif place is None:
             row["state"] = "not_observed"
         else:
-            row["turn"] = TURNS[step["owner"]]
+            row["turn"] = TURNS[OWNERS[step["milestone_id"]]]
             row["days_since_start"] = (until - start).days if until >= start else None
             row |= pace(row, onboarding, number, waits, curves)
         value = values.get((account, number), {"outcome": None, "activated_on": None})

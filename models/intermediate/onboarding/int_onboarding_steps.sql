@@ -18,6 +18,10 @@ onboarding_milestones as (
     select * from {{ ref('int_onboarding_milestones') }}
 ),
 
+milestone_texts as (
+    select * from {{ ref('milestones') }}
+),
+
 -- What is reached after an onboarding has ended is a later one's.
 milestones_of_onboardings as (
     select
@@ -31,9 +35,9 @@ milestones_of_onboardings as (
         onboardings.churned_on,
         onboardings.ended_on,
         milestones.milestone_id,
-        milestones.milestone,
+        milestone_texts.milestone,
         milestones.persona,
-        milestones.owner,
+        milestone_texts.owner_role,
         milestones.weight,
         milestones.due_on,
         milestones.is_observable,
@@ -55,6 +59,8 @@ milestones_of_onboardings as (
         on
             onboardings.account_id = milestones.account_id
             and onboardings.onboarding_number = milestones.onboarding_number
+    inner join milestone_texts
+        on milestones.milestone_id = milestone_texts.milestone_id
     left join variants
         on
             onboardings.account_id = variants.account_id

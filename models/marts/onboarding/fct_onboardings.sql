@@ -131,7 +131,7 @@ plans_with_step as (
             and plans.onboarding_number = current_steps.onboarding_number
             and plans.first_open_number = current_steps.step_number
     left join owner_turns
-        on current_steps.owner = owner_turns.owner_role
+        on current_steps.owner_role = owner_turns.owner_role
 ),
 
 -- A first onboarding's own wait is in its curves, so that they have a row of its day.

@@ -14,16 +14,12 @@ achievements as (
     select * from {{ ref('int_milestone_achievements') }}
 ),
 
-assignments as (
-    select * from {{ ref('stg_crm__experiment_assignments') }}
+experiment_arms as (
+    select * from {{ ref('int_experiment_arms') }}
 ),
 
 measured_signals as (
     select * from {{ ref('int_measured_signals') }}
-),
-
-onboarding_experiments as (
-    select * from {{ ref('onboarding_experiments') }}
 ),
 
 onboarding_retention_settings as (
@@ -70,42 +66,19 @@ completers as (
     where completion.weight > 0
 ),
 
-ordered_assignments as (
-    select
-        assignments.account_id,
-        assignments.experiment_id,
-        assignments.variant,
-        {{ day_of('assignments.occurred_at') }} as assigned_on,
-        row_number() over (
-            partition by assignments.account_id, assignments.experiment_id
-            order by assignments.occurred_at, assignments.loaded_at, assignments.event_id
-        ) as assignment_number
-    from assignments
-),
-
 arms as (
     select
-        ordered_assignments.experiment_id as comparison,
+        experiment_arms.experiment_id as comparison,
         true as is_randomised,
-        ordered_assignments.account_id,
-        ordered_assignments.assigned_on as followed_from,
-        {{ add_days('ordered_assignments.assigned_on', 'settings.by_day') }} as starts_by,
+        experiment_arms.account_id,
+        experiment_arms.assigned_on as followed_from,
+        {{ add_days('experiment_arms.assigned_on', 'settings.by_day') }} as starts_by,
         {{ add_days(
-            'ordered_assignments.assigned_on', 'settings.by_day + settings.follow_up_days'
+            'experiment_arms.assigned_on', 'settings.by_day + settings.follow_up_days'
         ) }} as window_ends_on,
-        case
-            when ordered_assignments.variant = onboarding_experiments.treatment_variant then 'with'
-            else 'without'
-        end as onboarding
-    from ordered_assignments
-    inner join onboarding_experiments
-        on
-            ordered_assignments.experiment_id = onboarding_experiments.experiment_id
-            and ordered_assignments.variant in (
-                onboarding_experiments.treatment_variant, onboarding_experiments.control_variant
-            )
+        case when experiment_arms.is_treatment then 'with' else 'without' end as onboarding
+    from experiment_arms
     cross join onboarding_retention_settings as settings
-    where ordered_assignments.assignment_number = 1
 ),
 
 comparison_accounts as (

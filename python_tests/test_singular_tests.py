@@ -75,6 +75,11 @@ SOUND = {
     "fct_rejected_events": ("source", "('crm')"),
     "signals": ("signal", REGISTER),
     "rpt_stream_reconciliation": ("source, raw_count, staged_count, rejected_count", "('crm', 10, 9, 1)"),
+    "rpt_ttv_layers": (
+        "persona, segment, product_category, layer, total_days, layer_days, share",
+        "('p', 'all', 'all', 'x', 15, 7.000000, 0.4666666667), ('p', 'all', 'all', 'y', 15, 8.000000, 0.5333333333),"
+        "('q', 'all', 'all', 'x', 2, 2.000000, null)",
+    ),
     "rpt_ttv_survival": (
         "cohort_key, day, survival, at_risk, activated, churned, censored",
         "('c', 3, 0.75, 4, 1, 0, 0), ('c', 5, 0.75, 3, 0, 1, 0), ('c', 9, 0, 2, 2, 0, 0), ('d', 1, 1, 1, 0, 0, 1)",
@@ -151,6 +156,10 @@ BROKEN = {
     "every_account_has_its_journey": [
         ("fct_milestones", "('a', 'j', 'M1')"),
         ("fct_milestones", "('a', 'j', 'M1'), ('b', 'j', 'M1'), ('b', 'k', 'M2')"),
+    ],
+    "layer_days_sum_exactly": [
+        ("rpt_ttv_layers", "('p', 'all', 'all', 'x', 15, 7.000000, 0.5), ('p', 'all', 'all', 'y', 15, 7.999999, 0.5)"),
+        ("rpt_ttv_layers", "('p', 'all', 'all', 'x', 15, 15.000000, 0.9999999999)"),
     ],
     "survival_never_rises": [
         ("rpt_ttv_survival", "('c', 3, 0.75, 2, 1, 0, 0), ('c', 5, 0.76, 1, 1, 0, 0)"),

@@ -169,7 +169,7 @@ def test_a_gap_is_waited_through():
 
 
 def incidence_interval(accounts, day):
-    """The interval of the cumulative incidence on a day; nan where all have activated.
+    """The interval of the cumulative incidence on a day; nan where all have activated. With the two ends swapped, of churn.
 
     By Marubini and Valsecchi's variance (as lifelines', which knows no ties and no late entry) and the complementary log-log.
     """
@@ -241,10 +241,15 @@ def test_curve(cohorts):
         shares = incidence(accounts)
         found = curve[["activated_share", "waiting_share"]].astype(float).to_numpy()
         assert np.abs(found - np.array([shares[day] for day in days], dtype=float)).max() < TOLERANCE, key
-        bounds = np.array([incidence_interval(accounts, day) for day in days], dtype=float)
-        found = curve[["activated_share_lower", "activated_share_upper"]].astype(float).to_numpy()
-        assert (np.isnan(found) == np.isnan(bounds)).all(), key
-        assert np.nan_to_num(np.abs(found - bounds)).max() < 1e-7, key  # a variance near 0 loses digits under the root
+        found = curve["churned_share"].astype(float).to_numpy()
+        assert np.abs(found - np.array([1 - sum(shares[day]) for day in days], dtype=float)).max() < TOLERANCE, key
+        churning = [(entered, followed, churned, activated) for entered, followed, activated, churned in accounts]
+        for outcome, ending, step in (("activated", accounts, 1), ("churned", churning, 5)):
+            bounds = np.array([incidence_interval(ending, day) for day in days[::step]], dtype=float)
+            found = curve[[f"{outcome}_share_lower", f"{outcome}_share_upper"]].astype(float).to_numpy()[::step]
+            assert (np.isnan(found) == np.isnan(bounds)).all(), (key, outcome)
+            # A variance near 0 loses digits under the root.
+            assert np.nan_to_num(np.abs(found - bounds)).max() < 1e-7, (key, outcome)
         expected = survival.loc[days].to_numpy()
         assert np.abs(curve["survival"].astype(float) - expected).max() < TOLERANCE, key
         if interval is None:

@@ -1,6 +1,8 @@
+{%- set outcomes = ['activated', 'churned'] %}
+
 -- Curves of the time to value: Kaplan-Meier with log-log Greenwood intervals, and Aalen-Johansen
--- cumulative incidence with churn as competing risk. One row per cohort and day on which anybody
--- leaves.
+-- cumulative incidence of first value and of churn before it. One row per cohort and day on which
+-- anybody leaves.
 with
 
 -- First value on a day that is not over lies after the days that are followed, and counts later.
@@ -231,8 +233,9 @@ log_sums as (
     from days_at_risk
 ),
 
--- Aalen-Johansen: churn is a competing risk, not censoring. The increment of a day is the share
--- that still waited before it times the share of the risk set that activated on it.
+-- Aalen-Johansen: activation and churn compete, neither censors the other. The increment of a day
+-- is the share that still waited before it times the share of the risk set that activated, or
+-- churned, on it.
 incidences as (
     select
         log_sums.*,
@@ -246,10 +249,12 @@ incidences as (
 
 shares as (
     select
-        incidences.*,
-        sum({{ as_double('activated') }} / at_risk * waited_before) over (
+        {%- for outcome in outcomes %}
+        sum({{ as_double(outcome) }} / at_risk * waited_before) over (
             partition by cohort_key order by day
-        ) as activated_share
+        ) as {{ outcome }}_share,
+        {%- endfor %}
+        incidences.*
     from incidences
 ),
 
@@ -257,43 +262,54 @@ shares as (
 variance_terms as (
     select
         shares.*,
+        {%- for outcome in outcomes %}
+        waited_before * waited_before * {{ as_double(outcome) }} * (at_risk - {{ outcome }})
+        / ({{ as_double('at_risk') }} * at_risk * at_risk) as {{ outcome }}_own,
+        waited_before * {{ as_double(outcome) }} / ({{ as_double('at_risk') }} * at_risk)
+            as {{ outcome }}_shared,
+        {%- endfor %}
         case
             when activated + churned < at_risk
                 then
                     {{ as_double('activated + churned') }}
                     / ({{ as_double('at_risk') }} * (at_risk - activated - churned))
             else 0
-        end as ended,
-        waited_before * waited_before * {{ as_double('activated') }} * (at_risk - activated)
-        / ({{ as_double('at_risk') }} * at_risk * at_risk) as own,
-        waited_before * {{ as_double('activated') }} / ({{ as_double('at_risk') }} * at_risk)
-            as shared
+        end as ended
     from shares
 ),
 
 -- The squares are multiplied out, so that running sums give the variance of every day.
 variances as (
     select
-        variance_terms.*,
-        activated_share * activated_share * sum(ended) over (partition by cohort_key order by day)
-        - 2 * activated_share
-        * sum(ended * activated_share + shared) over (partition by cohort_key order by day)
+        {%- for outcome in outcomes %}
+        {%- set share = outcome ~ '_share' %}
+        {{ share }} * {{ share }} * sum(ended) over (partition by cohort_key order by day)
+        - 2 * {{ share }} * sum(
+            ended * {{ share }} + {{ outcome }}_shared
+        ) over (partition by cohort_key order by day)
         + sum(
-            ended * activated_share * activated_share + own + 2 * shared * activated_share
-        ) over (partition by cohort_key order by day) as variance
+            ended * {{ share }} * {{ share }} + {{ outcome }}_own
+            + 2 * {{ outcome }}_shared * {{ share }}
+        ) over (partition by cohort_key order by day) as {{ outcome }}_variance,
+        {%- endfor %}
+        variance_terms.*
     from variance_terms
 ),
 
 spreads as (
     select
         variances.*,
+        {%- for outcome in outcomes %}
         case
-            when activated_share > 0 and activated_share < 0.99999999999
+            when {{ outcome }}_share > 0 and {{ outcome }}_share < 0.99999999999
                 then
                     {{ var('confidence_z') }}
-                    * sqrt(case when variance > 0 then variance else 0 end)
-                    / abs(activated_share * ln(activated_share))
-        end as share_spread,
+                    * sqrt(
+                        case when {{ outcome }}_variance > 0 then {{ outcome }}_variance else 0 end
+                    )
+                    / abs({{ outcome }}_share * ln({{ outcome }}_share))
+        end as {{ outcome }}_spread,
+        {%- endfor %}
         case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
         {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
     from variances
@@ -312,15 +328,17 @@ survival as (
         cast(activated as bigint) as activated,
         cast(churned as bigint) as churned,
         cast(leaving - activated - churned as bigint) as censored,
-        {{ round_half_up('activated_share', 10) }} as activated_share,
+        {%- for outcome in outcomes %}
+        {%- set share = outcome ~ '_share' %}
+        {{ round_half_up(share, 10) }} as {{ share }},
+        {%- for bound, sign in [('lower', ''), ('upper', '-')] %}
         case
-            when activated_share = 0 then 0
-            else {{ round_half_up('power(activated_share, exp(share_spread))', 10) }}
-        end as activated_share_lower,
-        case
-            when activated_share = 0 then 0
-            else {{ round_half_up('power(activated_share, exp(-share_spread))', 10) }}
-        end as activated_share_upper,
+            when {{ share }} = 0 then 0
+            else
+                {{ round_half_up('power(' ~ share ~ ', exp(' ~ sign ~ outcome ~ '_spread))', 10) }}
+        end as {{ share }}_{{ bound }},
+        {%- endfor %}
+        {%- endfor %}
         {{ round_half_up('waiting_share', 10) }} as waiting_share,
         {{ round_half_up('survival_estimate', 10) }} as survival,
         case

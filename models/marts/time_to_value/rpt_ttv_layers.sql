@@ -1,4 +1,3 @@
-{%- set scope = 'persona, segment, product_category' %}
 {%- set outcomes = {
     'accounts_with_value': 'activated', 'accounts_waiting': 'censored',
     'accounts_churned': 'churned', 'accounts_waived': 'waived',
@@ -104,6 +103,7 @@ times_by_category as (
     select times_by_segment.*, 'all' as scope_category from times_by_segment
 ),
 
+-- One key in place of three: Spark tries every order of several.
 members as (
     select
         account_id,
@@ -111,6 +111,7 @@ members as (
         scope_persona as persona,
         scope_segment as segment,
         scope_category as product_category,
+        scope_persona || '|' || scope_segment || '|' || scope_category as scope_key,
         outcome,
         days_to_value
     from times_by_category
@@ -118,6 +119,7 @@ members as (
 
 account_counts as (
     select
+        scope_key,
         persona,
         segment,
         product_category,
@@ -127,7 +129,7 @@ account_counts as (
         {%- endfor %}
         coalesce(sum(days_to_value), 0) as total_days
     from members
-    group by persona, segment, product_category
+    group by scope_key, persona, segment, product_category
 ),
 
 account_layers as (
@@ -139,9 +141,7 @@ account_layers as (
 
 layers as (
     select distinct
-        members.persona,
-        members.segment,
-        members.product_category,
+        members.scope_key,
         account_layers.layer
     from members
     inner join account_layers
@@ -150,18 +150,13 @@ layers as (
 
 account_parts as (
     select
-        layers.persona,
-        layers.segment,
-        layers.product_category,
+        layers.scope_key,
         layers.layer,
         members.days_to_value,
         coalesce(account_layer_days.layer_days, 0) as layer_days
     from layers
     inner join members
-        on
-            layers.persona = members.persona
-            and layers.segment = members.segment
-            and layers.product_category = members.product_category
+        on layers.scope_key = members.scope_key
     left join account_layer_days
         on
             members.account_id = account_layer_days.account_id
@@ -172,30 +167,31 @@ account_parts as (
 account_parts_with_mean as (
     select
         account_parts.*,
-        {{ as_double('sum(layer_days) over (partition by ' ~ scope ~ ', layer)') }}
-        / nullif(sum(days_to_value) over (partition by {{ scope }}, layer), 0) as layer_share
+        {{ as_double('sum(layer_days) over (partition by scope_key, layer)') }}
+        / nullif(sum(days_to_value) over (partition by scope_key, layer), 0) as layer_share
     from account_parts
 ),
 
 -- A ratio of sums over accounts: its residuals are squared by account.
 layer_sums as (
     select
-        persona,
-        segment,
-        product_category,
+        scope_key,
         layer,
         sum(layer_days) as layer_days,
         {%- set residual = '(' ~ as_double('layer_days') ~ ' - layer_share * days_to_value)' %}
         {{ as_double('sum(' ~ round_half_up(residual ~ ' * ' ~ residual, 10) ~ ')') }}
             as squared_residuals
     from account_parts_with_mean
-    group by persona, segment, product_category, layer
+    group by scope_key, layer
 ),
 
 -- Running sums are rounded, so that the layers sum exactly to all days, and the shares to 1.
 running_sums as (
     select
         layer_sums.*,
+        account_counts.persona,
+        account_counts.segment,
+        account_counts.product_category,
         account_counts.accounts,
         {%- for column in outcomes %}
         account_counts.{{ column }},
@@ -203,8 +199,7 @@ running_sums as (
         account_counts.total_days,
         milestone_settings.min_at_risk,
         sum(layer_sums.layer_days) over (
-            partition by layer_sums.persona, layer_sums.segment, layer_sums.product_category
-            order by layer_sums.layer
+            partition by layer_sums.scope_key order by layer_sums.layer
         ) as days_so_far,
         case
             when account_counts.accounts_with_value < milestone_settings.min_at_risk
@@ -214,10 +209,7 @@ running_sums as (
     from layer_sums
     cross join milestone_settings
     inner join account_counts
-        on
-            layer_sums.persona = account_counts.persona
-            and layer_sums.segment = account_counts.segment
-            and layer_sums.product_category = account_counts.product_category
+        on layer_sums.scope_key = account_counts.scope_key
 ),
 
 rounded_sums as (
@@ -232,9 +224,9 @@ rounded_sums as (
 shares as (
     select
         rounded_sums.*,
-        rounded_days - lag(rounded_days, 1, 0) over (partition by {{ scope }} order by layer)
+        rounded_days - lag(rounded_days, 1, 0) over (partition by scope_key order by layer)
             as days,
-        rounded_share - lag(rounded_share, 1, 0) over (partition by {{ scope }} order by layer)
+        rounded_share - lag(rounded_share, 1, 0) over (partition by scope_key order by layer)
             as share
     from rounded_sums
 ),

@@ -5,6 +5,7 @@ from collections import defaultdict
 from decimal import Decimal
 from math import ceil
 
+import numpy as np
 import pytest
 import warehouse
 
@@ -139,3 +140,20 @@ def test_each_account_is_explained_in_words(dirty_house):
         query = f"select count(*), count({name}) from fct_current_health left join fct_health_explanations using (account_id)"
         accounts, filled = dirty_house.execute(query).fetchone()
         assert accounts == filled > 0
+
+
+def test_subscores_are_sums_over_categories_and_their_points_the_score(dirty_house):
+    found = dirty_house.sql("select *, points::double as p, points_lost::double as l from fct_health_subscores").df()
+    drivers = dirty_house.sql("select *, points::double as p, points_lost::double as l from fct_health_drivers").df()
+    category = {row["metric"]: row["category"] for row in warehouse.seed_rows()["metric_advice"]}
+    drivers = drivers[drivers["weight"] > 0].assign(category=drivers["metric"].map(category))
+    keys = ["account_id", "score_date", "category"]
+    expected = drivers.groupby(keys)[["p", "l"]].sum()
+    rows = found.set_index(keys).loc[expected.index]
+    assert len(rows) == len(found) > 1000
+    assert np.allclose(rows[["p", "l"]], expected)
+    assert np.allclose(rows["subscore"], (100 * expected["p"] / expected.sum(axis=1)).to_numpy(), atol=0.0051, equal_nan=True)
+    scores = dirty_house.sql("select *, score::double as s from fct_account_health where status = 'scored'").df()
+    scores = scores.set_index(keys[:2])["s"].sort_index()
+    sums = found.groupby(keys[:2])["p"].sum()
+    assert sums.index.equals(scores.index) and np.allclose(sums, scores)

@@ -70,7 +70,7 @@ test-all: .venv/dev  ## The same with the slow tests
 	@$(BIN)/dbt-bouncer run
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(CHOSEN)
 
-test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=2 is shorter)
+test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=1 is the shortest)
 	@$(BIN)/python -m pytest python_tests/spark
 
 test-postgres: .venv/postgres  ## Build on the Postgres of the postgres target and compare each row with DuckDB

@@ -29,6 +29,8 @@ PASSED = ("success", "pass", "warn")
 # A company without a candidate has nothing to compare, where nothing was sent nothing was delivered, and in 120 days nobody
 # has used the product long enough to be handed over.
 EMPTY = ("fct_challenger_scores", "rpt_sync_deliveries", "fct_expansion_handoffs")
+if LAST == FIRST:  # the second night merges two accounts and restates scores
+    EMPTY += ("fct_account_merges", "fct_score_restatements")
 
 # Values in JSON, per key: what is read as a number, a date, a whole number, a truth value, a text.
 AMOUNTS = [

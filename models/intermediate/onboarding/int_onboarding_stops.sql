@@ -30,17 +30,6 @@ ticket_stretches as (
     where is_open
 ),
 
-ticket_topics as (
-    select
-        document,
-        topic,
-        row_number() over (
-            partition by document order by occurred_at desc, event_id desc
-        ) as place
-    from {{ ref('stg_support__ticket_events') }}
-    where topic is not null
-),
-
 stop_evidence as (
     select * from {{ ref('stop_evidence') }}
 ),
@@ -74,7 +63,7 @@ open_tickets as (
         stops.milestone_id,
         stops.stopped_on,
         'open_ticket' as evidence,
-        'open ticket: ' || coalesce(ticket_topics.topic, 'no topic') as seen,
+        'open ticket' as seen,
         ticket_stretches.starts_on as seen_on
     from stops
     inner join ticket_stretches
@@ -82,8 +71,6 @@ open_tickets as (
             stops.account_id = ticket_stretches.account_id
             and stops.stopped_on >= ticket_stretches.starts_on
             and coalesce(stops.stopped_on < ticket_stretches.ends_on, true)
-    left join ticket_topics
-        on ticket_stretches.document = ticket_topics.document and ticket_topics.place = 1
 ),
 
 errors as (

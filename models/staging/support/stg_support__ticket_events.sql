@@ -36,7 +36,6 @@ renamed as (
         {{ json_text('ticket_events.payload', "'into_ticket_id'") }} as into_ticket_id,
         ticket_events.event_type,
         {{ json_text('ticket_events.payload', "'priority'") }} as priority,
-        {{ json_text('ticket_events.payload', "'topic'") }} as topic,
         {{ json_text('ticket_events.payload', "'waiting_for'") }} as waiting_for,
         {{ json_text('ticket_events.payload', "'author_role'") }} as author_role,
         {{ json_text('ticket_events.payload', "'created_by'") }} as created_by,

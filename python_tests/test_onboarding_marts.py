@@ -51,7 +51,7 @@ def read(connection):
             }
         )  # fmt: skip
     assigned = set()
-    for row in rows(connection, "from stg_crm__experiment_assignments order by occurred_at, event_id"):
+    for row in rows(connection, "from stg_crm__experiment_assignments order by occurred_at, loaded_at, event_id"):
         account, experiment = row["account_id"], row["experiment_id"]
         if (account, 1) not in onboardings or not experiment or not row["variant"] or (account, experiment) in assigned:
             continue

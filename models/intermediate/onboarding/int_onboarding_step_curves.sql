@@ -1,3 +1,12 @@
+{%- set is_wide = "dimension in ('all', 'segment')" %}
+{%- set kinds = {
+    'since_start': {'since': 'started_on', 'condition': is_wide},
+    'at_step': {
+        'since': 'arrived_on',
+        'condition': is_wide ~ ' and none_open_before and coalesce(reached_on > arrived_on, true)'
+    },
+    'from_step_before': {'since': 'arrived_on', 'condition': 'all_reached_before'},
+} %}
 {%- set of_curve = 'over (partition by curve_key order by day)' %}
 
 -- Kaplan-Meier curves of the days until a step is reached, with log-log Greenwood intervals. Churn,
@@ -17,47 +26,21 @@ slices as (
 -- step; who had reached it by then did not wait. from_step_before: from the day on which all steps
 -- before it were reached; who had reached it by then waited 0 days.
 waits as (
+    {% for kind, wait in kinds.items() -%}
     select
-        'since_start' as kind,
+        '{{ kind }}' as kind,
         dimension,
         dimension_value,
         journey,
         step_number,
         milestone_id,
-        started_on as waits_from,
+        {{ wait.since }} as waits_from,
         followed_to,
         reached_on
     from slices
-    where dimension in ('all', 'segment')
-    union all
-    select
-        'at_step' as kind,
-        dimension,
-        dimension_value,
-        journey,
-        step_number,
-        milestone_id,
-        arrived_on as waits_from,
-        followed_to,
-        reached_on
-    from slices
-    where
-        dimension in ('all', 'segment')
-        and none_open_before
-        and coalesce(reached_on > arrived_on, true)
-    union all
-    select
-        'from_step_before' as kind,
-        dimension,
-        dimension_value,
-        journey,
-        step_number,
-        milestone_id,
-        arrived_on as waits_from,
-        followed_to,
-        reached_on
-    from slices
-    where all_reached_before
+    where {{ wait.condition }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 ended_waits as (
@@ -124,14 +107,6 @@ log_sums as (
     from days_with_risk_sets
 ),
 
-spreads as (
-    select
-        log_sums.*,
-        case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
-        {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
-    from log_sums
-),
-
 step_curves as (
     select
         curve_key,
@@ -145,18 +120,12 @@ step_curves as (
         cast(at_risk as bigint) as at_risk,
         cast(reached as bigint) as reached,
         cast(known as bigint) as known,
-        {{ round_half_up('survival_estimate', 10) }} as survival,
         case
-            when is_exhausted = 1 then null
-            when log_survival = 0 then 1
-            else {{ round_half_up('power(survival_estimate, exp(spread))', 10) }}
-        end as survival_lower,
-        case
-            when is_exhausted = 1 then null
-            when log_survival = 0 then 1
-            else {{ round_half_up('power(survival_estimate, exp(-spread))', 10) }}
-        end as survival_upper
-    from spreads
+            when is_exhausted = 1 then 0 else {{ round_half_up('exp(log_survival)', 10) }}
+        end as survival,
+        {{ survival_bound('log_survival', 'greenwood', 'is_exhausted', '+') }} as survival_lower,
+        {{ survival_bound('log_survival', 'greenwood', 'is_exhausted', '-') }} as survival_upper
+    from log_sums
 )
 
 select * from step_curves

@@ -220,12 +220,12 @@ outcomes as (
         window_open_count,
         compared_count,
         pair_count,
-        {% for rate in ['treated_rate', 'control_rate', 'difference', 'difference_lower',
-            'difference_upper'] -%}
-        case when pair_count >= min_pairs then {{ rate }} end
-            as {{ rate | replace('treated_rate', 'green_rate')
-                | replace('control_rate', 'control_green_rate')
-                | replace('difference', 'green_difference') }},
+        {% for rate, name in {
+            'treated_rate': 'green_rate', 'control_rate': 'control_green_rate',
+            'difference': 'green_difference', 'difference_lower': 'green_difference_lower',
+            'difference_upper': 'green_difference_upper'
+        }.items() -%}
+        case when pair_count >= min_pairs then {{ rate }} end as {{ name }},
         {% endfor -%}
         expected_lift,
         power,

@@ -310,8 +310,7 @@ spreads as (
                     / abs({{ outcome }}_share * ln({{ outcome }}_share))
         end as {{ outcome }}_spread,
         {%- endfor %}
-        case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate,
-        {{ var('confidence_z') }} * sqrt(greenwood) / nullif(abs(log_survival), 0) as spread
+        case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate
     from variances
 ),
 
@@ -341,16 +340,8 @@ survival as (
         {%- endfor %}
         {{ round_half_up('waiting_share', 10) }} as waiting_share,
         {{ round_half_up('survival_estimate', 10) }} as survival,
-        case
-            when is_exhausted = 1 then null
-            when log_survival = 0 then 1
-            else {{ round_half_up('power(survival_estimate, exp(spread))', 10) }}
-        end as survival_lower,
-        case
-            when is_exhausted = 1 then null
-            when log_survival = 0 then 1
-            else {{ round_half_up('power(survival_estimate, exp(-spread))', 10) }}
-        end as survival_upper
+        {{ survival_bound('log_survival', 'greenwood', 'is_exhausted', '+') }} as survival_lower,
+        {{ survival_bound('log_survival', 'greenwood', 'is_exhausted', '-') }} as survival_upper
     from spreads
 )
 

@@ -81,6 +81,12 @@ def test_what_a_page_names_exists(page):
         assert named == marts
 
 
+def test_the_picture_names_marts():
+    texts = re.findall(r">([^<]+)</text>", (PROJECT / "docs/assets/house.svg").read_text())
+    named = set(re.findall(r"\w+_\w+", " ".join(texts)))
+    assert named and named <= {mart["name"] for mart in MARTS}
+
+
 def test_the_readme_is_short():
     assert len((PROJECT / "README.md").read_text().splitlines()) <= 120
 

@@ -1,5 +1,6 @@
-{#- Window of an account's trailing days, the current day included. The spine has every day, so rows
-    are days. -#}
+{#- Window of an account's trailing days, the current day included. For counts that add up over days.
+    What is distinct, or changes on few days, is a running sum of +1/-1 instead. The
+    spine has every day, so rows are days. -#}
 {% macro over_last(days) -%}
     over (
         partition by account_id order by date_day

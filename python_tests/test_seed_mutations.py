@@ -51,7 +51,7 @@ FREE = {
     "opportunity_stages": {"stage"},
     "owners": {"owner_id", "owner_role"},
     "metric_advice": {"label", "step", "first_step", "source"},
-    "signals": {"null_means", "owner", "cadence"},
+    "signals": {"null_means", "owner_role", "cadence"},
     "task_outcomes": {"outcome"},
     "timezones": {"timezone"},
     "health_metrics": {"metric"},

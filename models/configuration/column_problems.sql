@@ -76,7 +76,7 @@ found_values as (
             and {{ is_listed('known_values.reference', 'checked_cells.known_in') }}
 ),
 
-judged_cells as (
+cells_with_fault as (
     select
         checked_cells.*,
         case
@@ -148,7 +148,7 @@ cell_problems as (
                     || case when is_strict then ' be more' else ' be no less' end
                     || ' than ' || other_column || '.'
         end as remedy
-    from judged_cells
+    from cells_with_fault
     where fault is not null
 ),
 

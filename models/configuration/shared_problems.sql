@@ -65,7 +65,7 @@ computed_signals as (
 
 -- Bounds within which thousands of documents can be summed and annualised, and dates that every
 -- engine knows.
-judged_bounds as (
+payload_bounds as (
     select
         'shared/event_schemas.csv' as file_path,
         'source ' || source || ', event_type ' || event_type || ', payload_key ' || payload_key
@@ -99,7 +99,7 @@ problems as (
         'min_value and max_value are no bounds of its value_type.' as problem,
         'Use days from 1900-01-01 to 2199-12-31, or numbers from -100000000000 to 100000000000, '
         || 'the lower one first.' as remedy
-    from judged_bounds
+    from payload_bounds
     where not is_sound
     union all
     select distinct

@@ -41,7 +41,7 @@ field_counts as (
     group by destination, object_type
 ),
 
-judged_routes as (
+routes_with_problem as (
     select
         sync_routes.destination,
         sync_routes.object_type,
@@ -73,7 +73,7 @@ judged_routes as (
             and sync_routes.object_type = field_counts.object_type
 ),
 
-judged_fields as (
+fields_with_problem as (
     select
         sync_fields.destination,
         sync_fields.object_type,
@@ -128,7 +128,7 @@ problems as (
         'Begin the path with a slash or leave it blank, and write the body in JSON. Name '
         || '{sync_key} in one of them, or {payload} or the field sync_key (sync_fields.csv) in the '
         || 'body.' as remedy
-    from judged_routes
+    from routes_with_problem
     where problem is not null
     union all
     select
@@ -137,7 +137,7 @@ problems as (
             as row_key,
         problem,
         'Name a route of sync_routes.csv and a column of the sync mart.' as remedy
-    from judged_fields
+    from fields_with_problem
     where problem is not null
     union all
     select

@@ -1,5 +1,6 @@
 -- Milestone signals, one row per account and day: weights reached relative to weights due or
--- planned, and momentum. Interval sums of weights along change days.
+-- planned, and momentum. Interval sums of weights along change
+-- days, which are few: an onboarding changes on some ten of its hundreds of days.
 with
 
 updates as (

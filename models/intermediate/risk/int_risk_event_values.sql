@@ -1,7 +1,8 @@
 {%- set same_condition = 'over (partition by account_id, condition_number order by date_day)' -%}
 
 -- Days with an event, users with it, or users with enough days of it in the window that ends on
--- each day, by interval sums of +1/-1. One row per account, day and condition that counts events.
+-- each day. Interval sums of +1/-1, as distinct users do not add up in a window over days. One row
+-- per account, day and condition that counts events.
 with
 
 accounts as (

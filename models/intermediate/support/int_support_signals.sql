@@ -1,5 +1,6 @@
 -- Support signals, one row per account and day. Interval sums: each fact adds to a count on its day
 -- and is taken off when it leaves its window, so the signals are constant between two change days.
+-- Windows over days would not know the median of a window, nor which tickets are open.
 -- Windows are half-open: [day of the fact, day + 30 or 90).
 {%- set signals = [
     'tickets_opened_30d', 'tickets_open', 'tickets_awaiting_us', 'oldest_ticket_days',

@@ -1,5 +1,5 @@
 -- Distinct users, features and modules in trailing windows, one row per account and day. Interval
--- sums of +1/-1 in place of range joins.
+-- sums of +1/-1, as distinct counts of days do not add up in a window over days.
 -- Stretches are half-open: an entity seen on day d is active in an N-day window on the days from d
 -- to before min(next day seen, d + N), with +1 on the first day and -1 on the day after the last.
 {%- set stretches = [

@@ -1,5 +1,5 @@
 -- Seat holders, one row per account and day since its first seat_assigned. Interval sums of +1/-1
--- over half-open stretches from assignment to release.
+-- over half-open stretches from assignment to release: a window over days sees no stretch.
 -- Stretches shifted by 30 days count the holders of 30 days before. Overlaps of two stretches count
 -- the users who are both, such as holders now and then, or holders who are active.
 {%- set measures = ['assigned', 'assigned_before', 'remaining', 'busy'] %}

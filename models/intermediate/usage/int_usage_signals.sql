@@ -1,5 +1,5 @@
--- Usage signals, one row per account and day: trailing windows and rolling actives, null on days
--- that the product stream does not cover. Counts can only grow while a day goes on, so they are
+-- Usage signals, one row per account and day: counts of events in windows over the spine of
+-- days, distinct counts from int_rolling_actives. Null on days that the product stream does not cover. Counts can only grow while a day goes on, so they are
 -- shown at once. Rates and comparisons wait until the day is complete and keep their last complete
 -- value.
 {%- set counts = [

@@ -117,7 +117,7 @@ publication as (
         and coalesce(build_moment.known_at <= build_moment.latest_load_at, true)
 ),
 
-judged_dates as (
+computed_dates as (
     select health_dates.score_date
     from health_dates
     inner join publication
@@ -133,8 +133,8 @@ earlier_components as (
         kept.revision,
         kept.components
     from {{ this }} as kept
-    inner join judged_dates
-        on kept.score_date = judged_dates.score_date
+    inner join computed_dates
+        on kept.score_date = computed_dates.score_date
     {%- else -%}
     select
         account_id,
@@ -156,8 +156,8 @@ driver_texts as (
         || ',"weight":' || cast(drivers.weight as {{ dbt.type_string() }})
         || ',"points":' || cast(drivers.points as {{ dbt.type_string() }}) || '}' as component
     from drivers
-    inner join judged_dates
-        on drivers.score_date = judged_dates.score_date
+    inner join computed_dates
+        on drivers.score_date = computed_dates.score_date
 ),
 
 components as (

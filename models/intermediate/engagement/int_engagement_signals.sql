@@ -1,6 +1,7 @@
 -- Survey and note signals, one row per account and day. Interval sums: an answer or note adds to a
 -- count on its day and is taken off when it leaves its window, so between two change days only ages
--- grow. Windows over days would need the last answer of each person on each day. Windows are half-open: [day, day + 90 or 180).
+-- grow. Windows over days would need the last answer of each person on each day. Intervals are
+-- half-open: [day, day + 90 or 180).
 with
 
 updates as (

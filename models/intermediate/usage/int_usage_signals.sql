@@ -1,7 +1,7 @@
 -- Usage signals, one row per account and day: counts of events in windows over the spine of
--- days, distinct counts from int_rolling_actives. Null on days that the product stream does not cover. Counts can only grow while a day goes on, so they are
--- shown at once. Rates and comparisons wait until the day is complete and keep their last complete
--- value.
+-- days, distinct counts from int_rolling_actives. Null on days that the product stream does not
+-- cover. Counts can only grow while a day goes on, so they are shown at once. Rates and comparisons
+-- wait until the day is complete and keep their last complete value.
 {%- set counts = [
     'events_7d', 'events_30d', 'logins_7d', 'logins_30d', 'sessions_7d', 'sessions_30d',
     'active_users_1d', 'active_users_7d', 'active_users_30d', 'active_days_7d', 'active_days_30d',

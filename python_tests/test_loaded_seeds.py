@@ -20,7 +20,8 @@ LEFT_ALONE = (
     *("activation_milestones", "alert_kinds", "alert_routes", "drift_settings", "drift_thresholds"),
     *("expansion_bands", "expansion_settings", "lift_targets", "manual_inputs", "milestones", "opportunity_stages"),
     *("play_triggers", "playbooks", "priority_terms", "reject_thresholds", "retention_settings", "retention_windows"),
-    *("risk_criteria", "risk_rules", "sync_destinations", "sync_fields", "task_outcomes", "validation_horizons", "volume_rules"),
+    *("risk_criteria", "risk_rules", "scorecards", "sync_destinations", "sync_fields", "task_outcomes"),
+    *("validation_horizons", "volume_rules"),
 )
 
 

@@ -51,6 +51,7 @@ FREE = {
     "opportunity_stages": {"stage"},
     "owners": {"owner_id", "owner_role"},
     "metric_advice": {"label", "step", "first_step", "source"},
+    "scorecards": {"label", "question", "owner_role"},
     "signals": {"null_means", "owner_role", "cadence"},
     "task_outcomes": {"outcome"},
     "timezones": {"timezone"},

@@ -17,7 +17,7 @@
     'survey_scales',
     'task_outcomes', 'timezones', 'usage_settings', 'validation_horizons', 'volume_rules',
     'health_bands', 'health_metrics', 'health_model_versions', 'health_weights',
-    'metric_advice', 'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
+    'metric_advice', 'scorecards', 'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}
 
 -- The seeds in long form, so that column_checks can say what a cell may hold. One row per cell.

@@ -12,9 +12,16 @@ drivers as (
     where value_status = 'observed' and track = 'live'
 ),
 
+scorecards as (
+    select * from {{ ref('scorecards') }}
+),
+
 candidates as (
-    select * from {{ ref('int_health_scores') }}
-    where status = 'scored' and track <> 'live'
+    select scores.*
+    from {{ ref('int_health_scores') }} as scores
+    left join scorecards
+        on scores.track = scorecards.track
+    where scores.status = 'scored' and scores.track <> 'live' and scorecards.track is null
 ),
 
 published_scores as (

@@ -1,5 +1,5 @@
--- Champion/challenger: every candidate's score beside the live one. One row per track other than
--- live, account and date.
+-- Champion/challenger: every candidate's score beside the live one. One row per candidate track,
+-- account and date. A scorecard answers another question, so it is no candidate.
 with
 
 scores as (
@@ -17,6 +17,10 @@ score_days as (
 
 current_health as (
     select * from {{ ref('fct_current_health') }}
+),
+
+scorecards as (
+    select * from {{ ref('scorecards') }}
 ),
 
 score_pairs as (
@@ -51,8 +55,11 @@ score_pairs as (
             and candidates.track = score_days.track
     inner join current_health
         on candidates.account_id = current_health.account_id
+    left join scorecards
+        on candidates.track = scorecards.track
     where
         candidates.track <> 'live'
+        and scorecards.track is null
         and candidates.status not in ('churned', 'completed')
 )
 

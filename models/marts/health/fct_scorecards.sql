@@ -14,10 +14,6 @@ top_drivers as (
     select * from {{ ref('int_health_top_drivers') }}
 ),
 
-metric_advice as (
-    select * from {{ ref('metric_advice') }}
-),
-
 scorecard_scores as (
     select
         scorecards.track as scorecard,
@@ -33,8 +29,8 @@ scorecard_scores as (
         cast(scores.score as decimal(9, 2)) as score,
         scores.band,
         cast(scores.coverage as decimal(9, 4)) as coverage,
-        strengths.label as strongest_metric,
-        weaknesses.label as weakest_metric
+        top_drivers.top_driver_up,
+        top_drivers.top_driver_down
     from scores
     inner join scorecards
         on scores.track = scorecards.track
@@ -43,10 +39,6 @@ scorecard_scores as (
             scores.account_id = top_drivers.account_id
             and scores.score_date = top_drivers.score_date
             and scores.track = top_drivers.track
-    left join metric_advice as strengths
-        on top_drivers.top_driver_up = strengths.metric
-    left join metric_advice as weaknesses
-        on top_drivers.top_driver_down = weaknesses.metric
     where scores.status not in ('churned', 'completed')
 )
 

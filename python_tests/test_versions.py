@@ -22,7 +22,7 @@ def live_seeds():
         for name in ("health_weights", "health_bands")
     }
     own = [row | {"model_version": "of_smb", "upper_bound": "0.3"} for row in SEEDS["health_metrics"][:1]]
-    return seeds | {"health_model_versions": versions, "health_metrics": OF_LIVE["health_metrics"] + own}
+    return seeds | {"health_model_versions": versions, "health_metrics": OF_LIVE["health_metrics"] + own, "scorecards": []}
 
 
 def copies(seeds, track, **cells):

@@ -61,6 +61,9 @@ FREE = {
     "sync_fields": {"target"},
     "sync_values": {"value", "target_value"},
     "sync_routes": {"path"},
+    "kpis": {"kpi_name", "objective", "owner_role", "cadence", "mart", "definition", "narrative"},
+    "service_levels": {"level_name", "owner_role"},
+    "programme_gates": {"gate_name"},
 }
 # The names that other rows use: another one is an unknown one there, unless nobody does.
 NAMES = {
@@ -69,6 +72,7 @@ NAMES = {
     *(("journey_milestones", "journey"), ("milestones", "milestone_id"), ("health_model_versions", "model_version")),
     *(("event_schemas", "payload_key"), ("tracking_plan", "event_type"), ("lifecycle_stages", "stage")),
     *(("sync_destinations", "destination"), ("exchange_rates", "currency"), ("owner_turns", "owner_role")),
+    ("kpi_checkpoints", "checkpoint"),
 }
 OPTIONAL = {
     "journey_milestones": {"persona"},
@@ -100,6 +104,8 @@ OPTIONAL = {
     "health_metrics": {"age_signal", "lower_bound", "upper_bound"},
     "health_model_versions": {"effective_to", "unobserved_decay_per_day"},
     "metric_advice": {"reach", "peer_share", "count_signal", "effort", "step", "first_step"},
+    "programme_roi_claims": {"published_benefit", "published_roi"},
+    "service_levels": {"within_minutes"},
     "sync_destinations": {"secret_scheme", "success_field", "success_value"},
     "sync_routes": {"path"},
     "sync_values": {"value", "target_value"},
@@ -111,7 +117,7 @@ SIGNED = {
     *(("survey_scales", column) for column in ("lowest", "highest", "detractor_highest", "promoter_lowest")),
     *(("survey_scales", column) for column in ("dropped_from", "dropped_below", "satisfied_lowest")),
     *(("health_metrics", "lower_bound"), ("health_metrics", "upper_bound"), ("event_schemas", "min_value")),
-    ("event_schemas", "max_value"),
+    *(("event_schemas", "max_value"), ("kpi_targets", "target")),
 }
 MUTATIONS = ("blank", "negative", "zero", "huge", "text", "unknown", "fraction", "twice", "gone", "swapped")
 

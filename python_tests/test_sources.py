@@ -3,7 +3,7 @@
 import pytest
 import warehouse
 
-FOLDERS = ("scoring", "catalog", "expansion", "plays")
+FOLDERS = ("scoring", "catalog", "expansion", "plays", "programme")
 NUMBERS = ("integer", "bigint", "decimal")
 # Their numbers are an order, or stand under a rule whose row of risk_rules names the source.
 WITHOUT = {"risk_severities", "onboarding_starts", "risk_criteria"}

@@ -22,3 +22,45 @@
         else {{ round_half_up('power(exp(' ~ log_survival ~ '), exp(' ~ sign ~ '(' ~ spread ~ ')))', 10) }}
     end
 {%- endmacro %}
+
+{#- Variance of the cumulative incidence of an outcome (Marubini and Valsecchi 1995, 10.12), from columns of its share and of its
+    terms of each day. The squares are multiplied out, so that running sums give the variance of every day. -#}
+{% macro incidence_variance(outcome, of_curve) -%}
+    {%- set share = outcome ~ '_share' -%}
+    {{ share }} * {{ share }} * sum(ended) {{ of_curve }}
+    - 2 * {{ share }} * sum(ended * {{ share }} + {{ outcome }}_shared) {{ of_curve }}
+    + sum(
+        ended * {{ share }} * {{ share }} + {{ outcome }}_own
+        + 2 * {{ outcome }}_shared * {{ share }}
+    ) {{ of_curve }}
+{%- endmacro %}
+
+{#- How far the interval of a cumulative incidence reaches on the log-log scale, from its variance. Null where the share is 0 or 1. -#}
+{% macro incidence_spread(share, variance) -%}
+    case
+        when {{ share }} > 0 and {{ share }} < 0.99999999999
+            then
+                {{ var('confidence_z') }}
+                * sqrt(case when {{ variance }} > 0 then {{ variance }} else 0 end)
+                / abs({{ share }} * ln({{ share }}))
+    end
+{%- endmacro %}
+
+{#- Kish's design effect of a share of trials that come in clusters: the variance between clusters over that of as many independent
+    trials. Where all or none succeed there is no variance, and the effect follows from the cluster sizes alone. The last three are
+    sums over clusters of squares and of the product. -#}
+{% macro design_effect(successes, trials, clusters, successes_squared, successes_by_trials, trials_squared) -%}
+    {%- set share = as_double(successes) ~ ' / nullif(' ~ trials ~ ', 0)' -%}
+    case
+        when {{ clusters }} = 1 or {{ successes }} in (0, {{ trials }})
+            then {{ as_double(trials_squared) }} / nullif({{ trials }}, 0)
+        else
+            {{ as_double(clusters) }} / ({{ clusters }} - 1)
+            * (
+                {{ as_double(successes_squared) }} - 2 * {{ share }} * {{ successes_by_trials }}
+                + {{ share }} * {{ share }} * {{ trials_squared }}
+            )
+            * ({{ trials }} - 1)
+            / ({{ as_double(successes) }} * ({{ trials }} - {{ successes }}))
+    end
+{%- endmacro %}

@@ -30,6 +30,15 @@ tracking_plan as (
     select * from {{ ref('tracking_plan') }}
 ),
 
+adoption_baselines as (
+    select
+        feature,
+        week,
+        baseline_share,
+        lag(baseline_share) over (partition by feature order by week) as share_before
+    from {{ ref('adoption_baselines') }}
+),
+
 problems as (
     select
         'catalog/tracking_plan.csv' as file_path,
@@ -40,6 +49,14 @@ problems as (
     where feature is not null
     group by feature
     having count(distinct coalesce(deep_use_days, 0)) > 1
+    union all
+    select
+        'catalog/adoption_baselines.csv' as file_path,
+        'feature ' || feature || ', week ' || cast(week as {{ dbt.type_string() }}) as row_key,
+        'fewer are to have adopted the feature by then than by the week before.' as problem,
+        'Raise the share, or lower that of the earlier week.' as remedy
+    from adoption_baselines
+    where baseline_share < share_before
     union all
     select
         'catalog/journeys.csv' as file_path,

@@ -1,8 +1,9 @@
 {%- set seeds = [
     'programme_settings', 'kpi_checkpoints', 'kpis', 'kpi_targets', 'service_levels',
     'programme_roi_inputs', 'programme_roi_claims', 'programme_gates',
-    'activation_milestones', 'journey_milestones', 'journeys', 'milestone_criteria', 'milestones',
-    'tracking_plan', 'arr_scenario_cohorts', 'arr_scenario_steps', 'arr_scenarios',
+    'activation_milestones', 'adoption_baselines', 'adoption_settings', 'journey_milestones',
+    'journeys', 'milestone_criteria', 'milestones', 'tracking_plan', 'arr_scenario_cohorts',
+    'arr_scenario_steps', 'arr_scenarios',
     'expansion_bands', 'expansion_horizons', 'expansion_indicators', 'expansion_rubrics',
     'expansion_settings', 'expansion_signals', 'expansion_triggers', 'alert_kinds',
     'alert_routes', 'outcome_settings', 'play_economics', 'play_triggers', 'playbooks',

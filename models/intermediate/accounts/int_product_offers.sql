@@ -33,6 +33,7 @@ offers as (
         tracking_plan.feature,
         tracking_plan.module,
         tracking_plan.role,
+        tracking_plan.is_active,
         tracking_plan.deep_use_days
     from categories_with_plan
     inner join tracking_plan

@@ -148,23 +148,13 @@ rule_counts as (
             and rule_cohorts.horizon_days = clusters.horizon_days
 ),
 
--- Kish's design effect: the variance between clusters over that of as many independent dates. Where
--- all or none churned there is no variance, and the effect follows from the cluster sizes alone.
 rules_with_design_effect as (
     select
         rule_counts.*,
-        case
-            when flagged_accounts = 1 or caught_count in (0, flagged_count)
-                then flagged_squared / nullif(flagged_count, 0)
-            else
-                {{ as_double('flagged_accounts') }} / (flagged_accounts - 1)
-                * (
-                    caught_squared - 2 * caught_share * caught_flagged
-                    + caught_share * caught_share * flagged_squared
-                )
-                * (flagged_count - 1)
-                / ({{ as_double('caught_count') }} * (flagged_count - caught_count))
-        end as design_effect
+        {{ design_effect(
+            'caught_count', 'flagged_count', 'flagged_accounts',
+            'caught_squared', 'caught_flagged', 'flagged_squared'
+        ) }} as design_effect
     from rule_counts
 ),
 

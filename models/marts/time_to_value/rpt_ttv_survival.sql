@@ -1,4 +1,5 @@
 {%- set outcomes = ['activated', 'churned'] %}
+{%- set of_curve = 'over (partition by cohort_key order by day)' %}
 
 -- Curves of the time to value: Kaplan-Meier with log-log Greenwood intervals, and Aalen-Johansen
 -- cumulative incidence of first value and of churn before it. One row per cohort and day on which
@@ -258,7 +259,7 @@ shares as (
     from incidences
 ),
 
--- Terms of the variance of the cumulative incidence (Marubini and Valsecchi 1995, 10.12).
+-- Terms of the variance of the cumulative incidence.
 variance_terms as (
     select
         shares.*,
@@ -278,19 +279,10 @@ variance_terms as (
     from shares
 ),
 
--- The squares are multiplied out, so that running sums give the variance of every day.
 variances as (
     select
         {%- for outcome in outcomes %}
-        {%- set share = outcome ~ '_share' %}
-        {{ share }} * {{ share }} * sum(ended) over (partition by cohort_key order by day)
-        - 2 * {{ share }} * sum(
-            ended * {{ share }} + {{ outcome }}_shared
-        ) over (partition by cohort_key order by day)
-        + sum(
-            ended * {{ share }} * {{ share }} + {{ outcome }}_own
-            + 2 * {{ outcome }}_shared * {{ share }}
-        ) over (partition by cohort_key order by day) as {{ outcome }}_variance,
+        {{ incidence_variance(outcome, of_curve) }} as {{ outcome }}_variance,
         {%- endfor %}
         variance_terms.*
     from variance_terms
@@ -300,15 +292,7 @@ spreads as (
     select
         variances.*,
         {%- for outcome in outcomes %}
-        case
-            when {{ outcome }}_share > 0 and {{ outcome }}_share < 0.99999999999
-                then
-                    {{ var('confidence_z') }}
-                    * sqrt(
-                        case when {{ outcome }}_variance > 0 then {{ outcome }}_variance else 0 end
-                    )
-                    / abs({{ outcome }}_share * ln({{ outcome }}_share))
-        end as {{ outcome }}_spread,
+        {{ incidence_spread(outcome ~ '_share', outcome ~ '_variance') }} as {{ outcome }}_spread,
         {%- endfor %}
         case when is_exhausted = 1 then 0 else exp(log_survival) end as survival_estimate
     from variances

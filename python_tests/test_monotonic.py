@@ -35,6 +35,7 @@ def scoring():
     weights[0]["weight"] = str(round(1 - 0.05 * (len(METRICS) - 1), 2))
     frames = warehouse.raw_frames(company_strategy.random_company(0, n_accounts=1))
     seeds = {"health_weights": weights, "health_model_versions": [VERSION | {"effective_to": ""}], "health_metrics": METRICS}
+    seeds["scorecards"] = []
     seeds["health_bands"] = [row for row in SEEDS["health_bands"] if row["model_version"] == VERSION["model_version"]]
     with warehouse.build(frames, seeds=seeds) as connection:
         connection.execute("delete from int_health_score_days")

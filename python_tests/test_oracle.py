@@ -95,6 +95,7 @@ def small_peer_groups():
     return seeds | {
         "lifecycle_stages": [row | {"from_day": str(int(row["from_day"]) // 2)} for row in seeds["lifecycle_stages"]],
         "health_model_versions": versions,
+        "scorecards": [],
         "health_weights": weights,
         "health_bands": bands,
         "health_metrics": seeds["health_metrics"] + own,

@@ -202,7 +202,8 @@ def world(request):
     outcomes = connection.execute("from int_health_outcomes").df().astype({"has_churned": "boolean"})
     drivers = "select account_id, score_date, metric, value_status, normalised from int_health_drivers where track = 'live'"
     candidates = (
-        "select account_id, score_date, track, score, band from int_health_scores where track <> 'live' and status = 'scored'"
+        "select account_id, score_date, track, score, band from int_health_scores "
+        "where track <> 'live' and track not in (select track from scorecards) and status = 'scored'"
     )
     bins = "select distinct model_version, least(floor(score / 10) + 1, 10)::int as bin from int_health_scores "
     bins = connection.execute(bins + "where track = 'live' and status = 'scored'").df()

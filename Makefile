@@ -88,7 +88,7 @@ site: .venv/site  ## The pages of docs/ as a site: target/site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:  ## Remove what a build made; raw events and the environment stay
-	rm -rf target logs *.duckdb *.duckdb.wal spark_warehouse
+	rm -rf target logs *.duckdb *.duckdb.wal published published_* spark_warehouse
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -9,6 +10,7 @@ from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 from tqdm import tqdm
 
+from . import path_of_warehouse, published
 from .summary import show
 
 # What macros say, and a seed that was edited and not loaded; the rest of dbt's lines is the progress.
@@ -16,9 +18,9 @@ SAID = ("JinjaLogInfo", "JinjaLogWarning")
 
 
 def build(options: list[str]) -> None:
-    """Build, print what dbt says on the way and the summary of it; ends the program with 1 where the build fails.
+    """Build, publish the marts, and print what dbt says on the way and the summary; ends the program with 1 where that fails.
 
-    `options` are those of `dbt build`.
+    `options` are those of `dbt build`. Nothing is published where the build failed or no data test was run.
     """
     shape = "{desc:<40.40} {percentage:3.0f}% |{bar:30}| {n_fmt}/{total_fmt} {elapsed}"
     bar = tqdm(bar_format=shape, mininterval=0.1 if sys.stderr.isatty() else 10)
@@ -51,4 +53,18 @@ def build(options: list[str]) -> None:
             print(f"Warning of {result.node.name}: {result.message}. {' '.join(result.node.description.split())}")
     # dbt still holds the warehouse open, for writing.
     DuckDBConnectionManager.close_all_connections()
+    _publish([result.node for result in finished.result.results])
     show()
+
+
+def _publish(nodes: list) -> None:
+    """Publish what was built, where all marts were, and with data tests; say why not, where not. Other engines have no files."""
+    if os.environ.get("ONBOARDING_HEALTH_TARGET", "duckdb") != "duckdb":
+        return
+    if not any(node.resource_type == "test" for node in nodes):
+        print("Nothing is published, since no data test was run; `onboarding-health publish` runs them.")
+        return
+    try:
+        print(f"Published {published.publish(path_of_warehouse(), built={node.name for node in nodes})}")
+    except ValueError as error:
+        print(f"Nothing is published. {error}")

@@ -188,6 +188,34 @@ def digest(out: Path) -> None:
     write_all(out)
 
 
+@commands.command()
+@click.option("--rollback", is_flag=True, help="go back to the copy before the one in use")
+@click.option("--parquet", is_flag=True, help="write Parquet files beside it, for other tools")
+@click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="copies to keep")
+def publish(rollback: bool, parquet: bool, keep: int) -> None:
+    """Run the data tests of the last build and publish its marts for readers: published/current.duckdb beside the warehouse.
+
+    `demo` and `build` publish by themselves. Readers see a whole copy and never wait for a build, nor it for them.
+    """
+    from . import published
+
+    warehouse = path_of_warehouse()
+    if not rollback:
+        _test()
+    try:
+        file = published.rollback(published.folder_of(warehouse)) if rollback else published.publish(warehouse, parquet, keep)
+    except ValueError as error:
+        sys.exit(str(error))
+    print(f"Readers of {file.with_name(published.LINK)} see {file.name}.")
+
+
+def _test() -> None:
+    """Run the data tests on the warehouse; ends the program where one fails."""
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "test", "--exclude-resource-type", "unit_test"]
+    if Path(path_of_warehouse()).exists() and subprocess.run(command).returncode:
+        sys.exit("Nothing is published: data tests have failed, as said above.")
+
+
 def _warehouse_option(command):
     text = "DuckDB file; ONBOARDING_HEALTH_WAREHOUSE names another default"
     return click.option("--warehouse", default=path_of_warehouse, show_default="onboarding_health.duckdb", help=text)(command)

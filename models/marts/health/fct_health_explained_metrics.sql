@@ -25,6 +25,13 @@ earlier_drivers as (
     from {{ ref('fct_health_drivers') }}
 ),
 
+metric_advice as (
+    select
+        metric,
+        label
+    from {{ ref('metric_advice') }}
+),
+
 earlier_dates as (
     select
         current_health.account_id,
@@ -83,6 +90,7 @@ explained_metrics as (
         driver_pairs.account_id,
         current_health.score_date,
         driver_pairs.metric,
+        metric_advice.label,
         driver_pairs.value_status,
         driver_pairs.last_seen_on,
         driver_pairs.value,
@@ -104,6 +112,8 @@ explained_metrics as (
         on driver_pairs.account_id = current_health.account_id
     left join earlier_dates
         on driver_pairs.account_id = earlier_dates.account_id
+    left join metric_advice
+        on driver_pairs.metric = metric_advice.metric
 )
 
 select * from explained_metrics

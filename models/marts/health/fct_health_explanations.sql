@@ -10,10 +10,6 @@ explained_metrics as (
     select * from {{ ref('fct_health_explained_metrics') }}
 ),
 
-metric_advice as (
-    select * from {{ ref('metric_advice') }}
-),
-
 health_metrics as (
     select * from {{ ref('health_metrics') }}
 ),
@@ -39,7 +35,6 @@ units as (
 ranked_metrics as (
     select
         explained_metrics.*,
-        metric_advice.label,
         units.unit,
         {{ days_between('explained_metrics.last_seen_on', 'explained_metrics.score_date') }}
             as unseen_days,
@@ -56,8 +51,6 @@ ranked_metrics as (
             order by explained_metrics.points_change_7d asc, explained_metrics.metric asc
         ) as fall_rank
     from explained_metrics
-    left join metric_advice
-        on explained_metrics.metric = metric_advice.metric
     left join units
         on explained_metrics.metric = units.metric
 ),

@@ -96,9 +96,12 @@ metric_signals as (
         on
             score_days.account_id = last_seen_signals.account_id
             and score_days.score_date = last_seen_signals.score_date
-            and weighted_metrics.signal = last_seen_signals.signal
-            and weighted_metrics.age_signal is null
-            and score_days.unobserved_decay_per_day is not null
+            and case
+                when
+                    weighted_metrics.age_signal is null
+                    and score_days.unobserved_decay_per_day is not null
+                    then weighted_metrics.signal
+            end = last_seen_signals.signal
 ),
 
 -- A signal that is no longer observed keeps the value of the last day on which it was.
@@ -121,67 +124,79 @@ metrics_with_peer_value as (
 group_spreads as (
     select
         peer_group,
+        date_group,
         metric,
+        min_peers,
         count(*) as eligible_count,
         count(metric_value) as known_count,
         sum(peer_value) as value_sum,
         sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
     from metrics_with_peer_value
-    group by peer_group, metric
+    group by peer_group, date_group, metric, min_peers
 ),
 
 date_spreads as (
     select
         date_group,
         metric,
-        count(*) as eligible_count,
-        count(metric_value) as known_count,
-        sum(peer_value) as value_sum,
-        sum(cast(cast(peer_value as decimal(19, 4)) * peer_value as decimal(28, 8))) as square_sum
-    from metrics_with_peer_value
+        sum(eligible_count) as eligible_count,
+        sum(known_count) as known_count,
+        sum(value_sum) as value_sum,
+        sum(square_sum) as square_sum
+    from group_spreads
     group by date_group, metric
 ),
 
 -- Where a group has fewer than `min_peers` accounts, or so few with a value, all accounts of the
 -- date and version are the peers.
-metrics_with_peer_sums as (
+peer_spreads as (
     select
-        metrics_with_peer_value.*,
-        group_spreads.eligible_count < metrics_with_peer_value.min_peers as is_group_small,
+        group_spreads.peer_group,
+        group_spreads.metric,
+        group_spreads.eligible_count < group_spreads.min_peers as is_group_small,
         case
-            when group_spreads.eligible_count < metrics_with_peer_value.min_peers
+            when group_spreads.eligible_count < group_spreads.min_peers
                 then date_spreads.eligible_count
             else group_spreads.eligible_count
         end as eligible_count,
         case
-            when group_spreads.eligible_count < metrics_with_peer_value.min_peers
+            when group_spreads.eligible_count < group_spreads.min_peers
                 then date_spreads.known_count
             else group_spreads.known_count
         end as known_count,
         case
-            when group_spreads.known_count < metrics_with_peer_value.min_peers
-                then date_spreads.known_count
+            when group_spreads.known_count < group_spreads.min_peers then date_spreads.known_count
             else group_spreads.known_count
         end as peer_count,
         case
-            when group_spreads.known_count < metrics_with_peer_value.min_peers
-                then date_spreads.value_sum
+            when group_spreads.known_count < group_spreads.min_peers then date_spreads.value_sum
             else group_spreads.value_sum
         end as value_sum,
         case
-            when group_spreads.known_count < metrics_with_peer_value.min_peers
-                then date_spreads.square_sum
+            when group_spreads.known_count < group_spreads.min_peers then date_spreads.square_sum
             else group_spreads.square_sum
         end as square_sum
-    from metrics_with_peer_value
-    inner join group_spreads
-        on
-            metrics_with_peer_value.peer_group = group_spreads.peer_group
-            and metrics_with_peer_value.metric = group_spreads.metric
+    from group_spreads
     inner join date_spreads
         on
-            metrics_with_peer_value.date_group = date_spreads.date_group
-            and metrics_with_peer_value.metric = date_spreads.metric
+            group_spreads.date_group = date_spreads.date_group
+            and group_spreads.metric = date_spreads.metric
+),
+
+metrics_with_peer_sums as (
+    select
+        metrics_with_peer_value.*,
+        peer_spreads.is_group_small,
+        peer_spreads.eligible_count,
+        peer_spreads.known_count,
+        peer_spreads.peer_count,
+        peer_spreads.value_sum,
+        peer_spreads.square_sum
+    from metrics_with_peer_value
+    inner join peer_spreads
+        on
+            metrics_with_peer_value.peer_group = peer_spreads.peer_group
+            and metrics_with_peer_value.metric = peer_spreads.metric
 ),
 
 -- z-score; n * sum(v^2) - sum(v)^2 is the variance times n^2, exact in decimals.
@@ -229,11 +244,13 @@ normalised_metrics as (
 group_medians as (
     select
         peer_group,
+        date_group,
         metric,
+        is_group_small,
         {{ round_half_up(median('known_x'), 6) }} as median_x,
         {{ round_half_up(median('metric_value'), 6) }} as median_value
     from normalised_metrics
-    group by peer_group, metric
+    group by peer_group, date_group, metric, is_group_small
 ),
 
 date_medians as (
@@ -246,26 +263,34 @@ date_medians as (
     group by date_group, metric
 ),
 
+peer_medians as (
+    select
+        group_medians.peer_group,
+        group_medians.metric,
+        case
+            when group_medians.is_group_small then date_medians.median_x else group_medians.median_x
+        end as median_x,
+        case
+            when group_medians.is_group_small then date_medians.median_value
+            else group_medians.median_value
+        end as median_value
+    from group_medians
+    inner join date_medians
+        on
+            group_medians.date_group = date_medians.date_group
+            and group_medians.metric = date_medians.metric
+),
+
 metrics_with_medians as (
     select
         normalised_metrics.*,
-        case
-            when normalised_metrics.is_group_small then date_medians.median_x
-            else group_medians.median_x
-        end as median_x,
-        case
-            when normalised_metrics.is_group_small then date_medians.median_value
-            else group_medians.median_value
-        end as peer_median
+        peer_medians.median_x,
+        peer_medians.median_value as peer_median
     from normalised_metrics
-    inner join group_medians
+    inner join peer_medians
         on
-            normalised_metrics.peer_group = group_medians.peer_group
-            and normalised_metrics.metric = group_medians.metric
-    inner join date_medians
-        on
-            normalised_metrics.date_group = date_medians.date_group
-            and normalised_metrics.metric = date_medians.metric
+            normalised_metrics.peer_group = peer_medians.peer_group
+            and normalised_metrics.metric = peer_medians.metric
 ),
 
 metrics_with_status as (

@@ -166,7 +166,7 @@ dates_with_status as (
         on
             score_days.account_id = completions.account_id
             and score_days.date_day >= completions.completed_on
-            and coalesce(score_days.date_day < completions.returned_on, true)
+            and score_days.date_day < coalesce(completions.returned_on, cast('9999-12-31' as date))
     left join triggers
         on
             score_days.account_id = triggers.account_id

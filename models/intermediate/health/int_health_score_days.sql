@@ -133,7 +133,8 @@ score_days as (
         on
             account_dates.account_id = completions.account_id
             and account_dates.date_day >= completions.completed_on
-            and coalesce(account_dates.date_day < completions.returned_on, true)
+            and account_dates.date_day
+            < coalesce(completions.returned_on, cast('9999-12-31' as date))
 )
 
 select * from score_days

@@ -101,7 +101,7 @@ episodes as (
         on
             starts.account_id = completions.account_id
             and starts.churned_on >= completions.completed_on
-            and coalesce(starts.churned_on < completions.returned_on, true)
+            and starts.churned_on < coalesce(completions.returned_on, cast('9999-12-31' as date))
 )
 
 select * from episodes

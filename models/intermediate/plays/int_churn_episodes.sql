@@ -41,7 +41,8 @@ churn_starts as (
         on
             days_with_previous.account_id = completions.account_id
             and days_with_previous.date_day >= completions.completed_on
-            and coalesce(days_with_previous.date_day < completions.returned_on, true)
+            and days_with_previous.date_day
+            < coalesce(completions.returned_on, cast('9999-12-31' as date))
     where
         days_with_previous.is_subscribed = 0
         and coalesce(days_with_previous.previously, 1) <> 0

@@ -32,9 +32,12 @@ conditions as (
     from {{ ref('int_risk_conditions') }} as risk_conditions
     left join signals
         on
-            risk_conditions.measure = 'signal'
-            and risk_conditions.operator in ('<', '<=')
-            and risk_conditions.subject = signals.signal
+            case
+                when
+                    risk_conditions.measure = 'signal'
+                    and risk_conditions.operator in ('<', '<=')
+                    then risk_conditions.subject
+            end = signals.signal
     group by
         risk_conditions.condition_number,
         risk_conditions.measure,

@@ -50,7 +50,9 @@ risk_conditions as (
     inner join rule_days
         on risk_criteria.rule_id = rule_days.rule_id
     left join signals
-        on risk_criteria.measure = 'signal' and risk_criteria.subject = signals.signal
+        on
+            case when risk_criteria.measure = 'signal' then risk_criteria.subject end
+            = signals.signal
 )
 
 select * from risk_conditions

@@ -353,7 +353,7 @@ episodes_with_reason as (
         on
             ends.account_id = completions.account_id
             and ends.life_over_on >= completions.completed_on
-            and coalesce(ends.life_over_on < completions.returned_on, true)
+            and ends.life_over_on < coalesce(completions.returned_on, cast('9999-12-31' as date))
 ),
 
 risk_episodes as (

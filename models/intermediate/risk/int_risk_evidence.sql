@@ -141,7 +141,9 @@ unit_criteria as (
         case when seen_criteria.measure = 'fall' then 'ratio' else signals.unit end as unit
     from seen_criteria
     left join signals
-        on seen_criteria.measure = 'signal' and seen_criteria.subject = signals.signal
+        on
+            case when seen_criteria.measure = 'signal' then seen_criteria.subject end
+            = signals.signal
 ),
 
 criteria_with_wording as (

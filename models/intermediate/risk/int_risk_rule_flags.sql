@@ -86,7 +86,8 @@ flags as (
             outcomes_with_rule.account_id = episodes.account_id
             and outcomes_with_rule.rule_id = episodes.rule_id
             and outcomes_with_rule.score_date >= episodes.first_seen_on
-            and coalesce(outcomes_with_rule.score_date < episodes.cleared_on, true)
+            and outcomes_with_rule.score_date
+            < coalesce(episodes.cleared_on, cast('9999-12-31' as date))
 )
 
 select * from flags

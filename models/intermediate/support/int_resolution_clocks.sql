@@ -132,8 +132,8 @@ due_times as (
     from current_steps
     left join business_days
         on
-            current_steps.is_business
-            and current_steps.calendar = business_days.calendar
+            case when current_steps.is_business then current_steps.calendar end
+            = business_days.calendar
             and {{ is_business_day_of('current_steps.due_line', 'business_days') }}
     where current_steps.runs_out
 ),

@@ -183,8 +183,7 @@ due_times as (
     from due_steps
     left join business_days
         on
-            due_steps.is_business
-            and due_steps.calendar = business_days.calendar
+            case when due_steps.is_business then due_steps.calendar end = business_days.calendar
             and {{ is_business_day_of('due_steps.due_line', 'business_days') }}
     where due_steps.place = 1
 ),

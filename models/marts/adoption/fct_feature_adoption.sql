@@ -184,8 +184,10 @@ features_with_coverage as (
         on
             account_features.product_category = last_days.product_category
             and account_features.feature = last_days.feature
-            and account_features.last_day = last_days.date_day
-            and account_features.last_day >= account_features.started_on
+            and case
+                when account_features.last_day >= account_features.started_on
+                    then account_features.last_day
+            end = last_days.date_day
     left join uses
         on
             account_features.account_id = uses.account_id

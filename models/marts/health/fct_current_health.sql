@@ -130,8 +130,8 @@ current_health as (
         on ranked_health.account_id = last_bands.account_id
     left join band_steps as shown
         on
-            ranked_health.status = 'scored'
-            and ranked_health.model_version = shown.model_version
+            case when ranked_health.status = 'scored' then ranked_health.model_version end
+            = shown.model_version
             and last_bands.band = shown.band
     left join band_steps as measured
         on

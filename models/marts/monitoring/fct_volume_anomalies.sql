@@ -70,8 +70,7 @@ daily_counts as (
             and days.date_day = counts.date_day
     left join excluded_days
         on
-            days.source = 'product'
-            and days.event_type = excluded_days.event_type
+            case when days.source = 'product' then days.event_type end = excluded_days.event_type
             and days.date_day = excluded_days.date_day
 ),
 

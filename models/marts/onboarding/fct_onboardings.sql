@@ -134,26 +134,54 @@ plans_with_step as (
         on current_steps.owner_role = owner_turns.owner_role
 ),
 
--- A first onboarding's own wait is in its curves, so that they have a row of its day.
-plans_with_curves as (
+open_waits as (
+    {% for kind in kinds -%}
     select
-        plans_with_step.*,
+        account_id,
+        onboarding_number,
+        journey,
+        segment,
+        milestone_id,
+        '{{ kind }}' as kind,
+        days_{{ kind }} as day
+    from plans_with_step
+    where settled_state is null and onboarding_number = 1
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- A first onboarding's own wait is in its curves, so that they have a row of its day.
+curve_days as (
+    select
+        open_waits.account_id,
+        open_waits.onboarding_number,
         step_curves.kind,
         step_curves.dimension,
         step_curves.known,
         1 - step_curves.survival as reached_share
-    from plans_with_step
-    left join step_curves
+    from open_waits
+    inner join step_curves
         on
-            plans_with_step.settled_state is null
-            and plans_with_step.onboarding_number = 1
-            and plans_with_step.journey = step_curves.journey
-            and plans_with_step.milestone_id = step_curves.milestone_id
-            and step_curves.dimension_value in ('all', plans_with_step.segment)
-            and step_curves.day = case step_curves.kind
-                when 'since_start' then plans_with_step.days_since_start
-                else plans_with_step.days_at_step
-            end
+            open_waits.journey = step_curves.journey
+            and open_waits.milestone_id = step_curves.milestone_id
+            and open_waits.kind = step_curves.kind
+            and open_waits.day = step_curves.day
+            and step_curves.dimension_value in ('all', open_waits.segment)
+),
+
+plans_with_curves as (
+    select
+        plans_with_step.account_id,
+        plans_with_step.onboarding_number,
+        curve_days.kind,
+        curve_days.dimension,
+        curve_days.known,
+        curve_days.reached_share
+    from plans_with_step
+    left join curve_days
+        on
+            plans_with_step.account_id = curve_days.account_id
+            and plans_with_step.onboarding_number = curve_days.onboarding_number
 ),
 
 peer_shares as (
@@ -389,8 +417,9 @@ plans_with_forecast as (
             and plans_with_state.onboarding_number = first_values.onboarding_number
     left join forecasts
         on
-            plans_with_state.account_id = forecasts.account_id
-            and plans_with_state.onboarding_number = 1
+            case
+                when plans_with_state.onboarding_number = 1 then plans_with_state.account_id
+            end = forecasts.account_id
 ),
 
 onboardings as (

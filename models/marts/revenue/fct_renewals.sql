@@ -119,7 +119,9 @@ renewals as (
     inner join accounts
         on outcomes.account_id = accounts.account_id
     left join cancellations
-        on outcomes.cancellation_id = cancellations.event_id and outcomes.lapsed_on is null
+        on
+            case when outcomes.lapsed_on is null then outcomes.cancellation_id end
+            = cancellations.event_id
 )
 
 select * from renewals

@@ -75,7 +75,7 @@ windows as (
         on
             arr_months.account_id = completions.account_id
             and ends.month_end >= completions.completed_on
-            and coalesce(ends.month_end < completions.returned_on, true)
+            and ends.month_end < coalesce(completions.returned_on, cast('9999-12-31' as date))
     where arr_months.arr > 0
 ),
 

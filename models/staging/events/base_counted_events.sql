@@ -20,11 +20,12 @@ counted_events as (
     from events
     left join excluded_days
         on
-            events.source = 'product'
-            and events.event_type = excluded_days.event_type
+            case when events.source = 'product' then events.event_type end
+            = excluded_days.event_type
             and {{ day_of('events.occurred_at') }} = excluded_days.date_day
     left join excluded_users
-        on events.source = 'product' and events.user_id = excluded_users.user_id
+        on
+            case when events.source = 'product' then events.user_id end = excluded_users.user_id
     where excluded_days.date_day is null and excluded_users.user_id is null
 )
 

@@ -215,8 +215,8 @@ typed_values as (
     from payload_values
     left join exchange_rates
         on
-            payload_values.value_type = 'currency'
-            and payload_values.payload_value = exchange_rates.currency
+            case when payload_values.value_type = 'currency' then payload_values.payload_value end
+            = exchange_rates.currency
     left join exchange_rates as money_rates
         on payload_values.money_currency = money_rates.currency
     left join survey_scales

@@ -1,5 +1,5 @@
 """No model compares each row with each: DuckDB plans an outer join by nested loops where its condition is more than comparisons
-of one side with the other, such as a condition on the left side alone. Rows grow by accounts times days; pairs by their square."""
+of one side with the other, such as a condition on the left side alone. Pairs grow with the square of accounts times days."""
 
 import json
 

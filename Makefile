@@ -16,9 +16,11 @@ SEND ?=
 # The unit tests are for who changes the project: `make test` runs them.
 SELECTION := --selector nightly
 
-# A connector brings its own opinions and warehouse; the summary, the digest and the sync of it want the same.
+# A connector brings its own opinions, if it has any, and warehouse; the summary, the digest and the sync of it want the same.
 ifneq ($(CONNECTOR),)
+ifneq ($(wildcard connectors/$(CONNECTOR)/opinions),)
 export ONBOARDING_HEALTH_OPINIONS := connectors/$(CONNECTOR)/opinions
+endif
 export ONBOARDING_HEALTH_WAREHOUSE ?= $(CONNECTOR).duckdb
 endif
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb

@@ -117,7 +117,8 @@ def _connect(connector: str, source: Path | None, raw: Path | None) -> Path:
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
     if subprocess.run(command, cwd=folder, env=environment).returncode:
         sys.exit(f"The connector {connector} has failed, as said above.")
-    os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
+    if (folder / "opinions").is_dir():
+        os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
     os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{connector}.duckdb")
     return raw
 

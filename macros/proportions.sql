@@ -64,3 +64,22 @@
             / ({{ as_double(successes) }} * ({{ trials }} - {{ successes }}))
     end
 {%- endmacro %}
+
+{#- Linearised variance of a ratio of sums over units, numerator over denominator, from sums of squares and products (Cochran, Sampling
+    Techniques, 1977). Times n / (n - 1) for the interval of the ratio. -#}
+{% macro ratio_variance(share, squares, products, base_squares, base) -%}
+    greatest(
+        {{ squares }} - 2 * {{ share }} * {{ products }} + {{ share }} * {{ share }} * {{ base_squares }}, 0
+    ) / nullif({{ as_double(base) }} * {{ as_double(base) }}, 0)
+{%- endmacro %}
+
+{#- How many equal units tell as much of a weighted share: Kish's effective size, from the sum of the squared weights (Survey Sampling,
+    1965), or fewer by the linearised variance (Korn and Graubard, 1998). Null below 0. -#}
+{% macro effective_size(share, variance, squared_weights) -%}
+    case
+        when {{ share }} < 0 then null
+        when {{ variance }} > {{ share }} * (1 - {{ share }}) * {{ squared_weights }}
+            then {{ share }} * (1 - {{ share }}) / nullif({{ variance }}, 0)
+        else 1 / nullif({{ squared_weights }}, 0)
+    end
+{%- endmacro %}

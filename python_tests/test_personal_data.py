@@ -50,9 +50,11 @@ def test_what_people_write_of_people_stays_in_the_raw_rows():
             for table, column in texts
             if built.execute(f"select count(*) from {table} where {column} ilike '%{PERSON}%'").fetchone()[0]
         }
+        topics = built.execute("select topic, sum(tickets) from rpt_ticket_topics where segment = 'all' group by all").fetchall()
         rejected = built.execute("select source, event_id, reject_reason, rejected_key from fct_rejected_events").fetchall()
         owner, overrides = built.execute(
             "select max(owner_id), count(*) from fct_current_health, fct_health_overrides"
         ).fetchone()
     assert rejected == [] and outcomes == [("other",)] and owner.startswith("owner-") and overrides == 1
+    assert topics == [("other", 1)]
     assert found and all(table.startswith("base_") and column == "payload" for table, column in found), sorted(found)

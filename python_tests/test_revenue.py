@@ -131,7 +131,7 @@ def built(seed, free):
     connection.execute("create table int_billing_signals (account_id varchar, date_day date, days_overdue bigint)")
     for table in ("int_accounts", "dim_accounts"):
         connection.execute(f"create table {table} as select *, 'api' as product_category from accounts")
-    for model in (*MODELS, "rpt_revenue_retention", "rpt_retention_bridge"):
+    for model in (*MODELS, "rpt_revenue_retention", "rpt_retention_bridge", "rpt_quick_ratio"):
         connection.execute(f"create table {model} as {warehouse.model_sql(model)}")
     reported = [(*key, str(amount)) for key, amount in ledger(events, reported=True).items()]
     connection.register("reported", pd.DataFrame(reported, columns=["account_id", "month_number", "arr"]))
@@ -240,6 +240,51 @@ def test_the_waterfall_adds_up_for_each_segment_and_from_month_to_month(company)
     assert {name for name, *_ in rows} == {"all", "smb", "enterprise"}
 
 
+def test_the_quick_ratio_is_that_of_the_ledger(company):
+    """What each account gained and lost from month to month; the interval by the delta method on logarithms."""
+    connection, arr, segment = company
+    first, numbers = first_months(arr), sorted(month_ends())
+    moves = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for account, begun in first.items():
+        for number in numbers:
+            if number >= begun:
+                before = arr.get((account, number - 1), 0) if number > begun else 0
+                change = arr.get((account, number), 0) - before
+                if number == begun or (account, number - 1) not in arr:
+                    moves[account, number][0] += change
+                elif (account, number) not in arr:
+                    moves[account, number][1] -= change
+                else:
+                    moves[account, number][change < 0] += abs(change)
+    rows = connection.execute(
+        "select segment, period, 12 * year(period_start) + month(period_start), is_complete, moved_accounts, gained_arr, "
+        "lost_arr, quick_ratio, quick_ratio_lower, quick_ratio_upper from rpt_quick_ratio"
+    ).fetchall()
+    told = 0
+    for name, period, number, is_complete, moved, gained_arr, lost_arr, *ratios in rows:
+        months = range(number, number + (3 if period == "quarter" else 1))
+        own = [
+            [sum(moves[account, month][side] for month in months if (account, month) in moves) for side in (0, 1)]
+            for account in first
+            if name in ("all", segment[account])
+        ]
+        own = [pair for pair in own if any(pair)]
+        gained, lost = (sum(pair[side] for pair in own) for side in (0, 1))
+        assert (moved, gained_arr, lost_arr) == (len(own), gained, lost), (name, period, number)
+        assert is_complete == (max(months) < max(numbers))
+        wanted = [None] * 3
+        if lost > 0 and len(own) >= MIN_AT_RISK:
+            wanted = [float(gained / lost), None, None]
+            if gained > 0:
+                parts = [float(gain / gained - loss / lost) for gain, loss in own]
+                factor = np.exp(1.959963984540054 * np.sqrt(len(own)) * np.std(parts, ddof=1))
+                wanted[1:], told = [wanted[0] / factor, wanted[0] * factor], told + 1
+        found = [None if ratio is None else float(ratio) for ratio in ratios]
+        wanted = [None if ratio is None else pytest.approx(ratio, rel=1e-5, abs=2e-6) for ratio in wanted]
+        assert found == wanted, (name, period, number)
+    assert told > 10
+
+
 def interval_of_a_ratio(pairs):
     """Of end over start: the slope of a regression through the origin, weighted so that it is the ratio of the sums, HC1."""
     start, end = (np.array([float(amount or 0) for amount in side]) for side in zip(*pairs, strict=True))
@@ -268,7 +313,9 @@ def test_retention_is_that_of_the_ledger(company):
         "select segment, cohort, window_months, 12 * year(month_start) + month(month_start), start_accounts, "
         "churned_accounts, start_arr, end_arr, kept_arr, churned_arr, start_arpa_annual, end_arpa_annual, net_retention, "
         "gross_retention, logo_churn, annual_logo_churn, logo_churn_lower, logo_churn_upper, net_retention_lower, "
-        "net_retention_upper, gross_retention_lower, gross_retention_upper, missing_because from rpt_revenue_retention"
+        "net_retention_upper, gross_retention_lower, gross_retention_upper, annual_logo_churn_lower, annual_logo_churn_upper, "
+        "annual_cancelled_arr_share, annual_cancelled_arr_share_lower, annual_cancelled_arr_share_upper, missing_because "
+        "from rpt_revenue_retention"
     ).fetchall()
     ends = month_ends()
     seen, told = set(), 0
@@ -288,12 +335,17 @@ def test_retention_is_that_of_the_ledger(company):
         days = (ends[number] - ends[number - window]).days
         share, paying = len(lost) / len(pairs), len(pairs) - len(lost)
         arpa = [float(start / len(pairs)), float(end / paying) if paying else None]
-        rates = [None] * 10
+        rates = [None] * 15
         if len(pairs) >= MIN_AT_RISK:
             yearly = 1 - (1 - share) ** (365 / days) if number < max(ends) else None
             logos = proportion.proportion_confint(len(lost), len(pairs), method="wilson")
             rates = [float(end / start), float(kept / start), share, yearly, *logos]
             rates += [*interval_of_a_ratio(pairs), *interval_of_a_share(pairs)]
+            # What is lost at once is the complement of what would be kept if the others kept all.
+            upper, lower = interval_of_a_share([(amount, None if after is None else amount) for amount, after in pairs])
+            shares = [*logos, float(sum(lost) / start), 1 - lower, 1 - upper]
+            yearly_shares = [1 - (1 - each) ** (365 / days) for each in shares]
+            rates += yearly_shares if number < max(ends) else [None] * 5
             told += 1
         found = [None if value is None else float(value) for value in measured[6:-1]]
         assert found == pytest.approx([*arpa, *rates], abs=2e-6), (name, cohort, window, number)

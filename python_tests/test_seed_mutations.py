@@ -53,6 +53,7 @@ FREE = {
     "metric_advice": {"label", "step", "first_step", "source"},
     "scorecards": {"label", "question", "owner_role"},
     "signals": {"null_means", "owner_role", "cadence"},
+    "ticket_topics": {"written", "topic"},
     "task_outcomes": {"outcome"},
     "timezones": {"timezone"},
     "health_metrics": {"metric"},
@@ -95,6 +96,7 @@ OPTIONAL = {
     "drift_thresholds": {"fail_at"},
     "event_schemas": {"allowed_values", "unless_key"},
     "event_types": {"document_key"},
+    "support_costs": {"author_role"},
     "holidays": {"holiday"},
     "lift_targets": {"published_lift"},
     "manual_inputs": {"stale_after_days"},
@@ -158,7 +160,7 @@ def mutated(rng, seed, kind):
         "text": "a lot", "unknown": f"no {seed} {column}", "fraction": rng.choice(["1.5", "0.123456789012345678"]),
     }[kind]  # fmt: skip
     if TYPES[seed][column] in ("integer", "bigint") and kind == "negative":
-        row[column] = "-7"
+        row[column] = f"-{7 + list(SEEDS).index(seed)}"  # Of two seeds that are changed at once neither knows the other's value.
     return (rows, column, row) if row[column] != before else None
 
 

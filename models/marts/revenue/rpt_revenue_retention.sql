@@ -3,6 +3,7 @@
 {%- set start = 'cast(start_arr as decimal(19, 2))' -%}
 {%- set end = 'cast(end_arr as decimal(19, 2))' -%}
 {%- set kept = 'least(' ~ start ~ ', ' ~ end ~ ')' -%}
+{%- set lost = 'case when has_churned then ' ~ start ~ ' else 0 end' -%}
 
 -- Net and gross revenue retention and churn over windows that end in each month, with intervals.
 -- One row per segment, cohort, window and month.
@@ -113,9 +114,9 @@ totals as (
         cast(sum(end_arr) as decimal(18, 2)) as end_arr,
         cast(sum(least(start_arr, end_arr)) as decimal(18, 2)) as kept_arr,
         cast(sum(case when has_churned then start_arr else 0 end) as decimal(18, 2)) as churned_arr,
-        {% for share, amount in {'end': end, 'kept': kept}.items() -%}
-        {{ as_double('sum(' ~ amount ~ ' * ' ~ amount ~ ')') }} as {{ share }}_squares,
-        {{ as_double('sum(' ~ start ~ ' * ' ~ amount ~ ')') }} as {{ share }}_products,
+        {% for share, amount in {'end': end, 'kept': kept, 'churned': lost}.items() -%}
+        {{ as_double('sum((' ~ amount ~ ') * (' ~ amount ~ '))') }} as {{ share }}_squares,
+        {{ as_double('sum(' ~ start ~ ' * (' ~ amount ~ '))') }} as {{ share }}_products,
         {% endfor -%}
         {{ as_double('sum(' ~ start ~ ' * ' ~ start ~ ')') }} as start_squares
     from windows_by_cohort
@@ -126,7 +127,7 @@ totals_with_shares as (
     select
         totals.*,
         totals.start_accounts - totals.completed_accounts as at_risk_accounts,
-        {%- for share in ['end', 'kept'] %}
+        {%- for share in ['end', 'kept', 'churned'] %}
         {{ as_double('totals.' ~ share ~ '_arr') }} / {{ as_double('totals.start_arr') }}
             as {{ share }}_share,
         {%- endfor %}
@@ -138,22 +139,20 @@ totals_with_shares as (
     cross join retention_settings
 ),
 
--- Linearised variance of a ratio of sums over accounts (Cochran, Sampling Techniques, 1977).
 totals_with_variances as (
     select
         totals_with_shares.*,
-        {% for share in ['end', 'kept'] -%}
-        greatest(
-            {{ share }}_squares - 2 * {{ share }}_share * {{ share }}_products
-            + {{ share }}_share * {{ share }}_share * start_squares, 0
-        ) / ({{ as_double('start_arr') }} * {{ as_double('start_arr') }}) as {{ share }}_variance,
+        {% for share in ['end', 'kept', 'churned'] -%}
+        {{ ratio_variance(
+            share ~ '_share', share ~ '_squares', share ~ '_products', 'start_squares', 'start_arr'
+        ) }} as {{ share }}_variance,
         {% endfor -%}
         {{ as_double('start_accounts') }} / nullif(start_accounts - 1, 0) as correction
     from totals_with_shares
 ),
 
--- Gross retention is a share, so Wilson's interval, of as many accounts as tell as much: Kish
--- (1965), or fewer by the linearised variance (Korn and Graubard, 1998).
+-- Gross retention and cancelled ARR are shares, so Wilson's interval, of as many accounts as tell
+-- as much.
 totals_with_effective_size as (
     select
         totals_with_variances.*,
@@ -161,15 +160,10 @@ totals_with_effective_size as (
             when abs(end_share) + sqrt(end_variance * correction) < 1e11
                 then sqrt(end_variance * correction)
         end as end_error,
-        case
-            when kept_share >= 0
-                then
-                    case
-                        when kept_variance > kept_share * (1 - kept_share) * squared_shares
-                            then kept_share * (1 - kept_share) / nullif(kept_variance, 0)
-                        else 1 / squared_shares
-                    end
-        end as effective_accounts
+        {{ effective_size('kept_share', 'kept_variance', 'squared_shares') }}
+            as effective_accounts,
+        {{ effective_size('churned_share', 'churned_variance', 'squared_shares') }}
+            as effective_churn_accounts
     from totals_with_variances
 ),
 
@@ -217,22 +211,30 @@ retention as (
         }.items() %}
         case when at_risk_accounts >= min_at_risk then {{ value }} end as {{ rate }},
         {%- endfor %}
+        {%- set churned_n = 'churned_share * effective_churn_accounts' %}
+        {%- for rate, (base, share) in {
+            'annual_logo_churn':
+                ['at_risk_accounts', as_double(churned) ~ ' / nullif(at_risk_accounts, 0)'],
+            'annual_logo_churn_lower':
+                ['at_risk_accounts', wilson_bound(churned, 'at_risk_accounts', '-')],
+            'annual_logo_churn_upper':
+                ['at_risk_accounts', wilson_bound(churned, 'at_risk_accounts', '+')],
+            'annual_cancelled_arr_share':
+                ['start_accounts', as_double('churned_arr') ~ ' / ' ~ as_double('start_arr')],
+            'annual_cancelled_arr_share_lower':
+                ['start_accounts', wilson_bound(churned_n, 'effective_churn_accounts', '-')],
+            'annual_cancelled_arr_share_upper':
+                ['start_accounts', wilson_bound(churned_n, 'effective_churn_accounts', '+')],
+        }.items() %}
         case
-            when is_complete and at_risk_accounts >= min_at_risk
+            when is_complete and {{ base }} >= min_at_risk
                 then
                     {{ round_half_up(
-                        '1 - power(1 - ' ~ as_double(churned) ~ ' / nullif(at_risk_accounts, 0), '
-                        ~ as_double('365') ~ ' / window_days)', 6
+                        '1 - power(abs(1 - (' ~ share ~ ')), ' ~ as_double('365')
+                        ~ ' / window_days)', 6
                     ) }}
-        end as annual_logo_churn,
-        case
-            when is_complete and start_accounts >= min_at_risk
-                then
-                    {{ round_half_up(
-                        '1 - power(1 - ' ~ as_double('churned_arr') ~ ' / '
-                        ~ as_double('start_arr') ~ ', ' ~ as_double('365') ~ ' / window_days)', 6
-                    ) }}
-        end as annual_cancelled_arr_share,
+        end as {{ rate }},
+        {%- endfor %}
         case
             when start_accounts < min_at_risk
                 then 'too few accounts: ' || cast(start_accounts as {{ dbt.type_string() }})

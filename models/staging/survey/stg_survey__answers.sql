@@ -1,4 +1,5 @@
--- Accepted survey_sent and survey_answered events, one row each.
+-- Accepted survey_sent and survey_answered events, one row each. A milestone that milestones.csv
+-- does not know is unknown.
 with
 
 source as (
@@ -7,6 +8,10 @@ source as (
         source = 'survey'
         and event_type in ('survey_sent', 'survey_answered')
         and reject_reason is null
+),
+
+milestones as (
+    select * from {{ ref('milestones') }}
 ),
 
 event_types as (
@@ -23,12 +28,18 @@ renamed as (
         source.event_type,
         {{ json_text('source.payload', "'kind'") }} as kind,
         {{ try_cast_to(json_text('source.payload', "'score'"), 'decimal(18, 6)') }} as score,
+        case
+            when {{ json_text('source.payload', "'milestone_id'") }} is not null
+                then coalesce(milestones.milestone_id, 'unknown')
+        end as milestone_id,
         event_types.business_order,
         source.occurred_at,
         source.loaded_at
     from source
     inner join event_types
         on source.event_type = event_types.event_type
+    left join milestones
+        on {{ json_text('source.payload', "'milestone_id'") }} = milestones.milestone_id
 )
 
 select * from renamed

@@ -5,10 +5,17 @@ Times are seconds counted from the start of the window; a user is the number ins
 
 import numpy as np
 
-from .company import NEVER, sigmoid
+from .company import MILESTONES, NEVER, sigmoid
 
 DAY, HOUR = 86400, 3600
 SLA_HOURS = np.array([24, 12, 4, 1])
+# Kind of survey, the milestone of the catalog after which it is sent (0: none) and the events that reach that.
+MILESTONE_SURVEYS = [
+    (2, 3, ["dataset_ingested"]),
+    (2, 12, ["api_key_created"]),
+    (3, 7, ["report_built", "workflow_built", "workflow_deployed", "custom_report_built"]),
+    (4, 0, []),
+]
 
 
 class Log:
@@ -213,7 +220,7 @@ def support(log, accounts, users, rng):
 
     survey = {"user": user, "survey": ticket["ticket"], "kind": 1}
     asked = done & (u[2] > 0.3)
-    log.add("survey", "survey_sent", account, solved + HOUR, asked, **survey)
+    log.add("survey", "survey_sent", account, solved + HOUR, asked, milestone=0, **survey)
     score = np.clip((3.9 + 0.5 * health - 0.3 * z[0] + 0.7 * z[2]).round(), 1, 5).astype(int)
     answered, when = asked & (u[4] < 0.4), solved + HOUR + (2 * DAY * u[1]).astype(int) + 60
     log.add("survey", "survey_answered", account, when, answered, score=score, **survey)
@@ -336,9 +343,28 @@ def survey(log, accounts, users, rng):
             number = ((log.first_account + account) * 100 + turn) * 10 + seat
             asked = {"user": user, "survey": number, "kind": 0}
             at = _office(day, rng)
-            log.add("survey", "survey_sent", account, at, **asked)
+            log.add("survey", "survey_sent", account, at, milestone=0, **asked)
             score = (7.4 + 1.2 * health + 1.4 * rng.normal(0, 1, len(day))).round()
             answers = rng.random(len(day)) < 0.25 + 0.3 * sigmoid(health)
             at = at + 600 + (3 * DAY * rng.random(len(day))).astype(int)
             score = np.clip(score, 0, 10).astype(int)
             log.add("survey", "survey_answered", account, at, answers, score=score, **asked)
+
+
+def milestone_surveys(log, accounts, rng):
+    """Questions to the first admin the day after a milestone: ease of integration, perceived value; after 45 days support."""
+    names = [milestone[0] for milestone in MILESTONES]
+    for turn, (kind, milestone, events) in enumerate(MILESTONE_SURVEYS):
+        reached = accounts.onboarding + 44
+        if events:
+            reached = accounts.milestones[:, [names.index(event) for event in events]].min(1)
+        account = np.flatnonzero(reached + 1 <= accounts.last_day)
+        day = reached[account] + 1
+        health = accounts.health[account, day // 7]
+        asked = {"user": 0, "survey": (log.first_account + account) * 10 + turn, "kind": kind}
+        at = _office(day, rng)
+        log.add("survey", "survey_sent", account, at, milestone=milestone, **asked)
+        score = np.clip((3.6 + 0.5 * health + 0.8 * rng.normal(0, 1, len(day))).round(), 1, 5).astype(int)
+        answers = rng.random(len(day)) < 0.3 + 0.3 * sigmoid(health)
+        at = at + 600 + (5 * DAY * rng.random(len(day))).astype(int)
+        log.add("survey", "survey_answered", account, at, answers, score=score, **asked)

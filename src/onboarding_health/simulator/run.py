@@ -74,6 +74,7 @@ class Run:
         lifecycle.support(log, accounts, users, self.rng(part, 3))
         lifecycle.billing(log, accounts, sold, self.rng(part, 4))
         lifecycle.survey(log, accounts, users, self.rng(part, 5))
+        lifecycle.milestone_surveys(log, accounts, self.rng(part, 9))
         events = product.simulate(accounts, users, self.rng(part, 6), self.activity)
         down = np.zeros(self.days, dtype=bool)
         down[_OUTAGE] = self.days >= 365

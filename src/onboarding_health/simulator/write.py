@@ -88,9 +88,10 @@ _TERMS = {
     "effective_on": f"case when begins >= 0 then {_day('begins')} end",
 }
 _INVOICE = {"invoice_id": _id("inv", "invoice", 9)}
+_SURVEYS = ["nps", "csat", "integration_ease", "perceived_value", "support_quality"]
 _SURVEY = {
-    "survey_id": f"{_pick('kind', ['nps', 'csat'])} || '-' || {_digits('survey', 10)}",
-    "kind": _pick("kind", ["nps", "csat"]),
+    "survey_id": f"{_pick('kind', _SURVEYS)} || '-' || {_digits('survey', 10)}",
+    "kind": _pick("kind", _SURVEYS),
 }
 _VARIANT = {"variant": _pick("variant", ["control", "treatment"])}
 _MILESTONE = {"milestone_id": "'M' || lpad(milestone::varchar, 3, '0')"}
@@ -164,7 +165,7 @@ PAYLOADS = {
     "invoice_refunded": _INVOICE | {"amount": _MONEY},
     "invoice_written_off": _INVOICE,
     "invoice_voided": _INVOICE,
-    "survey_sent": _SURVEY,
+    "survey_sent": _SURVEY | {"milestone_id": "case when milestone > 0 then 'M' || lpad(milestone::varchar, 3, '0') end"},
     "survey_answered": _SURVEY | {"score": "score"},
 }
 COLUMNS = "event_id, event_type, account_id, user_id, occurred_at, loaded_at, payload"

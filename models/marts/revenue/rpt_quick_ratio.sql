@@ -104,13 +104,14 @@ totals_with_error as (
     cross join retention_settings
 ),
 
+-- An error that no number can hold, where discounts leave next to nothing, tells nothing.
 bounds as (
     select
         totals_with_error.*,
         {{ as_double('gained_arr') }} / nullif({{ as_double('lost_arr') }}, 0)
-        / exp({{ z }} * log_error) as lower_ratio,
+        / exp({{ z }} * case when log_error < 100 then log_error end) as lower_ratio,
         {{ as_double('gained_arr') }} / nullif({{ as_double('lost_arr') }}, 0)
-        * exp({{ z }} * log_error) as upper_ratio
+        * exp({{ z }} * case when log_error < 100 then log_error end) as upper_ratio
     from totals_with_error
 ),
 

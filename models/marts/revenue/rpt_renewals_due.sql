@@ -27,6 +27,21 @@ renewal_rates as (
     where period = 'complete_quarters' and gross_renewal_rate is not null
 ),
 
+segment_rates as (
+    select * from renewal_rates
+    where dimension = 'segment'
+),
+
+-- One row, of nulls where no rate is known.
+all_rates as (
+    select
+        max(gross_renewal_rate) as gross_renewal_rate,
+        max(gross_renewal_rate_lower) as gross_renewal_rate_lower,
+        max(gross_renewal_rate_upper) as gross_renewal_rate_upper
+    from renewal_rates
+    where dimension = 'all'
+),
+
 terms_ahead as (
     select renewals.*
     from renewals
@@ -72,18 +87,15 @@ rated_terms as (
         {% endfor -%}
         terms_with_horizon.renewal_key is not null as is_within_horizon
     from renewals
+    cross join all_rates
     left join terms_ahead
         on renewals.renewal_key = terms_ahead.renewal_key
     left join terms_with_horizon
         on
             renewals.renewal_key = terms_with_horizon.renewal_key
             and terms_with_horizon.horizon_rank = 1
-    left join renewal_rates as segment_rates
-        on
-            segment_rates.dimension = 'segment'
-            and renewals.segment = segment_rates.dimension_value
-    left join renewal_rates as all_rates
-        on all_rates.dimension = 'all'
+    left join segment_rates
+        on renewals.segment = segment_rates.dimension_value
 ),
 
 expectations as (

@@ -109,7 +109,8 @@ account_quarters as (
         on
             landmarks.account_id = completions.account_id
             and landmarks.followed_until >= completions.completed_on
-            and coalesce(landmarks.followed_until < completions.returned_on, true)
+            and landmarks.followed_until
+            < coalesce(completions.returned_on, cast('9999-12-31' as date))
 ),
 
 account_quarters_by_segment as (

@@ -150,6 +150,11 @@ def test_streams_without_rows_build(work):
     subjects |= {("product", row["event_type"]) for row in plan} | {(stream, "any") for stream in STREAMS}
     subjects |= {("product", f"role:{row['role']}") for row in plan if row["role"]}
     moved_inputs = sum(row[to] != row["likely"] for row in SEEDS["programme_roi_inputs"] for to in ("low", "high"))
+    cells = {
+        (row["dimension"], row["segment"], group["benchmark_group"], other["metric"])
+        for row in SEEDS["benchmarks"] for group in SEEDS["benchmark_groups"] for other in SEEDS["benchmarks"]
+        if row["dimension"] == group["dimension"] == other["dimension"]
+    }  # fmt: skip
     with duckdb.connect(work / "memory.duckdb", read_only=True) as built:
         for mart, rows in warehouse.published(built).items():
             assert len(rows) == {
@@ -159,8 +164,10 @@ def test_streams_without_rows_build(work):
                 "rpt_tracking_plan_coverage": len(SEEDS["tracking_plan"]),
                 "rpt_expansion_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
                 "rpt_expansion_targets": 3,
+                "rpt_benchmarks": len(cells),
                 "rpt_kpi_scorecard": len(SEEDS["kpi_targets"]),
                 "rpt_pilot_gates": len(SEEDS["programme_gates"]) + 1,
+                "rpt_programme_maturity": len(SEEDS["programme_capabilities"]),
                 "rpt_programme_roi": 5 * (3 + moved_inputs),
                 "rpt_service_levels": len(SEEDS["service_levels"]),
                 "rpt_win_back": len(SEEDS["size_classes"]) + 1,

@@ -65,6 +65,12 @@ FREE = {
     "kpis": {"kpi_name", "objective", "owner_role", "cadence", "mart", "definition", "narrative"},
     "service_levels": {"level_name", "owner_role"},
     "programme_gates": {"gate_name"},
+    "benchmark_metrics": {"metric_name"},
+    "maturity_stages": {"stage_name", "owner_role", "if_late"},
+    "maturity_criteria": {"label"},
+    "resource_measures": {"measure_name"},
+    "resource_rules": {"rule", "rule_name", "investment", "serves", "owner_role"},
+    "programme_capabilities": {"capability", "capability_name"},
 }
 # The names that other rows use: another one is an unknown one there, unless nobody does.
 NAMES = {
@@ -73,7 +79,8 @@ NAMES = {
     *(("journey_milestones", "journey"), ("milestones", "milestone_id"), ("health_model_versions", "model_version")),
     *(("event_schemas", "payload_key"), ("tracking_plan", "event_type"), ("lifecycle_stages", "stage")),
     *(("sync_destinations", "destination"), ("exchange_rates", "currency"), ("owner_turns", "owner_role")),
-    ("kpi_checkpoints", "checkpoint"),
+    *(("kpi_checkpoints", "checkpoint"), ("benchmark_groups", "benchmark_group"), ("maturity_stages", "stage")),
+    ("resource_measures", "measure"),
 }
 OPTIONAL = {
     "journey_milestones": {"persona"},
@@ -107,6 +114,7 @@ OPTIONAL = {
     "health_model_versions": {"effective_to", "unobserved_decay_per_day"},
     "metric_advice": {"reach", "peer_share", "count_signal", "effort", "step", "first_step"},
     "programme_roi_claims": {"published_benefit", "published_roi"},
+    "programme_capabilities": {"evidence", "min_rows", "is_declared"},
     "service_levels": {"within_minutes"},
     "sync_destinations": {"secret_scheme", "success_field", "success_value"},
     "sync_routes": {"path"},
@@ -119,7 +127,7 @@ SIGNED = {
     *(("survey_scales", column) for column in ("lowest", "highest", "detractor_highest", "promoter_lowest")),
     *(("survey_scales", column) for column in ("dropped_from", "dropped_below", "satisfied_lowest")),
     *(("health_metrics", "lower_bound"), ("health_metrics", "upper_bound"), ("event_schemas", "min_value")),
-    *(("event_schemas", "max_value"), ("kpi_targets", "target")),
+    *(("event_schemas", "max_value"), ("kpi_targets", "target"), ("maturity_criteria", "threshold")),
 }
 MUTATIONS = ("blank", "negative", "zero", "huge", "text", "unknown", "fraction", "twice", "gone", "swapped")
 

@@ -1,6 +1,8 @@
 {%- set seeds = [
     'programme_settings', 'kpi_checkpoints', 'kpis', 'kpi_targets', 'service_levels',
-    'programme_roi_inputs', 'programme_roi_claims', 'programme_gates',
+    'programme_roi_inputs', 'programme_roi_claims', 'programme_gates', 'benchmark_metrics',
+    'benchmark_groups', 'benchmarks', 'maturity_stages', 'maturity_criteria',
+    'programme_capabilities', 'resource_measures', 'resource_rules',
     'activation_milestones', 'adoption_baselines', 'adoption_settings', 'journey_milestones',
     'journeys', 'milestone_criteria', 'milestones', 'tracking_plan', 'arr_scenario_cohorts',
     'arr_scenario_steps', 'arr_scenarios',

@@ -140,12 +140,12 @@ scorecard as (
             else 'Not known: '
         end
         || coalesce(
-            {{ number_with_unit('actual', 'unit') }}
+            {{ number_with_unit('actual', 'unit') }} || ' ('
             || coalesce(
-                ' (' || {{ number_with_unit('actual_lower', 'unit') }} || ' to '
-                || {{ number_with_unit('actual_upper', 'unit') }} || ')', ''
+                {{ number_with_unit('actual_lower', 'unit') }} || ' to '
+                || {{ number_with_unit('actual_upper', 'unit') }} || ', ', ''
             )
-            || ' of ' || cast(n as {{ dbt.type_string() }}) || ' by '
+            || 'n ' || cast(n as {{ dbt.type_string() }}) || ') by '
             || cast(actual_on as {{ dbt.type_string() }}),
             missing_because
         )

@@ -207,12 +207,12 @@ pilot_gates as (
             else 'Not known: '
         end
         || coalesce(
-            {{ number_with_unit('actual', "'ratio'") }}
+            {{ number_with_unit('actual', "'ratio'") }} || ' ('
             || coalesce(
-                ' (' || {{ number_with_unit('actual_lower', "'ratio'") }} || ' to '
-                || {{ number_with_unit('actual_upper', "'ratio'") }} || ')', ''
+                {{ number_with_unit('actual_lower', "'ratio'") }} || ' to '
+                || {{ number_with_unit('actual_upper', "'ratio'") }} || ', ', ''
             )
-            || ' of ' || cast(n as {{ dbt.type_string() }}) || ' by '
+            || 'n ' || cast(n as {{ dbt.type_string() }}) || ') by '
             || cast(measured_on as {{ dbt.type_string() }}),
             missing_because
         )

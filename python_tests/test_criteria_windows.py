@@ -79,6 +79,7 @@ def opinions(rng):
         "risk_rules": rules,
         "risk_criteria": rule_criteria,
         "play_triggers": [],
+        "resource_measures": [row | {"subject": "first_value"} for row in SEEDS["resource_measures"]],
     }
 
 

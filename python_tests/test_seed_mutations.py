@@ -66,6 +66,7 @@ FREE = {
     "service_levels": {"level_name", "owner_role"},
     "programme_gates": {"gate_name"},
     "benchmark_metrics": {"metric_name"},
+    "benchmark_groups": {"product_category"},
     "maturity_stages": {"stage_name", "owner_role", "if_late"},
     "maturity_criteria": {"label"},
     "resource_measures": {"measure_name"},

@@ -32,7 +32,8 @@ scores as (
         account_id,
         score_date,
         score,
-        avg({{ as_double('score') }}) over (partition by score_date) as mean_score
+        {{ as_double('sum(score) over (partition by score_date)') }}
+        / count(*) over (partition by score_date) as mean_score
     from {{ ref('fct_account_health') }}
     where status = 'scored' and {{ is_score_weekday('score_date') }}
 ),
@@ -41,7 +42,7 @@ score_means as (
     select
         score_date,
         count(*) as accounts,
-        {{ round_half_up('sum(' ~ as_double('score') ~ ') / count(*)', 6) }} as mean_score,
+        {{ round_half_up(as_double('sum(score)') ~ ' / count(*)', 6) }} as mean_score,
         {{ as_double('sum((score - mean_score) * (score - mean_score))') }}
         / nullif({{ as_double('count(*)') }} * (count(*) - 1), 0) as variance_of_mean
     from scores

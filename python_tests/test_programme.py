@@ -4,6 +4,7 @@ as delivered, and with shorter windows that this company has lived."""
 import datetime
 import operator
 from collections import defaultdict
+from decimal import Decimal
 
 import pytest
 import warehouse
@@ -371,7 +372,7 @@ def replay_stages(it):
         held = defaultdict(list)
         for row in it.seeds["maturity_criteria"]:
             found = value(row, account, date, score)
-            is_true = found is not None and OPERATORS[row["operator"]](found, float(row["threshold"]))
+            is_true = found is not None and OPERATORS[row["operator"]](found, Decimal(row["threshold"]))
             held[orders[row["stage"]]].append(row["holds_when_null"] == "true" if found is None else is_true)
         dates[account][date] = held
     return dates

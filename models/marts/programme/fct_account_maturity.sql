@@ -197,8 +197,10 @@ maturities as (
         on accounts_with_stage.highest_met = met_stages.stage_order
     left join next_requirements
         on
-            accounts_with_stage.account_id = next_requirements.account_id
-            and accounts_with_stage.churned_on is null
+            case
+                when accounts_with_stage.churned_on is null then accounts_with_stage.account_id
+            end
+            = next_requirements.account_id
 )
 
 select * from maturities

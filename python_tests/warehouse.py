@@ -454,7 +454,8 @@ def _run_increments() -> bytes:
             (Path(folder) / "raw" / stream).mkdir(parents=True)
             raw_frames({})[stream].to_parquet(Path(folder) / "raw" / stream / "none.parquet")
         variables = json.dumps({"raw_path": f"{folder}/raw", "tasks_from": TASKS_FROM})
-        options = ["--target-path", folder, "--log-path", folder, "--vars", variables]
+        # Without a limit, so that the beginning of a long log lies in no other file.
+        options = ["--target-path", folder, "--log-path", folder, "--log-file-max-bytes", "0", "--vars", variables]
         for command in (["seed"], ["run"], ["run", "--log-format-file", "json"]):
             (Path(folder) / "dbt.log").unlink(missing_ok=True)
             finished = dbt(*command, *options, ONBOARDING_HEALTH_WAREHOUSE=f"{folder}/memory.duckdb")

@@ -246,7 +246,7 @@ resource_rows as (
             else 'open'
         end as forecast_status,
         case
-            when not is_complete then 'the quarter''s accounts have not lived the day yet'
+            when not is_complete then 'not all of its accounts have lived the day yet'
             when rate is null
                 then
                     'too few accounts: ' || cast(accounts as {{ text }}) || ', needs '

@@ -30,7 +30,7 @@ HISTORY ?= history.duckdb
 streams := $(if $(CONNECTOR),--connector '$(CONNECTOR)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(RAW),--raw '$(RAW)')
 company := --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED)
 
-.PHONY: help build replay summary digest train-weights sync test test-all test-spark test-postgres lint docs site clean
+.PHONY: help build replay summary dashboard digest train-weights sync test test-all test-spark test-postgres lint docs site clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ replay: .venv/installed  ## Build the past in order into HISTORY=history.duckdb:
 summary: .venv/installed  ## Print the summary of the last build
 	@$(RUN) summary
 
+dashboard: .venv/dashboard  ## Serve pages of the published marts on 127.0.0.1: today, account, executive, revenue operations
+	@$(RUN) dashboard
+
 digest: .venv/installed  ## Write a page per owner of accounts into digests/: what to do today, what changed and why
 	@$(RUN) digest
 
@@ -70,7 +73,7 @@ test-all: .venv/dev  ## The same with the slow tests
 	@ONBOARDING_HEALTH_WAREHOUSE=test.duckdb $(RUN) demo --accounts 200 --days 365 --raw raw_test
 	@$(BIN)/dbt-score lint
 	@$(BIN)/dbt-bouncer run
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(CHOSEN)
+	@PUBLISHED_DEMO=test.duckdb $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(CHOSEN)
 
 test-spark: .venv/spark  ## Build on Spark, in this process, and compare each row with DuckDB (Java 17 or 21; NIGHTS=1 is the shortest)
 	@$(BIN)/python -m pytest python_tests/spark
@@ -97,7 +100,7 @@ clean:  ## Remove what a build made; raw events and the environment stay
 	@$(PIP) --editable .
 	@touch $@
 
-.venv/weights .venv/delivery .venv/site .venv/dev: .venv/installed
+.venv/weights .venv/delivery .venv/dashboard .venv/site .venv/dev: .venv/installed
 	@$(PIP) --editable '.[$(@F)]'
 	@touch $@
 

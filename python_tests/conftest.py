@@ -1,5 +1,8 @@
 """What several test modules share: a simulated company, made once."""
 
+import os
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import warehouse
@@ -37,3 +40,23 @@ def dirty_house(dirty_company):
     """A connection to the marts of the simulated company with every defect; not to be changed."""
     with warehouse.build(dirty_company[0]) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def published_demo(request, tmp_path_factory):
+    """The path of a warehouse whose marts are published: PUBLISHED_DEMO, or one of the simulated company; not to be changed."""
+    if "PUBLISHED_DEMO" in os.environ:
+        return Path(os.environ["PUBLISHED_DEMO"]).resolve()
+    folder = tmp_path_factory.mktemp("demo") / "published_demo"
+    folder.mkdir()
+    connection = request.getfixturevalue("dirty_house")
+    connection.execute(f"attach '{folder}/a_build.duckdb' as copy")
+    marts = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'main' and table_catalog <> 'copy' "
+        "and regexp_matches(table_name, '^(dim|fct|rpt)_')"
+    ).fetchall()
+    for (mart,) in marts:
+        connection.execute(f"create table copy.main.{mart} as select * from main.{mart}")
+    connection.execute("detach copy")
+    (folder / "current.duckdb").symlink_to("a_build.duckdb")
+    return folder.parent / "demo.duckdb"

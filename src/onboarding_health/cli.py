@@ -210,6 +210,22 @@ def publish(rollback: bool, parquet: bool, keep: int) -> None:
     print(f"Readers of {file.with_name(published.LINK)} see {file.name}.")
 
 
+@commands.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+def dashboard(port: int) -> int:
+    """Serve the pages of the published marts on 127.0.0.1; publishes the last build, or builds the demo, where nothing is yet."""
+    from . import published
+    from .dashboard.server import check, serve
+
+    check()
+    if published.current(published.folder_of()) is None:
+        made = ["publish"] if Path(path_of_warehouse()).exists() else ["demo", "--selector", "nightly"]
+        print(f"Nothing is published yet: onboarding-health {' '.join(made)}", flush=True)
+        if code := subprocess.run([sys.executable, "-m", "onboarding_health", *made]).returncode:
+            return code
+    return serve(port)
+
+
 def _test() -> None:
     """Run the data tests on the warehouse; ends the program where one fails."""
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "test", "--exclude-resource-type", "unit_test"]

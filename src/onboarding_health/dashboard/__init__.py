@@ -1,0 +1,1 @@
+"""The pages: Streamlit over the published copy of the marts."""

@@ -233,7 +233,7 @@ def retention(frame: pd.DataFrame, tokens: Tokens) -> go.Figure:
         f"{count(int(last.at_risk_accounts), 'account')} last.",
         260,
         yaxis={"tickformat": ".0%", "nticks": 5},
-        xaxis={"range": [known.month_end.min(), known.month_end.max() + (known.month_end.max() - known.month_end.min()) * 0.16]},
+        xaxis={"range": [known.month_end.min(), known.month_end.max() + (known.month_end.max() - known.month_end.min()) * 0.26]},
     )
     figure.add_traces(_interval(tokens, known, "month_end", "net_retention_lower", "net_retention_upper", tokens.accent))
     for column, colour, name in (("net_retention", tokens.accent, "net"), ("gross_retention", tokens.quiet, "gross")):
@@ -362,12 +362,17 @@ def bands_by_arr(frame: pd.DataFrame, tokens: Tokens) -> go.Figure:
         figure.add_trace(
             go.Bar(
                 y=sizes, x=part.accounts.fillna(0), orientation="h", marker_color=tokens.band(band), name=band,
-                text=[f"{shape} {int(value)}" if is_known(value) and value > widest * 0.025 else "" for value in part.accounts],
-                textposition="inside", constraintext="none", insidetextanchor="middle", textangle=0, textfont={"color": tokens.card, "size": 12},
+                text=[f"{shape} {int(value)}" if is_known(value) and value > widest * 0.1 else "" for value in part.accounts],
+                textposition="inside", insidetextanchor="middle", textangle=0, textfont={"color": tokens.card, "size": 12},
                 customdata=[[money(value)] for value in part.arr.fillna(0)],
                 hovertemplate=f"%{{y}}, {shape} {band}: %{{x}} accounts, ARR %{{customdata[0]}}<extra></extra>",
             )
         )  # fmt: skip
+    for size in sizes:
+        text = f" {SHAPES['red']} {int(reds[size])} of {int(totals[size])}" if reds[size] else f" none of {int(totals[size])}"
+        colour = tokens.red if reds[size] else tokens.quiet
+        _label(figure, float(totals[size]), size, text, colour, xanchor="left", yanchor="middle")
+    figure.update_xaxes(range=[0, float(widest) * 1.22])
     return figure
 
 

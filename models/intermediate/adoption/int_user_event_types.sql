@@ -12,22 +12,8 @@ events as (
     where user_id is not null
 ),
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
-),
-
-watermarks as (
-    select * from {{ ref('base_stream_watermarks') }}
-    where source = 'product'
-),
-
 lives as (
-    select
-        accounts.account_id,
-        accounts.started_on,
-        least(accounts.ended_on, watermarks.complete_through) as last_day
-    from accounts
-    cross join watermarks
+    select * from {{ ref('int_usage_lives') }}
 ),
 
 user_event_types as (

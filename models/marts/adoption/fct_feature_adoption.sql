@@ -4,13 +4,8 @@
 -- is repeated use, as in depth_score_30d. One row per account and feature on offer to its category.
 with
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
-),
-
-watermarks as (
-    select * from {{ ref('base_stream_watermarks') }}
-    where source = 'product'
+lives as (
+    select * from {{ ref('int_usage_lives') }}
 ),
 
 adoption_settings as (
@@ -51,20 +46,18 @@ features as (
 
 account_features as (
     select
-        accounts.account_id,
-        accounts.product_category,
-        accounts.started_on,
-        least(accounts.ended_on, watermarks.complete_through) as last_day,
-        {{ add_days('least(accounts.ended_on, watermarks.complete_through)', -29) }}
-            as window_from,
+        lives.account_id,
+        lives.product_category,
+        lives.started_on,
+        lives.last_day,
+        {{ add_days('lives.last_day', -29) }} as window_from,
         features.feature,
         features.module,
         features.deep_use_days,
         features.is_used_by_people
-    from accounts
-    cross join watermarks
+    from lives
     inner join features
-        on accounts.product_category = features.product_category
+        on lives.product_category = features.product_category
 ),
 
 use_days as (

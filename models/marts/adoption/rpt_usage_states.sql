@@ -9,13 +9,9 @@ periods as (
     select * from {{ ref('int_usage_periods') }}
 ),
 
-accounts as (
-    select * from {{ ref('int_accounts') }}
-),
-
-watermarks as (
-    select * from {{ ref('base_stream_watermarks') }}
-    where source = 'product'
+-- Of accounts that started before users were observed, not in sight, nobody knows who is new.
+lives as (
+    select * from {{ ref('int_usage_lives') }}
 ),
 
 milestone_settings as (
@@ -27,22 +23,6 @@ user_days as (
     where active_events > 0 and user_id is not null
 ),
 
-first_observed_days as (
-    select min(observed_from) as observed_from
-    from {{ ref('base_coverage') }}
-    where source = 'product' and subject = 'users'
-),
-
--- Of accounts that started before users were observed nobody knows who is new.
-accounts_in_sight as (
-    select
-        accounts.account_id,
-        accounts.segment,
-        coalesce(accounts.started_on >= first_observed_days.observed_from, false) as is_in_sight
-    from accounts
-    cross join first_observed_days
-),
-
 person_periods as (
     {% for period in ['week', 'month'] -%}
     select distinct
@@ -51,10 +31,11 @@ person_periods as (
         '{{ period }}' as period,
         {{ first_day_of(period, 'user_days.date_day') }} as period_start
     from user_days
-    inner join accounts_in_sight
-        on user_days.account_id = accounts_in_sight.account_id and accounts_in_sight.is_in_sight
-    inner join watermarks
-        on user_days.date_day <= watermarks.complete_through
+    inner join lives
+        on
+            user_days.account_id = lives.account_id
+            and user_days.date_day <= lives.last_day
+            and lives.is_in_sight
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -122,13 +103,13 @@ scopes as (
         account_id,
         segment,
         is_in_sight
-    from accounts_in_sight
+    from lives
     union all
     select
         account_id,
         'all' as segment,
         is_in_sight
-    from accounts_in_sight
+    from lives
 ),
 
 segments as (

@@ -21,7 +21,7 @@ ifneq ($(CONNECTOR),)
 ifneq ($(wildcard connectors/$(CONNECTOR)/opinions),)
 export ONBOARDING_HEALTH_OPINIONS := connectors/$(CONNECTOR)/opinions
 endif
-export ONBOARDING_HEALTH_WAREHOUSE ?= $(CONNECTOR).duckdb
+export ONBOARDING_HEALTH_WAREHOUSE ?= $(subst +,_,$(CONNECTOR)).duckdb
 endif
 export ONBOARDING_HEALTH_WAREHOUSE ?= onboarding_health.duckdb
 

@@ -159,6 +159,8 @@ def test_variables_of_the_caller_go_before_those_of_the_command(monkeypatch, arg
         (["build", "--vars", "x"], "Write it like --vars"),
         (["build", "--connector", "none"], "There are: oulad"),
         (["replay", "--connector", "oulad"], "--source <folder>"),
+        (["build", "--connector", "stripe+none"], "No connector none"),
+        (["build", "--connector", "stripe+zendesk", "--source", "."], "lacks stripe, zendesk"),
     ],
 )
 def test_a_wrong_call_says_what_to_write(capsys, arguments, remedy):

@@ -7,8 +7,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
+from warehouse import dbt
+
+from onboarding_health import cli
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +52,22 @@ def events_of(raw, stream, connector):
     """A connector's events of a stream, with the payload's keys as columns."""
     events = pd.read_parquet(raw / stream / f"{connector}0.parquet")
     return pd.concat([events.drop(columns="payload"), pd.json_normalize(events.payload.map(json.loads))], axis=1)
+
+
+def contract():
+    """The payload keys of each event type that the house knows, by stream and type."""
+    declared = pd.read_csv(CONNECTORS.parent / "seeds/shared/event_schemas.csv")
+    known = pd.read_csv(CONNECTORS.parent / "seeds/shared/event_types.csv")
+    keys = declared.groupby(["source", "event_type"]).payload_key.agg(set).to_dict()
+    return {(row.source, row.event_type): keys.get((row.source, row.event_type), set()) for row in known.itertuples()}
+
+
+def assert_is_of_the_contract(stream, events):
+    keys = contract()
+    assert events.event_id.is_unique
+    for event_type, rows in events.groupby("event_type"):
+        envelope = {"event_id", "event_type", "account_id", "user_id", "occurred_at", "loaded_at"}
+        assert set(rows.columns[rows.notna().any()]) - envelope <= keys[stream, event_type], event_type
 
 
 def epoch(text):
@@ -98,6 +118,7 @@ def stripe_tables():
         sub("sub_once", "cus_3", january),
         sub("sub_upgraded", "cus_3", january),
         sub("sub_tiers", "cus_3", january),
+        sub("sub_grown", "cus_3", january),
         sub("sub_paused_now", "cus_3", january, pause_collection_behavior="keep_as_draft"),
         sub("sub_test", "cus_3", january, livemode=False),
     ]  # fmt: skip
@@ -125,6 +146,11 @@ def stripe_tables():
         for n, (sub, price, quantity) in enumerate(items)
     ]  # fmt: skip
     items[16] |= {"created": "2024-03-01 00:00:00"}
+    items += [
+        {"id": "si_grown", "subscription_id": "sub_grown", "plan_id": "month", "quantity": quantity, "created": january,
+         "_fivetran_deleted": False, "_fivetran_start": start, "_fivetran_end": end, "_fivetran_synced": SYNCED}
+        for quantity, start, end in [(1, "2024-01-12", "2024-06-14 23:59:59.999"), (3, "2024-06-15", "9999-12-31 23:59:59.999")]
+    ]  # fmt: skip
     items[17] |= {"created": "2024-04-01 00:00:00", "_fivetran_deleted": True, "_fivetran_synced": "2024-08-01 00:00:00"}
     invoice = dict.fromkeys(
         ["due_date", *(f"status_transitions_{at}_at" for at in ("paid", "voided", "marked_uncollectible"))]
@@ -206,7 +232,11 @@ def stripe_mrr(tables, day):
         total, months = 0.0, 1
         for item in own:
             begun = None if item["created"] == first else item["created"]
-            if not holds(begun, item["_fivetran_synced"] if item["_fivetran_deleted"] else None):
+            later = [each["_fivetran_start"] for each in own if each["id"] == item["id"] and each is not item]
+            if later and later[0] < item["_fivetran_start"]:
+                begun, later = item["_fivetran_start"], []
+            over = item["_fivetran_synced"] if item["_fivetran_deleted"] else (later or [None])[0]
+            if not holds(begun, over):
                 continue
             of = price[item["plan_id"]]
             if of["type"] == "one_time" or of["recurring_usage_type"] == "metered":
@@ -260,10 +290,11 @@ def test_stripe_has_one_mrr_as_pandas_counts_it(stripe, day):
 
 def test_stripe_events(stripe):
     tables, events = stripe
+    assert_is_of_the_contract("billing", events)
     assert events.event_type.value_counts().to_dict() == {
         "trial_started": sum(bool(row["trial_start"]) for row in tables["subscription"]),
-        "subscription_started": 15,
-        "subscription_changed": 3 + 1 + 2 + 1 + 3 + 1,
+        "subscription_started": 16,
+        "subscription_changed": 3 + 1 + 2 + 1 + 3 + 1 + 1,
         "subscription_cancelled": 2,
         "invoice_issued": 5,
         "invoice_credited": 1,
@@ -359,6 +390,7 @@ def zendesk(tmp_path_factory):
 
 def test_zendesk_keeps_every_ticket_and_its_priority(zendesk):
     tables, events = zendesk
+    assert_is_of_the_contract("support", events)
     created = events[events.event_type == "ticket_created"].set_index("ticket_id")
     tickets = pd.DataFrame(tables["ticket"]).set_index("id")
     assert sorted(created.index) == sorted(map(str, tickets.index))
@@ -418,3 +450,193 @@ def test_zendesk_reads_the_tables_that_a_loader_wrote(tmp_path):
     )
     assert (events.event_type == "ticket_replied").sum() == len(pd.read_csv(source / "ticket_comment.csv"))
     assert events.set_index("event_type").ticket_id["ticket_merged"] == "1967"
+
+
+COMPANY = "salesforce+zendesk+stripe+segment"
+
+
+def land_company(folder):
+    """A small company in the shapes of four vendors: two customers that are sure, two of one name, and strangers."""
+    accounts = [
+        {"id": "001A", "name": "Alpha, Inc.", "website": "https://www.alpha.example/home", "product_category__c": "analytics"},
+        {"id": "001B", "name": "Beta GmbH", "website": "beta.example", "product_category__c": "analytics"},
+        {"id": "001C", "name": "Gamma", "website": None, "product_category__c": None},
+        {"id": "001D", "name": "Gamma Ltd", "website": None, "product_category__c": None},
+        {"id": "001E", "name": "Alpha old", "website": None, "is_deleted": True, "master_record_id": "001A"},
+        {"id": "001F", "name": "Mistake", "website": None, "is_deleted": True},
+    ]
+    history = [("Prospecting", 900, "2024-01-20"), ("Prospecting", 900, "2024-01-25"), ("Negotiation", 1200, "2024-02-10")]
+    land(
+        folder / "salesforce",
+        account=[
+            {"is_deleted": False, "master_record_id": None, "created_date": "2024-01-05T00:00:00Z", "number_of_employees": 50,
+             "last_modified_date": "2024-03-01 00:00:00", "owner_id": "005"} | row
+            for row in accounts
+        ],
+        user=[{"id": "005", "name": "Owner"}],
+        contact=[
+            {"id": "003A", "account_id": "001A", "email": "U1@alpha.example", "persona__c": "end_user",
+             "created_date": "2024-01-05 00:00:00", "is_deleted": False},
+            {"id": "003B", "account_id": "001B", "email": "gone@beta.example", "persona__c": None,
+             "created_date": "2024-01-05 00:00:00", "is_deleted": True, "last_modified_date": "2024-02-05 00:00:00"},
+        ],
+        opportunity=[
+            {"id": "006A", "account_id": "001A", "type": "Upsell", "stage_name": "Closed Won", "amount": 1200,
+             "close_date": "2024-03-10", "is_deleted": False, "created_date": "2024-01-20 00:00:00",
+             "last_modified_date": "2024-03-10 00:00:00"},
+            {"id": "006B", "account_id": "001A", "type": "Upsell", "stage_name": "Closed Lost", "amount": 1,
+             "close_date": "2024-03-10", "is_deleted": True, "created_date": "2024-01-20 00:00:00",
+             "last_modified_date": "2024-03-10 00:00:00"},
+        ],
+        opportunity_history=[
+            {"id": "006A", "stage_name": stage, "amount": amount, "close_date": "2024-03-10", "_fivetran_start": at}
+            for stage, amount, at in history
+        ],
+    )  # fmt: skip
+    land(
+        folder / "stripe",
+        customer=[
+            {"id": "cus_a", "name": "Alpha", "email": "pay@alpha.example", "metadata": "{}"},
+            {"id": "cus_b", "name": "B", "email": "b@gmail.com", "metadata": '{"account_id": "001B"}'},
+            {"id": "cus_g", "name": "GAMMA", "email": "g@gmail.com", "metadata": "{}"},
+            {"id": "cus_n", "name": "Nobody", "email": "n@gmail.com", "metadata": "{}"},
+        ],
+        subscription=[
+            {"id": f"sub_{customer}", "customer_id": customer, "status": "active", "created": epoch("2024-01-10T09:00:00"),
+             "_fivetran_synced": "2024-03-31 23:00:00"}
+            for customer in ("cus_a", "cus_b", "cus_g", "cus_n")
+        ],
+        subscription_item=[
+            {"id": f"si_{customer}", "subscription_id": f"sub_{customer}", "plan_id": price, "quantity": quantity}
+            for customer, price, quantity in [
+                ("cus_a", "year", 2), ("cus_b", "month", 3), ("cus_g", "month", 1), ("cus_n", "month", 1),
+            ]
+        ],
+        price=[
+            {"id": "month", "currency": "usd", "type": "recurring", "unit_amount": 3000, "recurring_interval": "month"},
+            {"id": "year", "currency": "usd", "type": "recurring", "unit_amount": 36000, "recurring_interval": "year"},
+        ],
+    )  # fmt: skip
+    tickets = {10: 3, 20: 2, 30: 1, 40: 1}
+    land(
+        folder / "zendesk",
+        organization=[
+            {"id": 10, "name": "Alpha support", "external_id": None}, {"id": 20, "name": "x", "external_id": "001B"},
+            {"id": 30, "name": "Delta", "external_id": None}, {"id": 40, "name": "Gamma", "external_id": None},
+        ],
+        domain_name=[
+            {"organization_id": 10, "domain_name": "alpha.example"}, {"organization_id": 40, "domain_name": "gmail.com"},
+        ],
+        ticket=[
+            {"id": 100 * org + n, "organization_id": org, "requester_id": 1, "status": "open", "priority": None,
+             "created_at": f"2024-02-{10 + n} 10:00:00", "updated_at": f"2024-02-{10 + n} 10:00:00"}
+            for org, count in tickets.items() for n in range(count)
+        ],
+    )  # fmt: skip
+    days = pd.date_range("2024-01-10", "2024-03-31").strftime("%Y-%m-%d")
+    calls = [(user, "session_started", day) for user in ("u1", "u2") for day in days]
+    calls += [("u1", "dataset_ingested", "2024-01-15"), ("u1", "dashboard_created", "2024-01-18")]
+    calls += [("u2", "dataset_ingested", "2024-01-20"), ("u2", "dashboard_created", "2024-02-01")]
+    calls += [("u3", "session_started", "2024-02-01")]
+    land(
+        folder / "segment",
+        tracks=[
+            {"id": f"t{n}", "event": event, "event_text": event, "user_id": user, "anonymous_id": None,
+             "timestamp": f"{day} 12:00:00", "received_at": f"{day} 12:00:05",
+             "context_group_id": "g_alpha" if user == "u1" else None}
+            for n, (user, event, day) in enumerate(calls)
+        ],
+        identifies=[
+            {"id": "i1", "user_id": "u1", "anonymous_id": "anon1", "email": "u1@alpha.example",
+             "timestamp": "2024-01-10 11:00:00", "received_at": "2024-01-10 11:00:00"},
+        ],
+        groups=[
+            {"id": f"g{n}", "user_id": user, "group_id": group, "name": name, "website": website,
+             "timestamp": "2024-01-10 11:00:00", "received_at": "2024-01-10 11:00:00"}
+            for n, (user, group, name, website) in enumerate([
+                ("u1", "g_alpha", "Alpha", "http://alpha.example"), ("u2", "001B", None, None), ("u3", "g_beta", "Beta", None),
+            ])
+        ],
+    )  # fmt: skip
+    return calls
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    work = tmp_path_factory.mktemp("company")
+    calls = land_company(work / "source")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", os.environ.copy())
+        assert cli._connect(COMPANY, work / "source", work / "raw") == work / "raw"
+    marts = ["dim_accounts", "fct_time_to_value", "int_tickets", "fct_rejected_events"]
+    built = dbt(
+        "build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test", "--vars", f"raw_path: {work / 'raw'}",
+        "--target-path", str(work / "house"), "--log-path", str(work / "house"), "--select", *(f"+{mart}" for mart in marts),
+        ONBOARDING_HEALTH_WAREHOUSE=str(work / "house.duckdb"),
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout
+    with duckdb.connect(str(work / "house.duckdb"), read_only=True) as connection:
+        yield connection, work / "raw", calls
+
+
+def test_crosswalk_links_what_is_sure_and_lists_the_rest(company):
+    _, raw, _ = company
+    links = pd.read_csv(raw / "crosswalk_links0.csv").set_index("vendor_id")
+    known = links.astype(object).where(links.notna(), None)
+    found = {id: (row.status, row.evidence, row.account_id) for id, row in known.iterrows()}
+    assert found == {
+        "cus_a": ("linked", "domain and name", "001A"),
+        "cus_b": ("linked", "id", "001B"),
+        "cus_g": ("ambiguous", None, None),
+        "cus_n": ("unmatched", None, None),
+        "10": ("linked", "domain", "001A"),
+        "20": ("linked", "id", "001B"),
+        "30": ("unmatched", None, None),
+        "40": ("ambiguous", None, None),
+        "g_alpha": ("linked", "domain and name", "001A"),
+        "001B": ("linked", "id", "001B"),
+        "g_beta": ("proposed", "name", None),
+    }
+    assert links.candidates[["cus_g", "40", "g_beta"]].tolist() == ["001C | 001D", "001C | 001D", "001B"]
+    coverage = pd.read_csv(raw / "crosswalk_coverage0.csv").set_index("vendor")
+    assert coverage.record_count.to_dict() == links.groupby("vendor").size().to_dict()
+    assert coverage.linked_count.to_dict() == links[links.status == "linked"].groupby("vendor").size().to_dict()
+    assert pd.read_csv(raw / "crosswalk_people0.csv").values.tolist() == [["003A", "u1"]]
+
+
+def test_salesforce_events(company):
+    _, raw, _ = company
+    events = events_of(raw, "crm", "salesforce")
+    assert_is_of_the_contract("crm", events)
+    assert_is_of_the_contract("crm", events_of(raw, "crm", "segment"))
+    assert events.event_type.value_counts().to_dict() == {
+        "account_created": 5, "account_merged": 1, "contact_added": 2, "contact_removed": 1, "opportunity_stage_changed": 3,
+    }  # fmt: skip
+    won = events[events.event_type == "opportunity_stage_changed"].sort_values("occurred_at")
+    assert list(zip(won.stage, won.amount, won.kind, strict=True)) == [
+        ("prospecting", 900.0, "expansion"), ("negotiation", 1200.0, "expansion"), ("closed_won", 1200.0, "expansion"),
+    ]  # fmt: skip
+    assert set(events[events.event_type == "contact_added"].user_id) == {"u1", "003B"}
+
+
+def test_the_company_is_the_same_in_the_marts(company):
+    connection, _, calls = company
+    query = connection.execute
+    accounts = query("select account_id, product_category, owner from dim_accounts order by account_id").fetchall()
+    assert [row[0] for row in accounts] == ["001A", "001B", "001C", "001D"]
+    assert [row[1] for row in accounts] == ["analytics", "analytics", "general_saas", "general_saas"]
+    arr = dict(query("select account_id, arr from dim_accounts where arr > 0").fetchall())
+    assert arr == {"001A": 12 * 2 * 360 / 12, "001B": 12 * 3 * 30}
+    tickets = dict(query("select account_id, count(*) from int_tickets group by account_id").fetchall())
+    assert tickets == {"001A": 3, "001B": 2}
+    first = {}
+    for user, event, day in sorted(calls, key=lambda call: call[2]):
+        if event == "dashboard_created":
+            first.setdefault({"u1": "001A", "u2": "001B"}[user], pd.Timestamp(day))
+    found = query("select account_id, activated_on from fct_time_to_value where activation_milestone_id = 'M010'").fetchall()
+    assert {account: pd.Timestamp(day) for account, day in found if day} == first
+    refused = dict(
+        query("select source, count(*) from fct_rejected_events where reject_reason = 'no_account' group by source").fetchall()
+    )
+    strangers = {"support": 2, "billing": 2, "crm": 1, "product": 1}
+    assert refused == strangers

@@ -22,6 +22,9 @@
             'create or replace view ' ~ table.schema ~ '."' ~ table.identifier ~ '" as ' ~ landed(table, files)
         ) %}
     {% endfor %}
+    {% if not read %}
+        {{ exceptions.raise_compiler_error("No table under '" ~ env_var('SOURCE') ~ "'; see the README.md.") }}
+    {% endif %}
     copy (
         select
             parse_filename(filename) as source_file,

@@ -73,8 +73,8 @@ def _demo_options(command):
 def _stream_options(command):
     folder = click.Path(exists=True, file_okay=False, path_type=Path)
     for option in (
-        click.option("--source", type=folder, help="folder of those tables"),
-        click.option("--connector", help="a folder of connectors/ that makes the streams of somebody else's tables"),
+        click.option("--source", type=folder, help="folder of those tables, of several connectors a folder each"),
+        click.option("--connector", help="folders of connectors/, joined by +, that make the streams of others' tables"),
         click.option("--raw", type=click.Path(path_type=Path), help="folder of streams: <stream>/*.parquet, csv or ndjson"),
     ):
         command = option(command)
@@ -103,24 +103,46 @@ def _make_demo(raw: Path, accounts: int, days: int, seed: int) -> Path:
 
 
 def _connect(connector: str, source: Path | None, raw: Path | None) -> Path:
-    """Make the raw streams by a connector, a small dbt project of its own; returns their folder.
+    """Make the raw streams by a connector, a small dbt project of its own, or by several; returns their folder.
 
+    Several, written with + between them, read a folder of source each and fill one folder of streams. The crosswalk, which runs
+    before them, says which of their records are one account. A stream that none of them writes has no events.
     What is run next has the connector's opinions, and its warehouse where no other is named.
     """
-    folder, raw = PROJECT / "connectors" / connector, raw or Path(f"raw_{connector}")
-    if not (folder / "models").is_dir():
-        known = sorted(path.parent.name for path in (PROJECT / "connectors").glob("*/models"))
-        raise click.UsageError(f"No connector {connector}. There are: {', '.join(known)}")
+    names, joined = connector.split("+"), connector.replace("+", "_")
+    raw = raw or Path(f"raw_{joined}")
+    known = sorted(path.parent.name for path in (PROJECT / "connectors").glob("*/models") if path.parent.name != "crosswalk")
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"No connector {name}. There are: {', '.join(known)}")
     if source is None:
         raise click.UsageError(f"Say where the tables are: --connector {connector} --source <folder>")
-    environment = os.environ | {"SOURCE": str(source.resolve()), "RAW": str(raw.resolve())}
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
-    if subprocess.run(command, cwd=folder, env=environment).returncode:
-        sys.exit(f"The connector {connector} has failed, as said above.")
-    if (folder / "opinions").is_dir():
+    if len(names) == 1:
+        _run_connector(connector, source, raw)
+    else:
+        lacking = [name for name in names if not (source / name).is_dir()]
+        if lacking:
+            raise click.UsageError(f"{source} lacks {', '.join(lacking)}: each of several connectors reads its own folder there.")
+        _run_connector("crosswalk", source, raw)
+        for name in names:
+            _run_connector(name, source / name, raw)
+        print((raw / "crosswalk_coverage0.csv").read_text(), end="")
+    for stream in ("product", "crm", "support", "billing", "survey"):
+        if not (raw / stream).is_dir():
+            (raw / stream).mkdir()
+            (raw / stream / "none.csv").write_text("event_id,event_type,account_id,user_id,occurred_at,loaded_at,payload\n")
+    if (PROJECT / "connectors" / connector / "opinions").is_dir():
         os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
-    os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{connector}.duckdb")
+    os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{joined}.duckdb")
     return raw
+
+
+def _run_connector(name: str, source: Path, raw: Path) -> None:
+    """Build a connector's project; it reads the lists of the crosswalk where these lie beside the streams."""
+    folders = {"SOURCE": str(source.resolve()), "RAW": str(raw.resolve()), "CROSSWALK": str(raw.resolve())}
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build"]
+    if subprocess.run(command, cwd=PROJECT / "connectors" / name, env=os.environ | folders).returncode:
+        sys.exit(f"The connector {name} has failed, as said above.")
 
 
 def _build(raw: Path, variables: str, dbt_options: tuple[str, ...], **defaults: str) -> None:

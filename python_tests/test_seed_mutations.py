@@ -46,7 +46,11 @@ FREE = {
     "excluded_users": {"user_id", "reason"},
     "holidays": {"country", "holiday"},
     "lifecycle_stages": {"stage"},
-    "onboarding_experiments": {"experiment_id", "control_variant", "treatment_variant"},
+    "experiment_metrics": {"metric"},
+    "onboarding_experiments": {
+        *("experiment_id", "control_variant", "treatment_variant", "objective", "hypothesis", "belongs_to"),
+        *("decision_rule", "outcome", "learning"),
+    },
     "onboarding_retention_assumptions": {"assumption"},
     "opportunity_stages": {"stage"},
     "owners": {"owner_id", "owner_role"},
@@ -108,6 +112,7 @@ OPTIONAL = {
     "holidays": {"holiday"},
     "lift_targets": {"published_lift"},
     "manual_inputs": {"stale_after_days"},
+    "onboarding_experiments": {"ends_on", "outcome", "learning"},
     "onboarding_retention_assumptions": {"baseline_annual_arr_loss"},
     "signals": {"observed_by", "window_days", "observed_over", "occasion"},
     "survey_scales": {"detractor_highest", "promoter_lowest"},
@@ -129,6 +134,7 @@ SIGNED = {
     *(("survey_scales", column) for column in ("dropped_from", "dropped_below", "satisfied_lowest")),
     *(("health_metrics", "lower_bound"), ("health_metrics", "upper_bound"), ("event_schemas", "min_value")),
     *(("event_schemas", "max_value"), ("kpi_targets", "target"), ("maturity_criteria", "threshold")),
+    ("experiment_metrics", "predicted_effect"),
 }
 MUTATIONS = ("blank", "negative", "zero", "huge", "text", "unknown", "fraction", "twice", "gone", "swapped")
 

@@ -30,6 +30,10 @@ onboarding_experiments as (
     select * from {{ ref('onboarding_experiments') }}
 ),
 
+experiment_metrics as (
+    select * from {{ ref('experiment_metrics') }}
+),
+
 named_signals as (
     select
         'expansion/expansion_signals.csv' as file_path,
@@ -205,6 +209,28 @@ problems as (
         'Name two different variants, and the experiment otherwise.' as remedy
     from onboarding_experiments
     where control_variant = treatment_variant or experiment_id = 'completed_onboarding'
+    union all
+    select
+        'revenue/experiment_metrics.csv' as file_path,
+        'experiment_id ' || metrics.experiment_id || ', metric ' || metrics.metric as row_key,
+        case
+            when metrics.measure = 'wait' and experiments.kind = 'rollout'
+                then 'a rollout is not judged by the wait.'
+            when metrics.predicted_effect = case when metrics.measure = 'wait' then 1 else 0 end
+                then 'predicted_effect says that nothing changes.'
+            when
+                metrics.baseline + metrics.predicted_effect <= 0
+                or metrics.baseline + metrics.predicted_effect >= 1
+                then 'baseline and predicted_effect give no share between 0 and 1.'
+        end as problem,
+        case
+            when metrics.measure = 'wait' and experiments.kind = 'rollout'
+                then 'Take first_value or retained.'
+            else 'Predict another effect.'
+        end as remedy
+    from experiment_metrics as metrics
+    inner join onboarding_experiments as experiments
+        on metrics.experiment_id = experiments.experiment_id
 )
 
 select * from problems

@@ -52,3 +52,23 @@ def test_tasks_are_counted_once(dirty_house):
     assert by_owner["completed_in_time"].sum() == ((tasks["status"] == "completed") & (tasks["is_late"] == False)).sum()  # noqa: E712
     open_accounts = tasks.loc[tasks["status"].isin(["open", "overdue"]), "account_id"].nunique()
     assert len(answer_of("accounts_to_call_today", dirty_house)) == open_accounts
+
+
+def test_candidate_weights_are_drawn_to_the_catalog_s_and_sum_to_1(dirty_house):
+    catalog = dirty_house.sql("from journey_milestones").df().set_index(["journey", "milestone_id"]).sort_index()
+    found = answer_of("milestone_weights_to_consider", dirty_house).set_index(["journey", "milestone_id"]).sort_index()
+    assert found.index.equals(catalog.index) and (found["deadline_days"] == catalog["deadline_days"]).all()
+    assert found["weight"].astype(float).groupby("journey").sum().tolist() == pytest.approx([1] * 4, abs=1e-12)
+    measured = dirty_house.sql("""
+        select factor as milestone_id, risk_difference::double as difference, risk_difference_error::double as error
+        from rpt_predictors
+        where factor_kind = 'milestone' and outcome = 'retained' and horizon_days = 90 and risk_difference_error > 0
+    """).df().set_index("milestone_id")
+    between = max(measured["difference"].var() - (measured["error"] ** 2).mean(), 0) if len(measured) > 1 else 0
+    for _, rows in catalog.join(measured).groupby("journey"):
+        weight, known = rows["weight"].astype(float), rows["difference"].notna()
+        gain = rows["difference"].clip(lower=0)
+        shared = gain * weight[known].sum() / gain.sum() if gain.sum() else weight
+        trust = (between / (between + rows["error"] ** 2)).fillna(0)
+        raw = (1 - trust) * weight + trust * shared.fillna(weight)
+        assert found.loc[rows.index, "weight"].astype(float).tolist() == pytest.approx((raw / raw.sum()).tolist(), abs=1e-4)

@@ -53,6 +53,7 @@ FREE = {
     },
     "onboarding_retention_assumptions": {"assumption"},
     "opportunity_stages": {"stage"},
+    "published_effects": {"published_effect"},
     "owners": {"owner_id", "owner_role"},
     "metric_advice": {"label", "step", "first_step", "source"},
     "scorecards": {"label", "question", "owner_role"},

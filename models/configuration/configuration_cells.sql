@@ -19,8 +19,10 @@
     'onboarding_retention_settings',
     'onboarding_settings', 'onboarding_starts', 'opportunity_stages', 'owner_turns', 'owners',
     'reject_thresholds', 'reported_exchange_rates', 'retention_settings', 'retention_windows',
-    'signals', 'size_classes', 'sla_targets', 'stop_evidence', 'support_costs', 'support_settings', 'survey_scales',
-    'task_outcomes', 'ticket_topics', 'timezones', 'trial_windows', 'usage_settings', 'validation_horizons', 'volume_rules',
+    'signals', 'size_classes', 'sla_targets', 'stop_evidence', 'support_costs', 'support_settings',
+    'survey_scales', 'predictor_outcomes', 'predictor_settings', 'published_effects',
+    'task_outcomes', 'ticket_topics', 'timezones', 'trial_windows', 'usage_settings',
+    'validation_horizons', 'volume_rules',
     'health_bands', 'health_metrics', 'health_model_versions', 'health_weights',
     'metric_advice', 'scorecards', 'sync_destinations', 'sync_fields', 'sync_routes', 'sync_values'
 ] -%}

@@ -72,7 +72,7 @@ members as (
         onboardings.churned_on
     from experiments
     inner join onboardings
-        on coalesce(onboardings.started_on <= experiments.ends_on, true)
+        on coalesce(experiments.ends_on >= onboardings.started_on, true)
     where experiments.kind = 'rollout'
 ),
 

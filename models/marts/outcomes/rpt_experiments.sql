@@ -59,13 +59,13 @@ arm_scores as (
     select
         arm_sizes.*,
         -abs(
-            assigned_treatment
+            arm_sizes.assigned_treatment
             - {{ as_double('experiments.treatment_share') }}
-            * (assigned_control + assigned_treatment)
+            * (arm_sizes.assigned_control + arm_sizes.assigned_treatment)
         ) / sqrt(
             {{ as_double('experiments.treatment_share') }}
             * (1 - {{ as_double('experiments.treatment_share') }})
-            * (assigned_control + assigned_treatment)
+            * (arm_sizes.assigned_control + arm_sizes.assigned_treatment)
         ) as ratio_score
     from arm_sizes
     inner join experiments
@@ -255,8 +255,8 @@ powered_results as (
         (-distance - z * null_spread) / spread as other_power_score,
         case
             when p_value is null then null
-            when is_wait then exp((z + power_z) * spread)
-            else (z + power_z) * found_error
+            when not is_wait then (z + power_z) * found_error
+            when (z + power_z) * spread < ln(1000) then exp((z + power_z) * spread)
         end as smallest_effect
     from spreads
 ),
@@ -414,8 +414,11 @@ experiment_results as (
                     when is_wait
                         then
                             '; the smallest ratio of rates that so many could have shown is '
-                            || cast(
-                                {{ round_half_up('smallest_effect', 2) }} as {{ dbt.type_string() }}
+                            || coalesce(
+                                cast(
+                                    {{ round_half_up('smallest_effect', 2) }}
+                                    as {{ dbt.type_string() }}
+                                ), 'above 1000'
                             )
                     else
                         '; the smallest effect that so many could have shown is '

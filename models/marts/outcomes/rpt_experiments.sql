@@ -125,8 +125,8 @@ results as (
             and metrics.metric = share_effects.metric
     left join wait_effects
         on
-            metrics.experiment_id = wait_effects.experiment_id
-            and metrics.measure = 'wait'
+            case when metrics.measure = 'wait' then metrics.experiment_id end
+            = wait_effects.experiment_id
 ),
 
 -- S. Holm, A simple sequentially rejective multiple test procedure (1979).

@@ -201,8 +201,8 @@ results as (
             and factor_sums.horizon_days = estimates.horizon_days
     left join published_effects
         on
-            factor_sums.factor_kind = 'milestone'
-            and factor_sums.factor = published_effects.milestone_id
+            case when factor_sums.factor_kind = 'milestone' then factor_sums.factor end
+            = published_effects.milestone_id
             and factor_sums.outcome = published_effects.outcome
 ),
 

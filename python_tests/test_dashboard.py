@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import shutil
+from decimal import Decimal
 
 import duckdb
 import pandas as pd
@@ -14,12 +15,14 @@ from streamlit.testing.v1 import AppTest  # noqa: E402
 
 from onboarding_health import published  # noqa: E402
 from onboarding_health.dashboard import charts, db, tokens, words  # noqa: E402
+from onboarding_health.dashboard.pages import what_if  # noqa: E402
 
-PAGES = ["customer_success", "account", "executive", "revenue_operations"]
+PAGES = ["customer_success", "account", "executive", "revenue_operations", "what_if"]
 QUERIES = sorted(db.SQL.glob("*.sql"))
 VALUES = {
     "owner": None, "segment": "all", "band": None, "horizon": 90, "renewal_days": 30, "account": "nobody", "dimension": "all",
-    "value": "all", "version": "v1",
+    "value": "all", "version": "v1", "metrics": ["nps"], "weights": [1.0],
+    "yellow": 50, "green": 70, "yellow_now": 50, "green_now": 70,
 }  # fmt: skip
 
 
@@ -186,6 +189,26 @@ def test_operations_see_where_every_row_went(marts):
         assert reason.replace("_", " ") in text
     app, _, text = shown("revenue_operations", view="score")
     assert app.selectbox[0].value == "score" and "risk rules" in text
+
+
+def test_what_if_gives_the_score_that_is_published_and_seed_rows_that_sum_to_1(marts):
+    weights = db.query("what_if_weights")
+    edges = db.query("what_if_edges", version=weights.model_version[0]).iloc[0]
+    given = {"version": weights.model_version[0], "yellow_now": edges.yellow, "green_now": edges.green, "yellow": edges.yellow}
+    book = db.query("what_if", metrics=weights.metric.tolist(), weights=weights.weight.tolist(), green=edges.green, **given)
+    assert len(book) and ((book.score_now - book.score).abs() <= 0.02).all() and (book.score_now == book.score_then).all()
+    assert (book.band_now == book.band_then).all() and set(book.band_now) <= set(["red", "yellow", "green"])
+    _, _, text = shown("what_if")
+    assert "no account changes its band" in text
+    lost = weights.metric[0]
+    app, _, text = shown("what_if", **{f"w_{lost}": "0", "green": "90"})
+    tried = [0 if metric == lost else weight for metric, weight in zip(weights.metric, weights.weight, strict=True)]
+    then = db.query("what_if", metrics=weights.metric.tolist(), weights=tried, green=90, **given)
+    moved = then[then.band_now != then.band_then]
+    assert len(moved) and f"{words.count(len(moved), 'account')} worth {words.money(moved.arr.sum())} would change band" in text
+    rows, bands = what_if.seed_rows({"a": 33.0, "b": 33.0, "c": 33.0}, 50, 70.5)
+    assert sum(Decimal(line.split(",")[2]) for line in rows.splitlines()[1:]) == 1
+    assert "candidate,green,70.5,2," in bands and bands.splitlines()[0] == "model_version,band,lower_edge,hold_margin,source"
 
 
 def empty(connection, tables):

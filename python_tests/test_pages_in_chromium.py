@@ -24,10 +24,11 @@ pytest.importorskip("streamlit")
 from onboarding_health import published  # noqa: E402
 from onboarding_health.dashboard.server import command  # noqa: E402
 
-PATHS = {"today": "", "account": "account", "executive": "executive", "operations": "operations"} | {
-    name: f"operations?view={name}" for name in ("score", "data")
-}
-CHARTS = {"today": 0, "account": 3, "executive": 4, "operations": 2, "score": 2, "data": 0}
+PATHS = {
+    "today": "", "account": "account", "executive": "executive", "operations": "operations", "score": "operations?view=score",
+    "data": "operations?view=data", "what-if": "what-if?green=75",
+}  # fmt: skip
+CHARTS = {"today": 0, "account": 3, "executive": 4, "operations": 2, "score": 2, "data": 0, "what-if": 0}
 
 
 @pytest.fixture(scope="session")

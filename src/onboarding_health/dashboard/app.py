@@ -4,7 +4,7 @@ import streamlit as st
 
 from onboarding_health.dashboard import parts
 from onboarding_health.dashboard.frame import framed
-from onboarding_health.dashboard.pages import account, customer_success, executive, revenue_operations
+from onboarding_health.dashboard.pages import account, customer_success, executive, revenue_operations, what_if
 from onboarding_health.dashboard.tokens import css
 
 st.set_page_config(page_title="Onboarding health", page_icon="🌱", layout="wide", initial_sidebar_state="auto")
@@ -18,6 +18,7 @@ st.navigation(
         "Company": [
             st.Page(framed(executive.page), title="Executive", url_path="executive"),
             st.Page(framed(revenue_operations.page), title="Revenue operations", url_path="operations"),
+            st.Page(framed(what_if.page), title="What if", url_path="what-if"),
         ],
     }
 ).run()

@@ -136,6 +136,23 @@ def choose(label: str, options: list[str], key: str) -> str | None:
     return None if chosen == ALL else chosen
 
 
+def number(label: str, usual: float, key: str) -> float:
+    """A number from 0 to 100 that stands in the URL as `key`, where it is not the usual one."""
+    wanted = st.query_params.get(key)
+    if key not in st.session_state:
+        try:
+            given = float(wanted) if wanted is not None else usual
+        except ValueError:
+            given = usual
+        st.session_state[key] = given if 0 <= given <= 100 else usual
+    chosen = st.number_input(label, 0.0, 100.0, step=5.0, key=key, format="%.4g")
+    if chosen != usual:
+        st.query_params[key] = f"{chosen:g}"
+    elif wanted is not None:
+        del st.query_params[key]
+    return chosen
+
+
 def segments() -> list[str]:
     """The segments to choose from."""
     return db.query("segments").segment.dropna().tolist()

@@ -23,8 +23,9 @@ def safe(text) -> str:
 
 
 def told(text) -> str:
-    """A sentence of a mart, for HTML, with days as people write them."""
-    return re.sub(r"\b\d{4}-\d{2}-\d{2}\b", lambda found: day(found[0]), safe(text))
+    """A sentence of a mart, for HTML, with days as people write them and marts by their words."""
+    plain = re.sub(r"\b(?:dim|fct|rpt)_(\w+)", lambda found: words(found[1]), safe(text))
+    return re.sub(r"\b\d{4}-\d{2}-\d{2}\b", lambda found: day(found[0]), plain)
 
 
 def words(text: str | None) -> str:

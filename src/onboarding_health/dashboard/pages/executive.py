@@ -229,4 +229,4 @@ def _amount(value, unit: str) -> str:
         return '<span class="quiet">not known</span>'
     if unit == "days":
         return f"{float(value):.0f} days"
-    return share(value) if unit == "ratio" else money(value)
+    return share(value, 0 if round(float(value) * 1000) % 10 == 0 else 1) if unit == "ratio" else money(value)

@@ -53,7 +53,7 @@ replay: .venv/installed  ## Build the past in order into HISTORY=history.duckdb:
 summary: .venv/installed  ## Print the summary of the last build
 	@$(RUN) summary
 
-dashboard: .venv/dashboard  ## Serve pages of the published marts on 127.0.0.1: today, account, executive, revenue operations
+dashboard: .venv/dashboard  ## Serve pages of the published marts on 127.0.0.1: today, account, executive, revenue operations, what if
 	@$(RUN) dashboard
 
 digest: .venv/installed  ## Write a page per owner of accounts into digests/: what to do today, what changed and why

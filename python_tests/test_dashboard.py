@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest  # noqa: E402
 
 from onboarding_health import published  # noqa: E402
 from onboarding_health.dashboard import charts, db, tokens, words  # noqa: E402
-from onboarding_health.dashboard.pages import what_if  # noqa: E402
+from onboarding_health.dashboard.views import what_if  # noqa: E402
 
 PAGES = ["customer_success", "account", "executive", "revenue_operations", "what_if"]
 QUERIES = sorted(db.SQL.glob("*.sql"))
@@ -32,7 +32,7 @@ def script(page):
 
     from onboarding_health.dashboard import frame
 
-    frame.framed(import_module(f"onboarding_health.dashboard.pages.{page}").page)()
+    frame.framed(import_module(f"onboarding_health.dashboard.views.{page}").page)()
 
 
 def shown(page, **filters):

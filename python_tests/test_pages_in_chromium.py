@@ -25,8 +25,8 @@ from onboarding_health import published  # noqa: E402
 from onboarding_health.dashboard.server import command  # noqa: E402
 
 PATHS = {
-    "today": "", "account": "account", "executive": "executive", "operations": "operations", "score": "operations?view=score",
-    "data": "operations?view=data", "what-if": "what-if?green=75",
+    "operations": "operations", "score": "operations?view=score", "data": "operations?view=data", "today": "",
+    "account": "account", "executive": "executive", "what-if": "what-if?green=75",
 }  # fmt: skip
 CHARTS = {"today": 0, "account": 3, "executive": 4, "operations": 2, "score": 2, "data": 0, "what-if": 0}
 
@@ -95,6 +95,7 @@ def whole(page):
     """Wait until the page has run to its end."""
     page.get_by_text("from the copy that was published last").wait_for()
     page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton], [data-stale=true]').length === 0")
+    assert page.get_by_role("dialog").count() == 0
 
 
 def axe(page):

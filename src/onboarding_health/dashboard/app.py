@@ -4,8 +4,8 @@ import streamlit as st
 
 from onboarding_health.dashboard import parts
 from onboarding_health.dashboard.frame import framed
-from onboarding_health.dashboard.pages import account, customer_success, executive, revenue_operations, what_if
 from onboarding_health.dashboard.tokens import css
+from onboarding_health.dashboard.views import account, customer_success, executive, revenue_operations, what_if
 
 st.set_page_config(page_title="Onboarding health", page_icon="🌱", layout="wide", initial_sidebar_state="auto")
 st.html(css(parts.tokens()))

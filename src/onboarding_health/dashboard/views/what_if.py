@@ -25,16 +25,18 @@ def page() -> None:
     parts.section(
         "Weights and bands", "Weights in percent; they count in proportion, so they need not sum to 100. Nothing is written."
     )
-    columns = st.columns(3)
+    first = st.columns(3)
+    with first[0]:
+        yellow = parts.number("yellow from a score of", float(edges.yellow), "yellow")
+    with first[1]:
+        green = parts.number("green from a score of", float(edges.green), "green")
     tried = {}
     for number, row in enumerate(weights.itertuples()):
+        if number % 3 == 0:
+            columns = st.columns(3, vertical_alignment="bottom")
         with columns[number % 3]:
             unseen = "" if row.observed else ", observed for none"
             tried[row.metric] = parts.number(f"{row.label}{unseen}", float(row.weight) * 100, f"w_{row.metric}")
-    with columns[0]:
-        yellow = parts.number("yellow from a score of", float(edges.yellow), "yellow")
-    with columns[1]:
-        green = parts.number("green from a score of", float(edges.green), "green")
     if yellow > green or not sum(tried.values()):
         parts.note("Green has to begin at or above yellow, and one weight has to be above 0.")
         return
@@ -65,7 +67,7 @@ def _sentence(book: pd.DataFrame, moved: pd.DataFrame) -> tuple[str, str]:
     )
     return title, (
         f"{count(len(book), 'scored account')} of the version that most have, by score alone: caps, overrides and what keeps a "
-        "band steady are left out of both sides. Whether it predicts better, a candidate of the score tells (see where things go)."
+        "band steady are left out of both. Whether it predicts better, a candidate of the score tells (see where things go)."
     )
 
 
@@ -85,7 +87,8 @@ def _rows(moved: pd.DataFrame) -> None:
             [
                 f"{parts.link(row.account_id, row.account_name)}<br><small>{safe(words(row.segment))}</small>", money(row.arr),
                 parts.band(row.band_now), parts.band(row.band_then), f"{row.score_now:.1f}",
-                f"{row.score_then:.1f} <small>{points(row.score_then - row.score_now)}</small>",
+                f"{row.score_then:.1f}"
+                + (f" <small>{points(row.score_then - row.score_now)}</small>" if row.score_then != row.score_now else ""),
             ]
             for row in moved.head(SHOWN).itertuples()
         ],

@@ -1,1 +1,0 @@
-"""A module per page; each has a function `page`."""

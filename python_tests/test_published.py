@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from onboarding_health import build, published
+from onboarding_health import build, cli, published
 
 ROWS = 20_000
 
@@ -135,3 +135,34 @@ def test_a_build_publishes_when_its_models_and_data_tests_passed(warehouse, monk
         with pytest.raises(SystemExit):
             build.build([])
     assert (published.current(published.folder_of()) is not None) == is_published
+
+
+def test_the_command_publishes_what_its_data_tests_let_through_and_goes_back(warehouse, monkeypatch, capsys):
+    monkeypatch.setenv("ONBOARDING_HEALTH_WAREHOUSE", write(warehouse, 1))
+    ran, code = [], [1]
+    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: ran.append(command) or SimpleNamespace(returncode=code[0]))
+    with pytest.raises(SystemExit, match="data tests have failed"):
+        cli.run(["publish"])
+    assert published.current(published.folder_of()) is None and ran[0][1:3] == ["--quiet", "test"]
+    code[0] = 0
+    assert cli.run(["publish"]) == 0 and cli.run(["publish", "--parquet", "--keep", "2"]) == 0
+    assert len(published.copies(published.folder_of())) == 2 and len(ran) == 3
+    assert cli.run(["publish", "--rollback"]) == 0 and len(ran) == 3
+    with pytest.raises(SystemExit, match="oldest copy"):
+        cli.run(["publish", "--rollback"])
+    assert "current.duckdb see 2025-12-31T210000_build_1.duckdb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_built, made", [(False, "demo"), (True, "publish")])
+def test_the_dashboard_publishes_the_last_build_or_builds_the_demo_first(warehouse, monkeypatch, is_built, made):
+    server = pytest.importorskip("onboarding_health.dashboard.server")
+    monkeypatch.setenv("ONBOARDING_HEALTH_WAREHOUSE", write(warehouse, 1) if is_built else str(warehouse))
+    monkeypatch.setattr(server, "check", lambda: None)
+    monkeypatch.setattr(server, "serve", lambda port: port)
+    ran = []
+    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: ran.append(command[3]) or SimpleNamespace(returncode=0))
+    assert cli.run(["dashboard", "--port", "8600"]) == 8600 and ran == [made]
+    published.publish(write(warehouse, 2))
+    assert cli.run(["dashboard"]) == 8501 and ran == [made]
+    command = " ".join(server.command(8600))
+    assert "--server.address 127.0.0.1" in command and "--browser.gatherUsageStats false" in command

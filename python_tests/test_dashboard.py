@@ -252,6 +252,15 @@ def test_a_copy_of_another_version_is_told_in_words(changed, page):
     assert "of another version of the project" in shown(page)[2]
 
 
+def test_what_is_missing_can_be_asked_whether_it_is_true(marts, monkeypatch, tmp_path):
+    text = "select * from (values (1, true, 'a', date '2025-01-01', 1.5), (null, null, null, null, null)) as t (a, b, c, d, e)"
+    (tmp_path / "missing.sql").write_text(text)
+    monkeypatch.setattr(db, "SQL", tmp_path)
+    row = db.query("missing").iloc[1]
+    assert [bool(row[column]) for column in "bc"] == [False, False] and not any(row[column] > 0 for column in "ae")
+    assert not any(words.is_known(value) for value in row)
+
+
 def test_what_a_spreadsheet_would_run_is_a_text_in_the_csv_file(monkeypatch):
     from onboarding_health.dashboard import parts
 

@@ -38,7 +38,11 @@ def query(name: str, **parameters) -> pd.DataFrame:
 def _rows(file: str, name: str, parameters: tuple) -> pd.DataFrame:
     with duckdb.connect(file, read_only=True, config={"enable_external_access": "false"}) as connection:
         frame = connection.execute((SQL / f"{name}.sql").read_text(), dict(parameters) or None).df()
-    # Missing numbers are NaN and missing moments NaT, as pandas has them; a missing text is None.
+    # A missing number is NaN, a missing moment NaT, a missing text or truth None: pd.NA can't be asked whether it is true.
+    for column in frame.columns:
+        if pd.api.types.is_extension_array_dtype(frame[column].dtype) and frame[column].isna().any():
+            is_number = pd.api.types.is_numeric_dtype(frame[column].dtype) and not pd.api.types.is_bool_dtype(frame[column].dtype)
+            frame[column] = frame[column].astype("float64" if is_number else object)
     texts = frame.select_dtypes("object").columns
     frame[texts] = frame[texts].astype(object).where(frame[texts].notna(), None)
     return frame

@@ -91,6 +91,31 @@ def _process() -> None:
             f"({int(row.seen_before_stopping_accounts)} of {int(row.dropped)})</li>" for row in seen.itertuples()
         ) + "</ul>")  # fmt: skip
     parts.download(frame, "funnel", "csv_funnel")
+    _compared()
+
+
+def _compared() -> None:
+    pairs = db.query("comparisons")
+    clear = int((pairs.finding != "no_clear_difference").sum())
+    parts.section(
+        f"Who reaches first value sooner: {clear} of {count(len(pairs), 'pair')} {are(clear, 'differs', 'differ')} clearly",
+        "By log-rank, corrected for the pairs. Arms of experiments were drawn; other groups differ in more than one way.",
+    )
+    if pairs.empty:
+        parts.note("Too few accounts in every pair of groups.")
+        return
+    parts.table(
+        [("Compared", False), ("Accounts", True), ("Verdict", False)],
+        [
+            [
+                f"<b>{safe(words(row.first_group))}</b> and <b>{safe(words(row.second_group))}</b>"
+                f"<br><small>{safe(row.experiment_id or words(row.dimension))}</small>",
+                f"{int(row.first_accounts)} and {int(row.second_accounts)}", told(sentence(words(row.verdict))),
+            ]
+            for row in pairs.head(8).itertuples()
+        ],
+    )  # fmt: skip
+    parts.download(pairs, "comparisons", "csv_comparisons")
 
 
 def _score(verdicts: pd.DataFrame) -> None:

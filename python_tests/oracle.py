@@ -2108,6 +2108,8 @@ def account_milestones(account, signals, seeds, coverage):
             "account_id": account.account_id, "milestone_id": milestone_id, "journey": planned["journey"],
             "status": status, "due_on": due_on, "entered_at": entered_at, "achieved_at": achieved_at,
             "waived_at": waived_at, "days_late": days_late, "evidence_event_id": evidence,
+            "is_judged": (status in ("achieved", "achieved_late", "overdue") and is_observable
+                          and account.ended_on > due_on and due_on <= complete_through),
             "weight": Fraction(planned["weight"]), "deadline_days": int(planned["deadline_days"]),
             "stretches": [Stretch(date.min, None)] if stretches is None else stretches,
             "complete_through": complete_through,

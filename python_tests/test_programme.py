@@ -15,7 +15,6 @@ DAY = datetime.timedelta(days=1)
 SEEDS = warehouse.seed_rows()
 PLAN = warehouse._plan(False)
 MODELS = [node for node in PLAN[1] if node["path"].split("/")[1] == "programme"]
-JUDGED = ("achieved", "achieved_late", "overdue")
 
 
 def rows(connection, query):
@@ -101,7 +100,7 @@ def month_actuals(it):
             told["arpa_growth", start] = float(after["arpa_annual"] / before["arpa_annual"]) - 1, None, None
     due = defaultdict(lambda: defaultdict(list))
     for row in it.read("from fct_milestones"):
-        for month in it.months if row["status"] in JUDGED else ():
+        for month in it.months if row["is_judged"] else ():
             if month["month_start"] <= row["due_on"] <= month["month_end"]:
                 reached = row["achieved_at"] is not None and row["achieved_at"].date() <= month["month_end"]
                 due[month["month_start"]][row["account_id"]].append(reached)

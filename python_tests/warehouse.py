@@ -97,6 +97,21 @@ def _parsed() -> Path:
     return _once("parsed.msgpack", parse)
 
 
+def semantic_manifest() -> str:
+    """Return the semantic models and metrics, as `dbt parse` writes them for MetricFlow: JSON."""
+
+    def make() -> bytes:
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.contracts.graph.semantic_manifest import SemanticManifest
+
+        manifest = Manifest.from_msgpack(_parsed().read_bytes())
+        with tempfile.NamedTemporaryFile() as file:
+            SemanticManifest(manifest).write_json_to_file(file.name)
+            return Path(file.name).read_bytes()
+
+    return _once("semantic_manifest.json", make).read_text()
+
+
 def copied_opinions(folder: Path, own: Iterable[str] = ("catalog", "scoring")) -> dict[str, str]:
     """Make a folder of opinions: copies of its own folders of seeds, links to the others.
 

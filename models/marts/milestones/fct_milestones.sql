@@ -60,7 +60,12 @@ account_milestones as (
                 then {{ days_between('due_on', 'least(ended_on, observed_until)') }}
         end as days_late,
         evidence,
-        evidence_event_id
+        evidence_event_id,
+        -- What is reached early counts once its deadline is over, as what is not reached.
+        coalesce(
+            status in ('achieved', 'achieved_late', 'overdue')
+            and is_observable and ended_on > due_on and due_on <= complete_through, false
+        ) as is_judged
     from milestones_with_status
 )
 

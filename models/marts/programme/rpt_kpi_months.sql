@@ -49,7 +49,7 @@ waterfall as (
 
 milestones as (
     select * from {{ ref('fct_milestones') }}
-    where status in ('achieved', 'achieved_late', 'overdue')
+    where is_judged
 ),
 
 leads as (

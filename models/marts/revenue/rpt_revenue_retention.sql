@@ -242,7 +242,8 @@ retention as (
                 then
                     'too few accounts that could leave: '
                     || cast(at_risk_accounts as {{ dbt.type_string() }})
-        end || ', needs ' || cast(min_at_risk as {{ dbt.type_string() }}) as missing_because
+        end || ', needs ' || cast(min_at_risk as {{ dbt.type_string() }}) as missing_because,
+        min_at_risk
     from totals_with_effective_size
 )
 

@@ -1,5 +1,6 @@
--- What an account had done by its landmark: a milestone reached by its deadline, a feature used by
--- the seed's day. One row per account and factor that could be seen, of first onboardings.
+-- What an account had done by its landmark: a milestone reached by its deadline, a feature used or
+-- a ticket of a topic written by the seed's day. One row per account and factor that could be seen,
+-- of first onboardings.
 with
 
 predictor_settings as (
@@ -28,6 +29,24 @@ product_offers as (
 observed_days as (
     select * from {{ ref('base_observed_days') }}
     where source = 'product'
+),
+
+observed_support_days as (
+    select * from {{ ref('base_observed_days') }}
+    where source = 'support' and subject = 'any'
+),
+
+ticket_topics as (
+    select distinct topic from {{ ref('ticket_topics') }}
+),
+
+ticket_events as (
+    select * from {{ ref('stg_support__ticket_events') }}
+    where topic is not null
+),
+
+tickets as (
+    select * from {{ ref('int_tickets') }}
 ),
 
 event_type_days as (
@@ -130,10 +149,46 @@ feature_factors as (
             and feature_landmarks.feature = first_uses.feature
 ),
 
+-- A topic counts from the day on which it was told, which may be after the ticket was created.
+first_tellings as (
+    select
+        tickets.account_id,
+        ticket_events.topic,
+        min({{ day_of('ticket_events.occurred_at') }}) as first_told_on
+    from ticket_events
+    inner join tickets
+        on ticket_events.document = tickets.document
+    group by tickets.account_id, ticket_events.topic
+),
+
+topic_factors as (
+    select
+        'topic' as factor_kind,
+        ticket_topics.topic as factor,
+        account_landmarks.account_id,
+        account_landmarks.segment,
+        account_landmarks.product_category,
+        account_landmarks.landmark_on,
+        coalesce(first_tellings.first_told_on <= account_landmarks.landmark_on, false)
+            as has_factor
+    from account_landmarks
+    inner join observed_support_days
+        on
+            account_landmarks.landmark_on = observed_support_days.date_day
+            and account_landmarks.started_on >= observed_support_days.observed_since
+    cross join ticket_topics
+    left join first_tellings
+        on
+            account_landmarks.account_id = first_tellings.account_id
+            and ticket_topics.topic = first_tellings.topic
+),
+
 factors as (
     select * from milestone_factors
     union all
     select * from feature_factors
+    union all
+    select * from topic_factors
 )
 
 select * from factors

@@ -30,7 +30,7 @@ HISTORY ?= history.duckdb
 streams := $(if $(CONNECTOR),--connector '$(CONNECTOR)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(RAW),--raw '$(RAW)')
 company := --accounts $(ACCOUNTS) --days $(DAYS) --seed $(SEED)
 
-.PHONY: help build replay summary dashboard digest train-weights sync test test-all test-spark test-postgres lint docs site clean
+.PHONY: help build replay summary dashboard report digest train-weights sync test test-all test-spark test-postgres lint docs site clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ summary: .venv/installed  ## Print the summary of the last build
 
 dashboard: .venv/dashboard  ## Serve pages of the published marts on 127.0.0.1: today, account, executive, revenue operations, what if
 	@$(RUN) dashboard
+
+report: .venv/dashboard  ## Write report.html, one file with the charts of the pages and today's first accounts
+	@$(RUN) report
 
 digest: .venv/installed  ## Write a page per owner of accounts into digests/: what to do today, what changed and why
 	@$(RUN) digest

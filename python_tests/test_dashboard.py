@@ -13,8 +13,8 @@ pytest.importorskip("streamlit")
 
 from streamlit.testing.v1 import AppTest  # noqa: E402
 
-from onboarding_health import published  # noqa: E402
-from onboarding_health.dashboard import charts, db, tokens, words  # noqa: E402
+from onboarding_health import cli, published  # noqa: E402
+from onboarding_health.dashboard import charts, db, report, tokens, words  # noqa: E402
 from onboarding_health.dashboard.views import what_if  # noqa: E402
 
 PAGES = ["customer_success", "account", "executive", "revenue_operations", "what_if"]
@@ -307,3 +307,84 @@ def test_a_waterfall_begins_at_its_start_and_what_is_not_observed_is_a_gap():
     days = pd.DataFrame({"date_day": pd.date_range("2025-01-01", periods=3), "active_users_7d": [4, None, 6], "seats": [9, 9, 9]})
     figure = charts.usage(days, tokens.DARK)
     assert pd.isna(figure.data[1].y[1]) and figure.layout.meta["finding"] == "6 people of 9 seats used it in the last week"
+
+
+def told_as(name):
+    return words.safe(name) if words.is_known(name) else "an account without a name"
+
+
+def written(tmp_path, *options):
+    """What the command writes, without Plotly's own code, and its text."""
+    file = tmp_path / "report.html"
+    assert cli.run(["report", "--out", str(file), *options]) == 0
+    html = file.read_text()
+    assert html.count(report.get_plotlyjs()) == 1
+    html = html.replace(report.get_plotlyjs(), "")
+    return html, " ".join(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style)>.*?</\1>", "", html, flags=re.DOTALL)).split())
+
+
+def test_a_report_has_the_numbers_of_the_marts_and_needs_nothing_else(marts, tmp_path):
+    html, text = written(tmp_path)
+    arr, accounts = marts.execute(
+        "select end_arr, end_accounts from rpt_arr_waterfall where segment = 'all' and is_complete "
+        "order by month_start desc limit 1"
+    ).fetchone()
+    assert f"ARR {words.money(arr)} " in text and words.count(accounts, "account") in text
+    raw = marts.execute("select sum(raw_count) from rpt_stream_reconciliation").fetchone()[0]
+    assert f"of {raw:,} rows" in text or f"{raw:,} rows was refused" in text
+    as_of = marts.execute("select max(as_of) from dim_accounts").fetchone()[0]
+    assert f"As of {words.day(as_of)}, from the copy {db.copy().stem}" in text
+    assert html.count("<h1>") == 1 and not re.search(r"\b(nan|NaT|None|N/A|null|NaN)\b", text), text
+    assert not re.search(r"https?:|src=\"(?!data:)|<link|@import|url\(", html)
+    drawn = re.findall(r'<div id="(\w+)" class="plotly-graph-div"', html)
+    assert drawn and set(drawn) <= {
+        "waterfall", "retention", "survival", "funnel", "bands_by_arr", "heatmap", "lift", "calibration"
+    }  # fmt: skip
+    book = db.query("book", owner=None, segment=None, band=None, horizon=90, renewal_days=30)
+    named = re.findall(r"<tr><td><b>([^<]+)</b><br>", html)
+    assert named == [told_as(name) for name in book.account_name.head(report.FIRST)]
+    assert not any(re.search(rf"\b{re.escape(account)}\b", text) for account in book.account_id)
+    assert written(tmp_path) == (html, text)
+
+
+def test_an_owners_report_has_the_accounts_of_the_owner_alone(marts, tmp_path):
+    owner, names = marts.execute(
+        "select owner_id, list(account_name) from fct_current_health where status not in ('churned', 'completed') "
+        "and owner_id is not null group by owner_id order by count(*) desc, owner_id limit 1"
+    ).fetchone()
+    html, text = written(tmp_path, "--owner", owner)
+    assert sorted(re.findall(r"<tr><td><b>([^<]+)</b><br>", html)) == sorted(told_as(name) for name in names)
+    assert f"accounts of {owner}" in text and "The whole company" in text
+
+
+def test_a_segments_report_has_its_money_and_accounts(marts, tmp_path):
+    segment, arr = marts.execute(
+        "select segment, arg_max(end_arr, month_start) from rpt_arr_waterfall where segment <> 'all' and is_complete "
+        "group by segment order by segment limit 1"
+    ).fetchone()
+    html, text = written(tmp_path, "--segment", segment)
+    assert f"ARR {words.money(arr)} " in text
+    book = db.query("book", owner=None, segment=segment, band=None, horizon=90, renewal_days=30)
+    named = re.findall(r"<tr><td><b>([^<]+)</b><br>", html)
+    assert named == [told_as(name) for name in book.account_name.head(report.FIRST)]
+
+
+def test_a_report_of_nothing_or_of_nobody_is_told_in_words(changed, marts, tmp_path):
+    for options in (["--owner", "nobody"], ["--segment", "nothing"]):
+        with pytest.raises(SystemExit, match="There is no (owner of live accounts|segment) no"):
+            cli.run(["report", "--out", str(tmp_path / "none.html"), *options])
+    assert cli.run(["report", "--owner", "a", "--segment", "b"]) == 2
+    changed(one_account)
+    html, text = written(tmp_path)
+    assert "<img src=x" not in html and not re.search(r"\b(nan|NaT|None|NaN)\b", text), text
+    shutil.rmtree(tmp_path / "published_changed")
+    changed(empty)
+    assert "No account is known yet" in written(tmp_path)[1]
+    shutil.rmtree(tmp_path / "published_changed")
+    changed(another_version)
+    with pytest.raises(SystemExit, match="another version of the project"):
+        cli.run(["report", "--out", str(tmp_path / "none.html")])
+    shutil.rmtree(tmp_path / "published_changed")
+    with pytest.raises(SystemExit, match="Nothing is published yet"):
+        cli.run(["report", "--out", str(tmp_path / "none.html")])
+    assert not (tmp_path / "none.html").exists()

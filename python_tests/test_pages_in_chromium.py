@@ -21,7 +21,7 @@ if CHROMIUM is None:
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("streamlit")
 
-from onboarding_health import published  # noqa: E402
+from onboarding_health import cli, published  # noqa: E402
 from onboarding_health.dashboard.server import command  # noqa: E402
 
 PATHS = {
@@ -164,3 +164,25 @@ def test_what_is_published_while_a_page_is_open_is_on_the_next_look(opened, addr
     page.reload()
     whole(page)
     assert page.locator("tr.opens").count() > 5
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_report_is_drawn_from_its_file_alone(browser, published_demo, monkeypatch, tmp_path, width):
+    monkeypatch.setenv("ONBOARDING_HEALTH_WAREHOUSE", str(published_demo))
+    file = tmp_path / "report.html"
+    assert cli.run(["report", "--out", str(file)]) == 0
+    wrong = []
+    context = browser.new_context(viewport={"width": width, "height": 4000})
+    page = context.new_page()
+    page.on("request", lambda request: request.url.startswith((file.as_uri(), "data:", "blob:")) or wrong.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(file.as_uri())
+    charts = page.locator(".plotly-graph-div").count()
+    page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot .main-svg').length >= {charts}")
+    assert charts >= 5 and page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+    if "PICTURES" in os.environ:
+        page.screenshot(path=f"{os.environ['PICTURES']}/report_{width}.png", full_page=True)
+    context.close()
+    assert wrong == []

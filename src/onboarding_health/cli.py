@@ -248,6 +248,25 @@ def dashboard(port: int) -> int:
     return serve(port)
 
 
+@commands.command()
+@click.option("--owner", help="the accounts of one owner first, and all of them")
+@click.option("--segment", help="one segment")
+@click.option("--out", type=click.Path(path_type=Path), default="report.html", show_default=True, help="file to write")
+def report(owner: str | None, segment: str | None, out: Path) -> None:
+    """Write the published pages' charts and today's first accounts as one HTML file that needs nothing else."""
+    if owner and segment:
+        raise click.UsageError("Name an owner or a segment, not both.")
+    from .dashboard.server import check
+
+    check()
+    from streamlit.logger import set_log_level
+
+    set_log_level("ERROR")  # Streamlit warns that it serves no page, which is meant.
+    from .dashboard.report import write
+
+    write(out, owner, segment)
+
+
 def _test() -> None:
     """Run the data tests on the warehouse; ends the program where one fails."""
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "test", "--exclude-resource-type", "unit_test"]

@@ -41,8 +41,11 @@ def note(text: str) -> None:
     show(f'<p class="note">{text}</p>')
 
 
-def chart(figure: go.Figure, key: str) -> None:
-    """A figure under its finding, with its definition."""
+def chart(figure: go.Figure | str, key: str) -> None:
+    """A figure under its finding, with its definition; a sentence where there is none."""
+    if isinstance(figure, str):
+        note(figure)
+        return
     meta = figure.layout.meta
     show(f"<h3>{safe(meta['finding'])}</h3><small>{safe(meta['definition'])}</small>")
     st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False}, alt=f"{meta['finding']}. {meta['definition']}")
@@ -93,9 +96,14 @@ def card(name: str, value: str, comparison: str, spark: str = "", few: bool = Fa
     )
 
 
-def cards(items: list[str]) -> None:
+def cards_html(items: list[str]) -> str:
     """KPIs side by side."""
-    show(f'<div class="cards">{"".join(items)}</div>')
+    return f'<div class="cards">{"".join(items)}</div>'
+
+
+def cards(items: list[str]) -> None:
+    """KPIs side by side, on the page."""
+    show(cards_html(items))
 
 
 def link(account_id: str, name: str | None) -> str:
@@ -103,7 +111,7 @@ def link(account_id: str, name: str | None) -> str:
     return f'<a href="account?account={quote(account_id, safe="")}">{safe(name or account_id)}</a>'
 
 
-def table(heads: list[tuple[str, bool]], rows: list[list[str]], opens: bool = False) -> None:
+def table_html(heads: list[tuple[str, bool]], rows: list[list[str]], opens: bool = False) -> str:
     """Rows of HTML under heads (text, whether it is a number); on a narrow screen each row is a block."""
     top = "".join(f'<th scope="col"{" class=num" if number else ""}>{text}</th>' for text, number in heads)
     lines = []
@@ -113,7 +121,12 @@ def table(heads: list[tuple[str, bool]], rows: list[list[str]], opens: bool = Fa
             for place, ((text, number), cell) in enumerate(zip(heads, row, strict=True))
         )
         lines.append(f"<tr{' class=opens' if opens else ''}>{cells}</tr>")
-    show(f'<div class="wide"><table class="list"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
+    return f'<div class="wide"><table class="list"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def table(heads: list[tuple[str, bool]], rows: list[list[str]], opens: bool = False) -> None:
+    """A table on the page."""
+    show(table_html(heads, rows, opens))
 
 
 def one_of(label: str, options: list[str], key: str, names: dict[str, str] | None = None) -> str:

@@ -113,7 +113,7 @@ def css(tokens: Tokens) -> str:
     .oh ul, .oh ol {{ margin: 4px 0 0; padding-left: 20px; }} .oh li {{ margin: 0 0 4px; font-size: 14px; }}
     .oh .note {{ border-left: 3px solid {tokens.line}; padding: 2px 0 2px 12px; }}
     .oh .wide {{ overflow-x: auto; }}
-    @media (max-width: 720px) {{
+    @media screen and (max-width: 720px) {{
       [data-testid="stMainBlockContainer"] {{ padding: 4.6rem .9rem 2rem; }}
       .oh h1 {{ font-size: 20px; }}
       .oh .cards {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} .oh .card {{ padding: 10px; }}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -31,19 +33,20 @@ def page() -> None:
         band = parts.choose("Band", BANDS, "band")
     book = db.query("book", owner=owner, segment=segment, band=band, horizon=HORIZON, renewal_days=RENEWAL_DAYS)
     with place:
-        parts.head(*_sentence(book, owner, build.as_of))
+        parts.head(*answer(book, owner, build.as_of))
     if book.empty:
         parts.note("No live account is of this owner, segment and band. Choose all in one of them.")
         return
-    parts.cards(_cards(book))
-    _rows(book)
+    parts.cards(cards(book))
+    parts.show(rows(book.head(SHOWN), parts.link, opens=True))
     if len(book) > SHOWN:
         parts.note(f"{count(len(book) - SHOWN, 'more account')} of less urgency; choose an owner, or take the CSV file.")
     parts.download(book.drop(columns=["scores"]), "accounts_today", "csv_book")
     parts.foot(build.as_of)
 
 
-def _sentence(book: pd.DataFrame, owner: str | None, as_of) -> tuple[str, str]:
+def answer(book: pd.DataFrame, owner: str | None, as_of) -> tuple[str, str]:
+    """The sentence that answers the page's question, and what belongs to it."""
     today = book[book.needs_today]
     who = "you" if owner else "somebody"
     if book.empty:
@@ -73,7 +76,8 @@ def _order(book: pd.DataFrame) -> str:
     return f"The worst band and the most ARR first, as no probability to leave is known yet{safe(why)}."
 
 
-def _cards(book: pd.DataFrame) -> list[str]:
+def cards(book: pd.DataFrame) -> list[str]:
+    """What the accounts of a list come to."""
     scored = book[book.score.notna()]
     rose, fell = int((scored.change_7d > 0).sum()), int((scored.change_7d < 0).sum())
     red = book[book.band == "red"]
@@ -111,11 +115,12 @@ def _task(row) -> str:
     return f"{safe(row.play_name)}<br><small>{when}, {safe(words(row.owner_role))}{more}</small>"
 
 
-def _rows(book: pd.DataFrame) -> None:
+def rows(book: pd.DataFrame, named: Callable[[str, str | None], str], opens: bool = False) -> str:
+    """A table with a row per account; `named` writes an account's name."""
     heads = [("Account", False), ("ARR", True), ("Band", False), ("Score, 90 days", False), ("Why", False), ("Next task", False)]
     has_stake = book.arr_at_stake.notna().any()
     lines = []
-    for row in book.head(SHOWN).itertuples():
+    for row in book.itertuples():
         renews = f"renews in {count(int(row.renews_in), 'day')}" if is_known(row.renews_in) and row.renews_in <= 90 else ""
         about = ", ".join(text for text in (words(row.segment), renews) if text)
         stake = (
@@ -128,14 +133,14 @@ def _rows(book: pd.DataFrame) -> None:
         low = max(0, min(scores, default=0) - 5)
         line = parts.sparkline(scores, low=low, high=max(low + 35, *scores, 0))
         lines.append([
-            f"{parts.link(row.account_id, row.account_name)}<br><small>{safe(about)}</small>",
+            f"{named(row.account_id, row.account_name)}<br><small>{safe(about)}</small>",
             f"{money(row.arr)}{stake}",
             parts.band(row.band, row.status, row.band_reason),
             f"{line}<br>{score}" if score else '<span class="quiet">no score yet</span>',
             _reason(row),
             _task(row),
         ])  # fmt: skip
-    parts.table(heads, lines, opens=True)
+    return parts.table_html(heads, lines, opens)
 
 
 def is_known_list(values) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from .. import charts, db, parts
@@ -28,17 +29,34 @@ def page() -> None:
     bands = db.query("bands_over_time", segment=segment)
     losses = db.query("expected_losses", segment=segment)
     with place:
-        parts.head(*_sentence(months, retention, bands, build.as_of))
-    parts.cards(_cards(months, retention, times, bands, losses))
-    _money(months, retention)
-    _value(times, segment)
-    _health(segment)
-    _scorecard()
+        parts.head(*answer(months, retention, bands, build.as_of))
+    parts.cards(cards(months, retention, times, bands, losses))
+    parts.section("Money")
+    left, right = st.columns(2)
+    with left:
+        parts.chart(waterfall(months), "waterfall")
+    with right:
+        parts.chart(retained(retention), "retention")
+    parts.section("Time to first value")
+    left, right = st.columns(2)
+    with left:
+        parts.chart(survival(times, segment), "survival")
+    with right:
+        frame, journeys = journeys_of(segment)
+        journey = parts.one_of("Journey", journeys, "journey") if journeys else ""
+        parts.chart(funnel(frame, journey), "funnel")
+    parts.section("Health by ARR")
+    parts.chart(health(segment), "bands_by_arr")
+    if programme := scorecard():
+        title, line, table = programme
+        parts.section(title, line)
+        parts.show(table)
     parts.download(months, "arr_by_month", "csv_arr")
     parts.foot(build.as_of)
 
 
-def _sentence(months: pd.DataFrame, retention: pd.DataFrame, bands: pd.DataFrame, as_of) -> tuple[str, str]:
+def answer(months: pd.DataFrame, retention: pd.DataFrame, bands: pd.DataFrame, as_of) -> tuple[str, str]:
+    """The sentence that answers the page's question, and what belongs to it."""
     if months.empty:
         return "No month of ARR is over yet", f"{day(as_of)}: money is told by whole months."
     last = months.iloc[-1]
@@ -59,9 +77,10 @@ def _sentence(months: pd.DataFrame, retention: pd.DataFrame, bands: pd.DataFrame
     return title, f"{day(last.month_end)} for money, {day(as_of)} for the rest: {health}."
 
 
-def _cards(
+def cards(
     months: pd.DataFrame, retention: pd.DataFrame, times: pd.DataFrame, bands: pd.DataFrame, losses: pd.DataFrame
 ) -> list[str]:
+    """The KPIs with what they are compared with."""
     return [
         _arr(months),
         _retained(retention, "net_retention", "Net retention", "above 100 % the book grows by itself"),
@@ -150,65 +169,58 @@ def _loss(losses: pd.DataFrame) -> str:
     )  # fmt: skip
 
 
-def _money(months: pd.DataFrame, retention: pd.DataFrame) -> None:
-    parts.section("Money")
-    left, right = st.columns(2)
-    with left:
-        if len(months):
-            parts.chart(charts.waterfall(months.tail(6), parts.tokens()), "waterfall")
-        else:
-            parts.note("No month of ARR is over yet.")
-    with right:
-        if retention.net_retention.notna().sum() > 1:
-            parts.chart(charts.retention(retention, parts.tokens()), "retention")
-        else:
-            parts.note("Retention needs two months that are followed to their end.")
+def waterfall(months: pd.DataFrame) -> go.Figure | str:
+    """How ARR moved in the last half year, or why nothing can be told."""
+    return charts.waterfall(months.tail(6), parts.tokens()) if len(months) else "No month of ARR is over yet."
 
 
-def _value(times: pd.DataFrame, segment: str) -> None:
-    parts.section("Time to first value")
-    left, right = st.columns(2)
+def retained(retention: pd.DataFrame) -> go.Figure | str:
+    """Retention by month, or why there is none."""
+    if retention.net_retention.notna().sum() > 1:
+        return charts.retention(retention, parts.tokens())
+    return "Retention needs two months that are followed to their end."
+
+
+def survival(times: pd.DataFrame, segment: str) -> go.Figure | str:
+    """Who reached first value by which day, or why nothing can be told."""
     curve = db.query("survival", segment=segment)
     whole = times[times.cohort_period == "all"]
-    with left:
-        if len(whole) and (curve.segment == segment).any():
-            parts.chart(charts.survival(curve, whole.iloc[0], parts.tokens(), segment), "survival")
-        else:
-            parts.note("Nobody of this segment has started yet.")
-    with right:
-        frame = db.query("funnel", dimension="all" if segment == "all" else "segment", value=segment)
-        if len(frame):
-            journeys = frame[frame.step_number == 1].sort_values("entered", ascending=False).journey.tolist()
-            journey = parts.one_of("Journey", journeys, "journey")
-            parts.chart(charts.funnel(frame, journey, parts.tokens()), "funnel")
-        else:
-            parts.note("No onboarding of this segment is known.")
+    if len(whole) and (curve.segment == segment).any():
+        return charts.survival(curve, whole.iloc[0], parts.tokens(), segment)
+    return "Nobody of this segment has started yet."
 
 
-def _health(segment: str) -> None:
-    parts.section("Health by ARR")
+def journeys_of(segment: str) -> tuple[pd.DataFrame, list[str]]:
+    """The funnels of a segment, and their journeys, that of the most accounts first."""
+    frame = db.query("funnel", dimension="all" if segment == "all" else "segment", value=segment)
+    return frame, frame[frame.step_number == 1].sort_values("entered", ascending=False).journey.tolist()
+
+
+def funnel(frame: pd.DataFrame, journey: str) -> go.Figure | str:
+    """The funnel of a journey, or why there is none."""
+    return charts.funnel(frame, journey, parts.tokens()) if journey else "No onboarding of this segment is known."
+
+
+def health(segment: str) -> go.Figure | str:
+    """Accounts by size and band, or why there are none."""
     sizes = db.query("bands_by_arr", segment=segment)
-    if sizes.empty:
-        parts.note("No live account has a known ARR.")
-        return
-    parts.chart(charts.bands_by_arr(sizes, parts.tokens()), "bands_by_arr")
+    return charts.bands_by_arr(sizes, parts.tokens()) if len(sizes) else "No live account has a known ARR."
 
 
-def _scorecard() -> None:
+def scorecard() -> tuple[str, str, str] | None:
+    """The programme's KPIs beside their targets: a title, a line and a table; None where no programme is told of."""
     try:
         kpis = db.query("kpis")
     except duckdb.CatalogException:
-        return
+        return None
     if kpis.empty:
-        return
+        return None
     met = int((kpis.status == "met").sum())
     unknown = int((kpis.status == "unknown").sum())
-    parts.section(
-        f"The programme's scorecard: {met} of {count(len(kpis), 'target')} {are(met, 'is', 'are')} met"
-        + (f", {unknown} {are(unknown, 'is', 'are')} not known" if unknown else ""),
-        "Each KPI beside its target at the last checkpoint that is over, or the first.",
+    title = f"The programme's scorecard: {met} of {count(len(kpis), 'target')} {are(met, 'is', 'are')} met" + (
+        f", {unknown} {are(unknown, 'is', 'are')} not known" if unknown else ""
     )
-    parts.table(
+    table = parts.table_html(
         [("KPI", False), ("Now", True), ("Target", True), ("By", False), ("What it says", False), ("Answers for it", False)],
         [
             [
@@ -222,6 +234,7 @@ def _scorecard() -> None:
             for kpi in kpis.itertuples()
         ],
     )
+    return title, "Each KPI beside its target at the last checkpoint that is over, or the first.", table
 
 
 def _amount(value, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from .. import charts, db, parts
@@ -19,7 +20,7 @@ def page() -> None:
         parts.note("No account is known yet. Once a stream names one, coverage, milestones and the score's record stand here.")
         return
     verdicts, streams, warnings = db.query("validation"), db.query("streams"), db.query("warnings")
-    parts.head(*_sentence(verdicts, streams, warnings, build.as_of))
+    parts.head(*answer(verdicts, streams, warnings, build.as_of))
     view = parts.one_of(
         "Look at",
         VIEWS,
@@ -30,7 +31,8 @@ def page() -> None:
     parts.foot(build.as_of)
 
 
-def _sentence(verdicts: pd.DataFrame, streams: pd.DataFrame, warnings: pd.DataFrame, as_of) -> tuple[str, str]:
+def answer(verdicts: pd.DataFrame, streams: pd.DataFrame, warnings: pd.DataFrame, as_of) -> tuple[str, str]:
+    """The sentence that answers the page's question, and what belongs to it."""
     raw, rejected = int(streams.raw_count.sum()), int(streams.rejected_count.sum())
     silent = [words(source) for source in streams[streams.is_silent.fillna(False).astype(bool)].source]
     lead = (
@@ -57,10 +59,8 @@ def _process() -> None:
     parts.section("Milestones on time")
     dimension = parts.one_of("By", DIMENSIONS, "by", {"month": "month of start", "variant": "arm of the experiment"})
     frame = db.query("heatmap", dimension=dimension)
-    if frame.empty:
-        parts.note("No milestone is due yet.")
-    else:
-        parts.chart(charts.heatmap(frame, parts.tokens(), dimension), "heatmap")
+    parts.chart(heatmap(frame, dimension), "heatmap")
+    if len(frame):
         parts.download(frame, f"milestones_by_{dimension}", "csv_heatmap")
     parts.section("Where onboardings stop")
     slices = db.query("slices")
@@ -94,6 +94,23 @@ def _process() -> None:
     _compared()
 
 
+def heatmap(frame: pd.DataFrame, dimension: str) -> go.Figure | str:
+    """Milestones on time, or why nothing can be told."""
+    return charts.heatmap(frame, parts.tokens(), dimension) if len(frame) else "No milestone is due yet."
+
+
+def record(horizon: int, verdict: pd.Series) -> list[go.Figure | str]:
+    """What the score was worth: churn by tenth, and predicted against observed churn; why nothing can be told."""
+    tenths = db.query("lift", horizon=horizon, version=verdict.model_version)
+    bins = db.query("calibration", horizon=horizon, version=verdict.model_version)
+    return [
+        charts.lift(tenths, parts.tokens(), horizon, sentence(verdict.verdict))
+        if len(tenths)
+        else "No window of this length is over yet.",
+        charts.calibration(bins, parts.tokens(), horizon) if len(bins) else "Nothing was predicted for this length yet.",
+    ]
+
+
 def _compared() -> None:
     pairs = db.query("comparisons")
     clear = int((pairs.finding != "no_clear_difference").sum())
@@ -118,13 +135,10 @@ def _compared() -> None:
     parts.download(pairs, "comparisons", "csv_comparisons")
 
 
-def _score(verdicts: pd.DataFrame) -> None:
-    parts.section("Does the score predict who leaves?")
-    if verdicts.empty:
-        parts.note("Nobody has been scored long enough to tell.")
-        return
+def verdicts_table(verdicts: pd.DataFrame) -> str:
+    """What is said of the score, by days ahead and basis."""
     basis = {"known_then": "as published then", "restated": "as computed now"}
-    parts.table(
+    return parts.table_html(
         [("Within", False), ("Basis", False), ("AUC", True), ("Left", True), ("Verdict", False)],
         [
             [
@@ -135,20 +149,23 @@ def _score(verdicts: pd.DataFrame) -> None:
             for row in verdicts.itertuples()
         ],
     )  # fmt: skip
+
+
+def _score(verdicts: pd.DataFrame) -> None:
+    parts.section("Does the score predict who leaves?")
+    if verdicts.empty:
+        parts.note("Nobody has been scored long enough to tell.")
+        return
+    parts.show(verdicts_table(verdicts))
     horizons = [str(days) for days in sorted(verdicts.horizon_days.unique())]
     horizon = int(parts.one_of("Days ahead", horizons, "days"))
     chosen = verdicts[verdicts.horizon_days == horizon].iloc[0]
+    tenths, bins = record(horizon, chosen)
     left, right = st.columns(2)
-    tenths = db.query("lift", horizon=horizon, version=chosen.model_version)
-    bins = db.query("calibration", horizon=horizon, version=chosen.model_version)
     with left:
-        if len(tenths):
-            parts.chart(charts.lift(tenths, parts.tokens(), horizon, sentence(chosen.verdict)), "lift")
-        else:
-            parts.note("No window of this length is over yet.")
+        parts.chart(tenths, "lift")
     with right:
-        if len(bins):
-            parts.chart(charts.calibration(bins, parts.tokens(), horizon), "calibration")
+        parts.chart(bins, "calibration")
     parts.section("What the risk rules are worth", f"Of the accounts that a rule named, how many left within {horizon} days.")
     rules = db.query("rules", horizon=horizon)
     parts.table(

@@ -165,6 +165,7 @@ def test_streams_without_rows_build(work):
                 "rpt_expansion_scenarios": len(SEEDS["arr_scenarios"]) * (1 + 2 * len(SEEDS["arr_scenario_steps"])),
                 "rpt_expansion_targets": 3,
                 "rpt_benchmarks": len(cells),
+                "rpt_experiments": len(SEEDS["experiment_metrics"]),
                 "rpt_kpi_scorecard": len(SEEDS["kpi_targets"]),
                 "rpt_pilot_gates": len(SEEDS["programme_gates"]) + 1,
                 "rpt_programme_maturity": len(SEEDS["programme_capabilities"]),

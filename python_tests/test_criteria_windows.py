@@ -80,6 +80,7 @@ def opinions(rng):
         "risk_criteria": rule_criteria,
         "play_triggers": [],
         "resource_measures": [row | {"subject": "first_value"} for row in SEEDS["resource_measures"]],
+        "published_effects": [],
     }
 
 

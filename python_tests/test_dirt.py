@@ -11,7 +11,7 @@ from onboarding_health.simulator import dirt
 
 AWKWARD = ("merges", "movers")
 MONITORING = ("fct_rejected_events", "rpt_stream_reconciliation", "fct_stream_coverage", "fct_account_merges")
-MONITORING += ("fct_build_warnings",)
+MONITORING += ("fct_build_warnings", "rpt_service_levels")
 
 
 @pytest.fixture(scope="module")

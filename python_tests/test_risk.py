@@ -341,7 +341,7 @@ def test_episodes_equal_the_replay(company, seed):
 def test_the_companies_had_every_end():
     ends = {"active", "churned", "out_of_window", "resolved", "not_observed", "another occasion"}
     assert set(SEEN) == ends, dict(SEEN)
-    # One occasion seldom gives way to another. Half the draws (EXAMPLES=0.5) are held to half the counts.
+    # One occasion seldom gives way to another. Fewer draws (EXAMPLES) are held to fewer counts.
     least = {end: warehouse.examples(4 if end == "another occasion" else 10) for end in ends}
     assert all(SEEN[end] >= least[end] for end in ends), dict(SEEN)
 

@@ -4,6 +4,7 @@ What may stand in a column is said here a second time, apart from column_checks:
 negative, be huge.
 """
 
+import functools
 import random
 import re
 from collections import Counter
@@ -140,11 +141,16 @@ SIGNED = {
 MUTATIONS = ("blank", "negative", "zero", "huge", "text", "unknown", "fraction", "twice", "gone", "swapped")
 
 
+@functools.cache
+def remedy_template():
+    macro = warehouse.compiled()["macros"]["macro.onboarding_health.remedy_of_cell"]["macro_sql"]
+    return jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(macro + "{{ remedy_of_cell(cell, kind) }}")
+
+
+@functools.cache
 def remedy(cell, kind):
     """What dbt seed says of a cell that does not fit its column; '' where it fits."""
-    macro = warehouse.compiled()["macros"]["macro.onboarding_health.remedy_of_cell"]["macro_sql"]
-    template = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(macro + "{{ remedy_of_cell(cell, kind) }}")
-    return template.render(cell=cell, kind=kind, modules={"re": re}, **{"return": str}).strip()
+    return remedy_template().render(cell=cell, kind=kind, modules={"re": re}, **{"return": str}).strip()
 
 
 def is_number(kind):

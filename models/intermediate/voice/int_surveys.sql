@@ -46,6 +46,9 @@ first_dates as (
 -- An answer that wrong clocks date before the sending counts on the day of the sending.
 surveys as (
     select
+        {{ id_of(
+            "account_id || '|' || survey_id || '|' || kind || '|' || coalesce(user_id, '')"
+        ) }} as survey_key,
         account_id,
         survey_id,
         kind,

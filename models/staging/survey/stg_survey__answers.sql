@@ -1,5 +1,5 @@
--- Accepted survey_sent and survey_answered events, one row each. A milestone that milestones.csv
--- does not know is unknown.
+-- Accepted survey_sent and survey_answered events, one row each. A milestone that no journey has
+-- is unknown.
 with
 
 source as (
@@ -11,7 +11,7 @@ source as (
 ),
 
 milestones as (
-    select * from {{ ref('milestones') }}
+    select distinct milestone_id from {{ ref('journey_milestones') }}
 ),
 
 event_types as (

@@ -25,7 +25,7 @@ NIGHT = "night.parquet"  # the file in which the second night's rows stand
 FIRST, LATE, CHANGED = "the first build", "late rows and a merge", "a changed seed"
 LIVED = [FIRST, LATE, CHANGED][: int(os.environ.get("NIGHTS", "3"))]
 LAST = LIVED[-1]  # the night whose build runs the tests
-PASSED = ("success", "pass", "warn")
+PASSED = ("success", "pass", "warn", "no-op")  # nothing is run of an exposure or a saved query
 # A company without a candidate has nothing to compare, where nothing was sent nothing was delivered, and in 120 days nobody
 # has used the product long enough to be handed over.
 EMPTY = ("fct_challenger_scores", "rpt_sync_deliveries", "fct_expansion_handoffs")

@@ -83,3 +83,22 @@
         else 1 / nullif({{ squared_weights }}, 0)
     end
 {%- endmacro %}
+
+{#- A p value after S. Holm (A simple sequentially rejective multiple test procedure, 1979), at most 1. `place` counts from the least p
+    of the `family` (columns), which holds so many `tests`. -#}
+{% macro holm_p_value(p_value, place, tests, family) -%}
+    least(
+        max(({{ tests }} - {{ place }} + 1) * {{ p_value }}) over (
+            partition by {{ family }} order by {{ place }}
+        ), 1
+    )
+{%- endmacro %}
+
+{#- The least false discovery rate at which the list of a `family` (columns) holds this p value: Benjamini and Hochberg (1995), the running
+    minimum of p * tests / place from the largest p down. -#}
+{% macro false_discovery_rate(p_value, place, tests, family) -%}
+    min({{ p_value }} * {{ tests }} / {{ place }}) over (
+        partition by {{ family }} order by {{ place }} desc
+        rows between unbounded preceding and current row
+    )
+{%- endmacro %}

@@ -109,6 +109,8 @@ def _connect(connector: str, source: Path | None, raw: Path | None) -> Path:
     before them, says which of their records are one account. A stream that none of them writes has no events.
     What is run next has the connector's opinions, and its warehouse where no other is named.
     """
+    from .raw_files import ENVELOPE, STREAMS
+
     names, joined = connector.split("+"), connector.replace("+", "_")
     raw = raw or Path(f"raw_{joined}")
     known = sorted(path.parent.name for path in (PROJECT / "connectors").glob("*/models") if path.parent.name != "crosswalk")
@@ -127,10 +129,10 @@ def _connect(connector: str, source: Path | None, raw: Path | None) -> Path:
         for name in names:
             _run_connector(name, source / name, raw)
         print((raw / "crosswalk_coverage0.csv").read_text(), end="")
-    for stream in ("product", "crm", "support", "billing", "survey"):
+    for stream in STREAMS:
         if not (raw / stream).is_dir():
             (raw / stream).mkdir()
-            (raw / stream / "none.csv").write_text("event_id,event_type,account_id,user_id,occurred_at,loaded_at,payload\n")
+            (raw / stream / "none.csv").write_text(",".join(ENVELOPE) + "\n")
     if (PROJECT / "connectors" / connector / "opinions").is_dir():
         os.environ.setdefault("ONBOARDING_HEALTH_OPINIONS", f"connectors/{connector}/opinions")
     os.environ.setdefault("ONBOARDING_HEALTH_WAREHOUSE", f"{joined}.duckdb")

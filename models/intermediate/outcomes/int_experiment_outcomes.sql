@@ -78,7 +78,7 @@ members as (
 
 -- Who had churned or had reached the outcome before has nothing to gain. An onboarding that began
 -- before a rollout and whose days end after it is of neither time.
-judged_members as (
+members_with_outcome as (
     select
         members.experiment_id,
         metrics.metric,
@@ -142,7 +142,7 @@ outcomes as (
         from_on,
         judged_on <= seen_until as is_lived,
         case when judged_on <= seen_until then is_reached end as is_reached
-    from judged_members
+    from members_with_outcome
 )
 
 select * from outcomes

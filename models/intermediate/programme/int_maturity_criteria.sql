@@ -153,7 +153,7 @@ criteria_with_value as (
             and criterion_values.criterion_order = criteria.criterion_order
 ),
 
-judged_criteria as (
+criteria_with_outcome as (
     select
         account_id,
         score_date,
@@ -165,4 +165,4 @@ judged_criteria as (
     from criteria_with_value
 )
 
-select * from judged_criteria
+select * from criteria_with_outcome

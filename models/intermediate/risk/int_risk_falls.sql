@@ -196,8 +196,6 @@ ranked_weeks as (
     from weeks_with_p_value
 ),
 
--- Benjamini-Hochberg: the least false discovery rate at which the list of the day's falls holds
--- this one, as a running minimum from the largest p-value down.
 falls as (
     select
         account_id,
@@ -207,9 +205,7 @@ falls as (
         expected_share,
         p_value,
         {{ round_half_up(
-            'min(' ~ as_double('p_value') ~ ' * test_count / place) over ('
-            ~ 'partition by date_day order by place desc '
-            ~ 'rows between unbounded preceding and current row)', 6
+            false_discovery_rate(as_double('p_value'), 'place', 'test_count', 'date_day'), 6
         ) }} as false_discovery_rate
     from ranked_weeks
 )

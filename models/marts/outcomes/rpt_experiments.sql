@@ -129,7 +129,6 @@ results as (
             = wait_effects.experiment_id
 ),
 
--- S. Holm, A simple sequentially rejective multiple test procedure (1979).
 ranked_results as (
     select
         results.*,
@@ -143,11 +142,8 @@ ranked_results as (
 corrected_results as (
     select
         ranked_results.*,
-        least(
-            max((metrics_tested - p_rank + 1) * p_value) over (
-                partition by experiment_id, p_value is null order by p_rank
-            ), 1
-        ) as p_value_holm
+        {{ holm_p_value('p_value', 'p_rank', 'metrics_tested', 'experiment_id, p_value is null') }}
+            as p_value_holm
     from ranked_results
 ),
 

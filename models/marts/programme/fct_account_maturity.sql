@@ -19,7 +19,7 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
-judged_criteria as (
+criteria_with_outcome as (
     select * from {{ ref('int_maturity_criteria') }}
 ),
 
@@ -29,7 +29,7 @@ stage_dates as (
         score_date,
         stage_order,
         min(case when is_met then 1 else 0 end) as is_met
-    from judged_criteria
+    from criteria_with_outcome
     group by account_id, score_date, stage_order
 ),
 
@@ -83,25 +83,25 @@ current_stages as (
 next_criteria as (
     select
         current_stages.account_id,
-        judged_criteria.stage_order,
-        judged_criteria.criterion_order,
-        judged_criteria.is_met,
+        criteria_with_outcome.stage_order,
+        criteria_with_outcome.criterion_order,
+        criteria_with_outcome.is_met,
         criteria.label || ' ' || criteria.operator || ' '
         || {{ number_text('cast(criteria.threshold as decimal(18, 2))') }} || ' (is '
         || coalesce(
-            {{ number_text('cast(judged_criteria.criterion_value as decimal(18, 2))') }},
+            {{ number_text('cast(criteria_with_outcome.criterion_value as decimal(18, 2))') }},
             'not observed'
         ) || ')' as requirement
     from current_stages
-    inner join judged_criteria
+    inner join criteria_with_outcome
         on
-            current_stages.account_id = judged_criteria.account_id
-            and current_stages.measured_on = judged_criteria.score_date
-            and current_stages.stage_order + 1 = judged_criteria.stage_order
+            current_stages.account_id = criteria_with_outcome.account_id
+            and current_stages.measured_on = criteria_with_outcome.score_date
+            and current_stages.stage_order + 1 = criteria_with_outcome.stage_order
     inner join criteria
         on
-            judged_criteria.stage = criteria.stage
-            and judged_criteria.criterion_order = criteria.criterion_order
+            criteria_with_outcome.stage = criteria.stage
+            and criteria_with_outcome.criterion_order = criteria.criterion_order
 ),
 
 next_requirements as (

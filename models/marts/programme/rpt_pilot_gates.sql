@@ -153,7 +153,7 @@ gates_with_status as (
         on gates.gate = measured_gates.gate
 ),
 
-judged_gates as (
+gates_with_outcome as (
     select
         gate,
         gate_order,
@@ -185,7 +185,7 @@ decisions as (
             when sum(case when status = 'unknown' then 1 else 0 end) > 0 then 'unknown'
             else 'met'
         end as status
-    from judged_gates
+    from gates_with_outcome
     having count(*) > 0
 ),
 
@@ -218,7 +218,7 @@ pilot_gates as (
             missing_because
         )
         || '; the gate is ' || {{ number_with_unit('min_value', "'ratio'") }} || '.' as verdict
-    from judged_gates
+    from gates_with_outcome
     union all
     select
         gate,

@@ -102,11 +102,15 @@ rules_by_quarter as (
 ),
 
 -- The last quarters up to each, as many as the rule asks for.
-stalls as (
+last_quarters as (
     select
         rules_by_quarter.rule,
+        rules_by_quarter.kind,
         rules_by_quarter.segment,
         rules_by_quarter.quarter_number,
+        count(changes.rate) as known_quarters,
+        sum(case when changes.rate_upper < rules_by_quarter.baseline then 1 else 0 end)
+            as lagging_quarters,
         count(changes.rate_change) as known_changes,
         sum(case when changes.rate_change <= rules_by_quarter.tolerance then 1 else 0 end)
             as flat_changes,
@@ -120,75 +124,56 @@ stalls as (
             and changes.quarter_number
             between rules_by_quarter.quarter_number - rules_by_quarter.quarters + 1
             and rules_by_quarter.quarter_number
-    where rules_by_quarter.kind = 'stalled'
     group by
-        rules_by_quarter.rule, rules_by_quarter.segment, rules_by_quarter.quarter_number
-),
-
-lags as (
-    select
         rules_by_quarter.rule,
+        rules_by_quarter.kind,
         rules_by_quarter.segment,
-        rules_by_quarter.quarter_number,
-        count(changes.rate) as known_quarters,
-        sum(case when changes.rate_upper < rules_by_quarter.baseline then 1 else 0 end)
-            as lagging_quarters
-    from rules_by_quarter
-    inner join changes
-        on
-            rules_by_quarter.measure = changes.measure
-            and rules_by_quarter.segment = changes.segment
-            and changes.quarter_number
-            between rules_by_quarter.quarter_number - rules_by_quarter.quarters + 1
-            and rules_by_quarter.quarter_number
-    where rules_by_quarter.kind = 'lagging'
-    group by
-        rules_by_quarter.rule, rules_by_quarter.segment, rules_by_quarter.quarter_number
+        rules_by_quarter.quarter_number
 ),
 
 lagging_segments as (
     select
-        lags.rule,
-        lags.quarter_number,
-        sum(case when lags.lagging_quarters = rules.quarters then 1 else 0 end) as segments,
-        sum(case when lags.known_quarters = rules.quarters then 1 else 0 end) as known_segments
-    from lags
+        last_quarters.rule,
+        last_quarters.quarter_number,
+        sum(case when last_quarters.lagging_quarters = rules.quarters then 1 else 0 end)
+            as segments,
+        sum(case when last_quarters.known_quarters = rules.quarters then 1 else 0 end)
+            as known_segments
+    from last_quarters
     inner join rules
-        on lags.rule = rules.rule
-    where lags.segment <> 'all'
-    group by lags.rule, lags.quarter_number
+        on last_quarters.rule = rules.rule
+    where last_quarters.kind = 'lagging' and last_quarters.segment <> 'all'
+    group by last_quarters.rule, last_quarters.quarter_number
 ),
 
-judged_rules as (
+rules_with_outcome as (
     select
         rules_by_quarter.*,
-        stalls.surely_flat_changes = rules_by_quarter.quarters as is_sure,
+        case
+            when rules_by_quarter.kind = 'stalled'
+                then last_quarters.surely_flat_changes = rules_by_quarter.quarters
+        end as is_sure,
         lagging_segments.segments as lagging_segments,
         case
             when rules_by_quarter.rate is null then null
             when rules_by_quarter.kind = 'stalled'
                 then
                     case
-                        when stalls.known_changes = rules_by_quarter.quarters
-                            then stalls.flat_changes = rules_by_quarter.quarters
+                        when last_quarters.known_changes = rules_by_quarter.quarters
+                            then last_quarters.flat_changes = rules_by_quarter.quarters
                     end
             when lagging_segments.segments >= rules_by_quarter.min_segments
                 then
                     rules_by_quarter.segment = 'all'
-                    or coalesce(lags.lagging_quarters = rules_by_quarter.quarters, false)
+                    or coalesce(last_quarters.lagging_quarters = rules_by_quarter.quarters, false)
             when lagging_segments.known_segments >= rules_by_quarter.min_segments then false
         end as is_fired
     from rules_by_quarter
-    left join stalls
+    left join last_quarters
         on
-            rules_by_quarter.rule = stalls.rule
-            and rules_by_quarter.segment = stalls.segment
-            and rules_by_quarter.quarter_number = stalls.quarter_number
-    left join lags
-        on
-            rules_by_quarter.rule = lags.rule
-            and rules_by_quarter.segment = lags.segment
-            and rules_by_quarter.quarter_number = lags.quarter_number
+            rules_by_quarter.rule = last_quarters.rule
+            and rules_by_quarter.segment = last_quarters.segment
+            and rules_by_quarter.quarter_number = last_quarters.quarter_number
     left join lagging_segments
         on
             rules_by_quarter.rule = lagging_segments.rule
@@ -197,18 +182,21 @@ judged_rules as (
 
 rules_with_actual as (
     select
-        judged_rules.*,
-        case when judged_rules.is_fired then judged_rules.rate + judged_rules.forecast_change end
-            as forecast_rate,
-        case when judged_rules.is_fired then actuals.rate end as actual_rate,
-        case when judged_rules.is_fired then actuals.quarter_start end as actual_quarter_start,
+        rules_with_outcome.*,
+        case
+            when rules_with_outcome.is_fired
+                then rules_with_outcome.rate + rules_with_outcome.forecast_change
+        end as forecast_rate,
+        case when rules_with_outcome.is_fired then actuals.rate end as actual_rate,
+        case when rules_with_outcome.is_fired then actuals.quarter_start end
+            as actual_quarter_start,
         coalesce(actuals.is_complete, false) as is_actual_complete
-    from judged_rules
+    from rules_with_outcome
     left join quarter_rates as actuals
         on
-            judged_rules.measure = actuals.measure
-            and judged_rules.segment = actuals.segment
-            and judged_rules.quarter_number + judged_rules.forecast_quarters
+            rules_with_outcome.measure = actuals.measure
+            and rules_with_outcome.segment = actuals.segment
+            and rules_with_outcome.quarter_number + rules_with_outcome.forecast_quarters
             = actuals.quarter_number
 ),
 

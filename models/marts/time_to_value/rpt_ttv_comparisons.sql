@@ -421,15 +421,11 @@ ranked_p_values as (
     from p_values
 ),
 
--- S. Holm, A simple sequentially rejective multiple test procedure (1979).
 corrected_p_values as (
     select
         ranked_p_values.*,
-        least(
-            max((pairs_tested - p_rank + 1) * p_value) over (
-                partition by scope_key, p_value is null order by p_rank
-            ), 1
-        ) as p_value_holm
+        {{ holm_p_value('p_value', 'p_rank', 'pairs_tested', 'scope_key, p_value is null') }}
+            as p_value_holm
     from ranked_p_values
 ),
 

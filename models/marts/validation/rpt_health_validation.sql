@@ -266,16 +266,13 @@ cohorts_by_p_value as (
     from cohorts_with_p_values
 ),
 
--- Benjamini-Hochberg: the adjusted p value is the running minimum of p * family / place from the
--- largest p down, so that at most 5 % of the cohorts of a family found to predict do not.
+-- At most 5 % of the cohorts of a family that are found to predict do not.
 cohorts_with_adjusted_p_values as (
     select
         cohorts_by_p_value.*,
-        min(p_value * family / place) over (
-            partition by basis, horizon_days, split, population, p_value is null
-            order by place desc
-            rows between unbounded preceding and current row
-        ) as adjusted_p_value
+        {{ false_discovery_rate(
+            'p_value', 'place', 'family', 'basis, horizon_days, split, population, p_value is null'
+        ) }} as adjusted_p_value
     from cohorts_by_p_value
 ),
 

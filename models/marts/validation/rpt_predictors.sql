@@ -112,7 +112,7 @@ large_enough_factors as (
         >= milestone_settings.min_at_risk
 ),
 
-judged_factors as (
+factors_with_ratio as (
     select
         large_enough_factors.*,
         (with_term - without_term) / nullif(weight, 0) as difference,
@@ -132,13 +132,13 @@ judged_factors as (
 
 estimates as (
     select
-        judged_factors.*,
+        factors_with_ratio.*,
         sqrt(greatest(difference * sato_p + sato_q, 0)) / weight as error,
         exp(log_ratio) as risk_ratio,
         exp(abs(log_ratio)) as far_ratio,
         exp(greatest(abs(log_ratio) - {{ z }} * log_ratio_error, 0)) as near_ratio,
         2 * {{ normal_cdf('score') }} as p_value
-    from judged_factors
+    from factors_with_ratio
 ),
 
 ranked_estimates as (
@@ -152,8 +152,6 @@ ranked_estimates as (
     from estimates
 ),
 
--- Benjamini-Hochberg: the adjusted p value is the running minimum of p * family / place from the
--- largest p down.
 adjusted_estimates as (
     select
         ranked_estimates.*,
@@ -161,10 +159,9 @@ adjusted_estimates as (
             when p_value is not null
                 then
                     least(
-                        min(p_value * family / p_rank) over (
-                            partition by outcome, horizon_days, p_value is null
-                            order by p_rank desc
-                        ), 1
+                        {{ false_discovery_rate(
+                            'p_value', 'p_rank', 'family', 'outcome, horizon_days, p_value is null'
+                        ) }}, 1
                     )
         end as p_value_adjusted
     from ranked_estimates

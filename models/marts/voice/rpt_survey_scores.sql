@@ -35,7 +35,7 @@ surveys_with_deadline as (
 ),
 
 -- A survey belongs to the quarter of its sending, or of its answer where no sending was told.
-judged_surveys as (
+surveys_with_outcome as (
     select
         surveys.account_id,
         accounts.segment,
@@ -64,9 +64,9 @@ judged_surveys as (
 ),
 
 surveys_by_segment as (
-    select judged_surveys.*, segment as cohort_segment from judged_surveys
+    select surveys_with_outcome.*, segment as cohort_segment from surveys_with_outcome
     union all
-    select judged_surveys.*, 'all' as cohort_segment from judged_surveys
+    select surveys_with_outcome.*, 'all' as cohort_segment from surveys_with_outcome
 ),
 
 surveys_by_milestone as (
